@@ -1,0 +1,145 @@
+"""What can be done with orders. Each action reads, asks the rules, and writes on condition that nothing has changed.
+
+Where something has, it looks again: the conditional write that came first has won, and there is no third outcome.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from functions.orders.order import (
+    HeldByBuyer,
+    Order,
+    OrderNotFound,
+    Ticket,
+    TicketHeld,
+    TicketNotFound,
+)
+from functions.orders.store import HoldChanged, OrderChanged, OrderStore
+from shared import clock
+from shared.ids import OrderID, TicketID, UserID, is_id, new_id
+from shared.listener import NotYet
+from shared.patience import is_young, wait_for
+from shared.table import Busy, Write
+
+LOOKS = 10  # writes that may come in between before a caller is asked to try again
+LOOKS_TO_PLACE = 3  # somebody else's write to a wanted ticket is most often their order
+
+type Receipt = Callable[[Order], Write | None]
+
+
+def place(
+    store: OrderStore,
+    *,
+    buyer: UserID,
+    ticket_id: str,
+    shown_price: Decimal | None,
+    window: timedelta,
+    receipt: Receipt,
+) -> tuple[Order, bool]:
+    """Hold a ticket: the new order and True, or the buyer's own live order for it and False.
+
+    One eventually consistent read and one transaction where nobody races; a loser ends at the read. Raises
+    TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged.
+    """
+    ticket = _find(store, ticket_id)
+    for _ in range(LOOKS_TO_PLACE):
+        now = clock.now()
+        try:
+            ticket.check_can_be_held(buyer=buyer, shown_price=shown_price, now=now)
+        except HeldByBuyer as held:
+            own = store.order(buyer, held.order_id)
+            if own and own.is_live(now):
+                return own, False
+            ticket = _again(store, ticket)  # the copy was old
+            continue
+        order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, window=window)
+        try:
+            store.place(order, ticket, _lapsed_order(store, ticket), receipt(order))
+        except HoldChanged as changed:
+            ticket = changed.ticket or _again(store, ticket)
+            if ticket.hold is None or ticket.hold.order_id != order.id:
+                continue
+            # Else it was this very call that changed it, in a try whose answer was lost.
+        return order, True
+    raise TicketHeld("others were faster; look again")
+
+
+def find(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:
+    """The user's own order. Raises OrderNotFound."""
+    order = store.order(user_id, OrderID(order_id)) if is_id(order_id) else None
+    if order is None:
+        raise OrderNotFound
+    return order
+
+
+def cancel(store: OrderStore, *, user_id: UserID, order_id: str, receipt: Receipt) -> None:
+    """Cancel the user's order; one that is cancelled already stays so. Raises OrderNotFound, OrderPaid."""
+    if not is_id(order_id):
+        raise OrderNotFound
+    change(store, user_id, OrderID(order_id), Order.cancel, receipt=receipt)
+
+
+def expire(store: OrderStore, *, user_id: UserID, order_id: OrderID) -> bool:
+    """End an order whose deadline has passed; whether this call did. Raises NotYet before the deadline."""
+
+    def rule(order: Order) -> Order | None:
+        after = order.expire()
+        if after and clock.now() < order.expires_at:
+            raise NotYet(f"order {order.id} has until {order.expires_at}")
+        return after
+
+    return change(store, user_id, order_id, rule)
+
+
+def change(
+    store: OrderStore,
+    user_id: UserID,
+    order_id: OrderID,
+    rule: Callable[[Order], Order | None],
+    *,
+    receipt: Receipt = lambda _order: None,
+) -> bool:
+    """Move the order as the rule says, looking again whenever another write came first; whether anything was written.
+
+    Raises OrderNotFound, Busy and what the rule raises.
+    """
+    for _ in range(LOOKS):
+        order = store.order(user_id, order_id)
+        if order is None:
+            raise OrderNotFound
+        after = rule(order)
+        if after is None:
+            return False
+        try:
+            store.advance(order, after, receipt(after))
+        except OrderChanged:
+            continue
+        return True
+    raise Busy("the order is changing; try again")
+
+
+def _find(store: OrderStore, ticket_id: str) -> Ticket:
+    if not is_id(ticket_id):
+        raise TicketNotFound
+    ticket = wait_for(lambda: store.ticket(TicketID(ticket_id)), ticket_id)
+    if ticket is None:
+        raise TicketNotFound(young=is_young(ticket_id))
+    return ticket
+
+
+def _again(store: OrderStore, ticket: Ticket) -> Ticket:
+    found = store.ticket(ticket.id, consistent=True)
+    if found is None:
+        raise TicketNotFound
+    return found
+
+
+def _lapsed_order(store: OrderStore, ticket: Ticket) -> Order | None:
+    """The order to be cancelled in a takeover. Raises HoldChanged where the copy was old and it has ended already."""
+    if ticket.hold is None:
+        return None
+    lapsed = store.order(ticket.hold.user_id, ticket.hold.order_id)
+    if lapsed is None or lapsed.expire() is None:
+        raise HoldChanged(None)
+    return lapsed

@@ -1,0 +1,104 @@
+"""The HTTP routes of Orders."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+
+from functions.orders import actions
+from functions.orders.order import (
+    OrderNotFound,
+    OrderPaid,
+    OwnTicket,
+    PriceChanged,
+    TicketHeld,
+    TicketNotFound,
+    TicketSold,
+    TicketWithdrawn,
+)
+from functions.orders.schemas import OrderList, OrderOut, PlaceOrder
+from functions.orders.store import OrderStore
+from shared import settings
+from shared.http import Api, Remember
+from shared.pages import DEFAULT_LIMIT, HIGHEST_LIMIT
+from shared.problems import Problem, refusal
+from shared.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the Orders API."""
+
+    table_name: str
+    order_window_seconds: int = 300
+
+
+api = Api(
+    refusals={
+        TicketNotFound: lambda error: Problem(
+            404, "ticket_not_found", str(error), headers={"Retry-After": "1"} if error.young else {}
+        ),
+        OrderNotFound: refusal(404, "order_not_found"),
+        OwnTicket: refusal(403, "own_ticket"),
+        TicketHeld: refusal(409, "ticket_held"),
+        TicketSold: refusal(409, "ticket_sold"),
+        TicketWithdrawn: refusal(409, "ticket_withdrawn"),
+        PriceChanged: refusal(409, "price_changed"),
+        OrderPaid: refusal(409, "order_paid"),
+    }
+)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point."""
+    return api.handle(event, context)
+
+
+@api.post("/api/orders", status_code=201)
+def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
+    """Hold a ticket for the caller."""
+
+    def place(remember: Remember) -> Response[OrderOut]:
+        order, is_new = actions.place(
+            _store(),
+            buyer=api.user.id,
+            ticket_id=body.ticket_id,
+            shown_price=body.shown_price,
+            window=timedelta(seconds=settings.load(Settings).order_window_seconds),
+            receipt=lambda order: remember(201, OrderOut.of(order)),
+        )
+        return Response(201 if is_new else 200, "application/json", OrderOut.of(order))
+
+    return api.once(_store().table, place)
+
+
+@api.get("/api/orders")
+def list_orders(
+    limit: Annotated[int, Query(ge=1, le=HIGHEST_LIMIT)] = DEFAULT_LIMIT,
+    cursor: Annotated[str | None, Query()] = None,
+) -> OrderList:
+    """The caller's orders, newest first."""
+    return OrderList.of(_store().orders(api.user.id, limit=limit, cursor=cursor))
+
+
+@api.get("/api/orders/<order_id>")
+def get_order(order_id: Annotated[str, Path()]) -> OrderOut:
+    """One of the caller's orders."""
+    return OrderOut.of(actions.find(_store(), user_id=api.user.id, order_id=order_id))
+
+
+@api.delete("/api/orders/<order_id>", status_code=204)
+def cancel_order(order_id: Annotated[str, Path()]) -> Response[None]:
+    """Cancel an order that is not paid yet."""
+
+    def cancel(remember: Remember) -> Response[None]:
+        actions.cancel(_store(), user_id=api.user.id, order_id=order_id, receipt=lambda _order: remember(204, None))
+        return Response(204)
+
+    return api.once(_store().table, cancel)
+
+
+def _store() -> OrderStore:
+    return OrderStore(Table(settings.load(Settings).table_name, has_sort_key=True))

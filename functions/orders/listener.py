@@ -1,0 +1,70 @@
+"""What Orders does with other services' events."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from functions.orders import actions
+from functions.orders.order import Order, OrderNotFound
+from functions.orders.store import OrderStore
+from shared import settings
+from shared.events import (
+    ExpirationCompleted,
+    PaymentAuthorized,
+    PaymentCreated,
+    PaymentEvent,
+    PaymentFailed,
+    TicketCreated,
+    TicketUpdated,
+)
+from shared.ids import OrderID
+from shared.listener import listen
+from shared.table import Table
+from shared.telemetry import logger
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the Orders listener."""
+
+    table_name: str
+
+
+def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point."""
+    return listen(
+        {
+            TicketCreated: _keep_ticket,
+            TicketUpdated: _keep_ticket,
+            ExpirationCompleted: _expire,
+            PaymentAuthorized: lambda event: _move(event, Order.payment_authorized),
+            PaymentCreated: lambda event: _move(event, Order.payment_created),
+            PaymentFailed: lambda event: _move(event, Order.payment_failed),
+        },
+        batch,
+        context,
+    )
+
+
+def _keep_ticket(event: TicketCreated | TicketUpdated) -> None:
+    _store().keep_ticket(event)
+
+
+def _expire(event: ExpirationCompleted) -> None:
+    _unless_unknown(event.orderId, lambda: actions.expire(_store(), user_id=event.userID, order_id=event.orderId))
+
+
+def _move(event: PaymentEvent, rule: Callable[[Order], Order]) -> None:
+    _unless_unknown(event.orderId, lambda: actions.change(_store(), event.userID, event.orderId, rule))
+
+
+def _unless_unknown(order_id: OrderID, act: Callable[[], bool]) -> None:
+    """Every order that others tell of was made here, so one that is gone was deleted on purpose."""
+    try:
+        act()
+    except OrderNotFound:
+        logger.warning("event for an order that does not exist", order_id=order_id)
+
+
+def _store() -> OrderStore:
+    return OrderStore(Table(settings.load(Settings).table_name, has_sort_key=True))

@@ -1,0 +1,229 @@
+"""An order and the ticket that it holds: statuses, transitions and who may hold, as pure rules.
+
+    created ── payment authorised ──► awaiting:payment ── money captured ──► completed
+       │ cancelled by its buyer,              │ capture failed
+       │ or past its deadline                 ▼
+       └────────────────────────────────► cancelled
+
+What is written here decides; Payments and Tickets follow what it tells.
+
+    OrderError
+    ├── TicketNotFound, OrderNotFound
+    ├── OwnTicket
+    ├── TicketHeld, TicketSold, TicketWithdrawn, PriceChanged
+    ├── HeldByBuyer          the buyer's own live order holds the ticket already
+    └── OrderPaid            too late to cancel
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from shared.ids import OrderID, TicketID, UserID
+from shared.money import Price
+
+type Reason = Literal["cancelled_by_buyer", "expired", "payment_failed"]
+
+
+class OrderError(Exception):
+    """The order cannot be made or changed like this."""
+
+
+class TicketNotFound(OrderError):
+    """There is no such ticket; `young` if it may only not have reached Orders yet."""
+
+    def __init__(self, *, young: bool = False) -> None:
+        super().__init__("there is no such ticket")
+        self.young = young
+
+
+class OrderNotFound(OrderError):
+    """The caller has no such order."""
+
+    def __init__(self) -> None:
+        super().__init__("you have no such order")
+
+
+class OwnTicket(OrderError):
+    """A seller cannot order what they sell."""
+
+
+class TicketHeld(OrderError):
+    """Another order holds the ticket."""
+
+
+class TicketSold(OrderError):
+    """The ticket is sold."""
+
+
+class TicketWithdrawn(OrderError):
+    """The seller has withdrawn the ticket."""
+
+
+class PriceChanged(OrderError):
+    """The price is no longer the one that the buyer was shown."""
+
+
+class HeldByBuyer(OrderError):
+    """The buyer's own live order holds the ticket already."""
+
+    def __init__(self, order_id: OrderID) -> None:
+        super().__init__("you hold this ticket already")
+        self.order_id = order_id
+
+
+class OrderPaid(OrderError):
+    """The order is paid or being paid, so it cannot be cancelled any more."""
+
+
+class Status(StrEnum):
+    """Where an order stands; the words are the contract's."""
+
+    CREATED = "created"
+    AWAITING_PAYMENT = "awaiting:payment"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """An order's claim on a ticket. Without a deadline it lasts until the payment's outcome is known."""
+
+    order_id: OrderID
+    user_id: UserID
+    expires_at: datetime | None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether the ticket is still kept from others: the deadline is compared, no timer is trusted."""
+        return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """Orders' own copy of a ticket, and the one place that says who holds it.
+
+    `hold_number` counts the changes of the hold over all its orders; every event of an order carries it.
+    """
+
+    id: TicketID
+    seller_id: UserID
+    title: str
+    price: Price
+    currency: str
+    withdrawn: bool = False
+    sold: bool = False
+    hold: Hold | None = None
+    hold_number: int = 0
+
+    def check_can_be_held(self, *, buyer: UserID, shown_price: Decimal | None, now: datetime) -> None:
+        """Raise the reason for which this buyer cannot hold the ticket now, if there is one."""
+        if self.seller_id == buyer:
+            raise OwnTicket("you cannot order your own ticket")
+        if self.sold:
+            raise TicketSold("the ticket is sold")
+        if self.hold and self.hold.is_live(now):
+            if self.hold.user_id == buyer:
+                raise HeldByBuyer(self.hold.order_id)
+            raise TicketHeld("somebody else holds the ticket")
+        if self.withdrawn:
+            raise TicketWithdrawn("the ticket is no longer on sale")
+        if shown_price is not None and shown_price != Decimal(self.price):
+            raise PriceChanged(f"the price is {self.price} now")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedTicket:
+    """The ticket as it was ordered, and the number of the hold's last change that this order made."""
+
+    id: TicketID
+    title: str
+    price: Price
+    currency: str
+    hold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order. Each transition gives the next state and raises the version and the hold's number by one."""
+
+    id: OrderID
+    user_id: UserID
+    status: Status
+    expires_at: datetime
+    ticket: OrderedTicket
+    version: int
+    created_at: datetime
+    reason: Reason | None = None
+
+    @classmethod
+    def place(cls, ticket: Ticket, *, order_id: OrderID, buyer: UserID, now: datetime, window: timedelta) -> "Order":
+        """A new order for a ticket that is free, or whose hold has lapsed and is thereby taken over.
+
+        A takeover changes the hold twice: first the lapsed order is cancelled, then this one created.
+        """
+        return cls(
+            id=order_id,
+            user_id=buyer,
+            status=Status.CREATED,
+            expires_at=now + window,
+            ticket=OrderedTicket(
+                id=ticket.id,
+                title=ticket.title,
+                price=ticket.price,
+                currency=ticket.currency,
+                hold=ticket.hold_number + (2 if ticket.hold else 1),
+            ),
+            version=1,
+            created_at=now,
+        )
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether the order still has a claim on its ticket."""
+        match self.status:
+            case Status.CREATED:
+                return now < self.expires_at
+            case Status.AWAITING_PAYMENT | Status.COMPLETED:
+                return True
+            case Status.CANCELLED:
+                return False
+
+    def cancel(self) -> "Order | None":
+        """By its buyer. None if it is cancelled already; raises OrderPaid."""
+        if self.status is Status.CANCELLED:
+            return None
+        if self.status is not Status.CREATED:
+            raise OrderPaid("the order is paid or being paid")
+        return self._move(Status.CANCELLED, "cancelled_by_buyer")
+
+    def expire(self) -> "Order | None":
+        """Because its deadline has passed; None unless it is still waiting for a payment."""
+        return self._move(Status.CANCELLED, "expired") if self.status is Status.CREATED else None
+
+    def payment_authorized(self) -> "Order":
+        """The funds are held, so it will not expire. What no longer fits is answered with the state as it is."""
+        return self._move(Status.AWAITING_PAYMENT) if self.status is Status.CREATED else self._tell_again()
+
+    def payment_created(self) -> "Order":
+        """The money is captured: sold. What no longer fits is answered with the state as it is."""
+        return self._move(Status.COMPLETED) if self.status is Status.AWAITING_PAYMENT else self._tell_again()
+
+    def payment_failed(self) -> "Order":
+        """Capture is impossible for good. What no longer fits is answered with the state as it is."""
+        if self.status is not Status.AWAITING_PAYMENT:
+            return self._tell_again()
+        return self._move(Status.CANCELLED, "payment_failed")
+
+    def _move(self, status: Status, reason: Reason | None = None) -> "Order":
+        return replace(
+            self,
+            status=status,
+            reason=reason,
+            version=self.version + 1,
+            ticket=replace(self.ticket, hold=self.ticket.hold + 1),
+        )
+
+    def _tell_again(self) -> "Order":
+        """The same state under a new version, so that who missed it learns it."""
+        return replace(self, version=self.version + 1)

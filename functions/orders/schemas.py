@@ -1,0 +1,88 @@
+"""Bodies of the Orders API."""
+
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from functions.orders.order import Order, Status
+from shared.http import Input, Instant, Output
+from shared.ids import OrderID, TicketID, UserID
+from shared.money import Price, parse_decimal
+from shared.pages import Page
+
+
+def _is_decimal(text: str) -> str:
+    parse_decimal(text)
+    return text
+
+
+class PlaceOrder(Input):
+    """Which ticket, in either spelling, and optionally the price that the buyer was shown."""
+
+    ticketID: str | None = None
+    ticketId: str | None = None
+    price: Annotated[str, AfterValidator(_is_decimal)] | None = Field(None, examples=["12.50"])
+
+    @model_validator(mode="after")
+    def _one_ticket(self) -> Self:
+        if (self.ticketID is None) == (self.ticketId is None):
+            raise ValueError("ticketID is required, once")
+        return self
+
+    @property
+    def ticket_id(self) -> str:
+        """The ticket's id."""
+        return self.ticketID or self.ticketId or ""
+
+    @property
+    def shown_price(self) -> Decimal | None:
+        """The price as a number."""
+        return None if self.price is None else parse_decimal(self.price)
+
+
+class TicketOut(Output):
+    """The ticket as it was ordered."""
+
+    id: TicketID
+    title: str
+    price: Price
+    currency: str
+
+
+class OrderOut(Output):
+    """An order. Compare `expiresAt` with the answer's `Date`, not with the device's clock."""
+
+    id: OrderID
+    userID: UserID
+    status: Status
+    expiresAt: Instant
+    ticket: TicketOut
+    version: int
+    createdAt: Instant
+
+    @classmethod
+    def of(cls, order: Order) -> Self:
+        """The order as its buyer sees it."""
+        ticket = order.ticket
+        return cls(
+            id=order.id,
+            userID=order.user_id,
+            status=order.status,
+            expiresAt=order.expires_at,
+            ticket=TicketOut(id=ticket.id, title=ticket.title, price=ticket.price, currency=ticket.currency),
+            version=order.version,
+            createdAt=order.created_at,
+        )
+
+
+class OrderList(Output):
+    """One page of orders."""
+
+    orders: list[OrderOut]
+    nextCursor: str | None
+
+    @classmethod
+    def of(cls, page: Page[Order]) -> Self:
+        """The page as its buyer sees it."""
+        return cls(orders=[OrderOut.of(order) for order in page.entries], nextCursor=page.next_cursor)

@@ -1,0 +1,258 @@
+"""The Orders table: orders under their buyer, and the copies of tickets with their holds.
+
+    pk user#<userID>      sk order#<orderID>     an order, with the last event it told
+    pk ticket#<ticketID>  sk ticket              the copy of a ticket, with its hold
+
+Order and hold change in one transaction, so the ticket always says which order has it.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from functions.orders.order import Hold, Order, OrderedTicket, Status, Ticket
+from shared import clock, events
+from shared.ids import OrderID, TicketID, UserID, partition
+from shared.pages import Page, decode_cursor, page_of
+from shared.table import Item, Put, Refused, Table, Update, Write
+
+LISTING = "orders"
+OPEN_PARTITIONS = 8  # enough for 8,000 orders a second to enter the index of open orders
+
+_EVENTS: dict[Status, type[events.OrderEvent]] = {
+    Status.CREATED: events.OrderCreated,
+    Status.AWAITING_PAYMENT: events.OrderAwaitingPayment,
+    Status.COMPLETED: events.OrderCompleted,
+    Status.CANCELLED: events.OrderCancelled,
+}
+
+
+class HoldChanged(Exception):
+    """Somebody else's write to the ticket or the lapsed order came first; `ticket` as it is now, where it is known."""
+
+    def __init__(self, ticket: Ticket | None) -> None:
+        super().__init__("the ticket's hold has changed")
+        self.ticket = ticket
+
+
+class OrderChanged(Exception):
+    """Somebody else's write to the order came first."""
+
+
+class OrderStore:
+    """What Orders keeps."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def ticket(self, ticket_id: TicketID, *, consistent: bool = False) -> Ticket | None:
+        """The copy of a ticket. An eventually consistent read is enough to place: the write's condition decides."""
+        item = self.table.get(_ticket_key(ticket_id), consistent=consistent)
+        return _to_ticket(item) if item else None
+
+    def order(self, user_id: UserID, order_id: OrderID) -> Order | None:
+        """A user's order, by a consistent read."""
+        item = self.table.get(_order_key(user_id, order_id), consistent=True)
+        return _to_order(item) if item else None
+
+    def orders(self, user_id: UserID, *, limit: int, cursor: str | None) -> Page[Order]:
+        """A user's orders, newest first. Raises BadCursor."""
+        after = (
+            f"order#{decode_cursor(LISTING, cursor)}" if cursor is not None else "order$"
+        )  # "$" sorts right behind "#"
+        items = self.table.query(
+            "pk = :pk AND sk BETWEEN :first AND :after",
+            newest_first=True,
+            page_size=limit + 2,
+            pk=f"user#{user_id}",
+            first="order#",
+            after=after,
+        )
+        found = (_to_order(item) for item in items if item["sk"] != after)
+        return page_of(found, listing=LISTING, limit=limit, ident=lambda order: order.id)
+
+    def place(self, order: Order, ticket: Ticket, lapsed: Order | None, also: Write | None) -> None:
+        """Hold the ticket and create the order; in a takeover, cancel the lapsed order too.
+
+        Conditions: the ticket's hold is as it was when `ticket` was found free or lapsed, it has the same price and is
+        not withdrawn; the lapsed order is as it was read. Raises HoldChanged.
+        """
+        hold = Update(
+            key=_ticket_key(ticket.id),
+            change="SET holdOrderID = :order, holdUserID = :user, holdExpiresAt = :deadline, holdNumber = :next",
+            condition="holdNumber = :number AND price = :price AND withdrawn = :no",
+            values={
+                "order": order.id,
+                "user": order.user_id,
+                "deadline": clock.to_millis(order.expires_at),
+                "next": order.ticket.hold,
+                "number": ticket.hold_number,
+                "price": ticket.price,
+                "no": False,
+            },
+        )
+        create = Put(item=_to_item(order), condition="attribute_not_exists(pk)")
+        ended = lapsed.expire() if lapsed else None
+        end = _replace(ended, lapsed) if lapsed and ended else None
+        try:
+            self.table.write(hold, create, end, also)
+        except Refused as refused:
+            raise HoldChanged(_to_ticket(refused.items[0]) if refused.items[0] else None) from None
+
+    def advance(self, before: Order, after: Order, also: Write | None = None) -> None:
+        """Write the order's next state, and the hold with it where the status changes.
+
+        Conditions: the order is as it was read (so it has the status that it leaves), and the ticket is held by this
+        very order, so that an old order can never free a newer one's hold. Raises OrderChanged.
+        """
+        try:
+            self.table.write(_replace(after, before), None if after.status is before.status else _hold(after), also)
+        except Refused:
+            raise OrderChanged from None
+
+    def keep_ticket(self, data: events.TicketCreated | events.TicketUpdated) -> None:
+        """Take over what its seller said of a ticket, unless a newer word is here already."""
+        withdrawn = isinstance(data, events.TicketUpdated) and data.status == "withdrawn"
+        try:
+            self.table.write(
+                Update(
+                    key=_ticket_key(data.id),
+                    change="SET id = :id, sellerID = :seller, title = :title, price = :price, currency = :currency,"
+                    " withdrawn = :withdrawn, ticketVersion = :version, holdNumber = if_not_exists(holdNumber, :zero)",
+                    condition="attribute_not_exists(pk) OR ticketVersion < :version",
+                    values={
+                        "id": data.id,
+                        "seller": data.userID,
+                        "title": data.title,
+                        "price": data.price,
+                        "currency": data.currency,
+                        "withdrawn": withdrawn,
+                        "version": data.version,
+                        "zero": 0,
+                    },
+                )
+            )
+        except Refused:
+            return
+
+    def overdue(self, deadline: datetime) -> Iterator[tuple[UserID, OrderID]]:
+        """The orders that are still `created` and whose deadline was before this instant."""
+        for number in range(OPEN_PARTITIONS):
+            items: Iterable[Item] = self.table.query(
+                "openPartition = :partition AND expiresAt < :deadline",
+                index="open",
+                partition=str(number),
+                deadline=clock.to_millis(deadline),
+            )
+            for item in items:
+                yield UserID(item["pk"].removeprefix("user#")), OrderID(item["sk"].removeprefix("order#"))
+
+
+def _hold(order: Order) -> Update:
+    """What the order's new status does to its hold, on condition that it is this order's."""
+    change, values = "SET holdNumber = :number", {"number": order.ticket.hold, "order": order.id}
+    match order.status:
+        case Status.AWAITING_PAYMENT:
+            change += " REMOVE holdExpiresAt"
+        case Status.COMPLETED:
+            change, values = f"{change}, sold = :yes", values | {"yes": True}
+        case Status.CANCELLED:
+            change += " REMOVE holdOrderID, holdUserID, holdExpiresAt"
+        case Status.CREATED:
+            raise ValueError("no transition leads to created")
+    return Update(key=_ticket_key(order.ticket.id), change=change, condition="holdOrderID = :order", values=values)
+
+
+def _replace(after: Order, before: Order) -> Put:
+    return Put(item=_to_item(after), condition="version = :version", values={"version": before.version})
+
+
+def _ticket_key(ticket_id: TicketID) -> dict[str, str]:
+    return {"pk": f"ticket#{ticket_id}", "sk": "ticket"}
+
+
+def _order_key(user_id: UserID, order_id: OrderID) -> dict[str, str]:
+    return {"pk": f"user#{user_id}", "sk": f"order#{order_id}"}
+
+
+def _to_ticket(item: Item) -> Ticket:
+    deadline = item.get("holdExpiresAt")
+    hold = (
+        Hold(
+            order_id=OrderID(item["holdOrderID"]),
+            user_id=UserID(item["holdUserID"]),
+            expires_at=clock.from_millis(deadline) if deadline is not None else None,
+        )
+        if "holdOrderID" in item
+        else None
+    )
+    return Ticket(
+        id=item["id"],
+        seller_id=item["sellerID"],
+        title=item["title"],
+        price=item["price"],
+        currency=item["currency"],
+        withdrawn=item["withdrawn"],
+        sold=item.get("sold", False),
+        hold=hold,
+        hold_number=item["holdNumber"],
+    )
+
+
+def _to_item(order: Order) -> Item:
+    ticket = order.ticket
+    return _order_key(order.user_id, order.id) | {
+        "id": order.id,
+        "userID": order.user_id,
+        "status": order.status,
+        "expiresAt": clock.to_millis(order.expires_at),
+        "ticketID": ticket.id,
+        "title": ticket.title,
+        "price": ticket.price,
+        "currency": ticket.currency,
+        "hold": ticket.hold,
+        "version": order.version,
+        "createdAt": clock.to_millis(order.created_at),
+        "reason": order.reason,
+        "openPartition": partition(order.id, OPEN_PARTITIONS) if order.status is Status.CREATED else None,
+        "event": events.tell(_to_event(order)),
+    }
+
+
+def _to_order(item: Item) -> Order:
+    return Order(
+        id=item["id"],
+        user_id=item["userID"],
+        status=Status(item["status"]),
+        expires_at=clock.from_millis(item["expiresAt"]),
+        ticket=OrderedTicket(
+            id=item["ticketID"],
+            title=item["title"],
+            price=item["price"],
+            currency=item["currency"],
+            hold=item["hold"],
+        ),
+        version=item["version"],
+        created_at=clock.from_millis(item["createdAt"]),
+        reason=item.get("reason"),
+    )
+
+
+def _to_event(order: Order) -> events.OrderEvent:
+    ticket = order.ticket
+    return _EVENTS[order.status].model_validate(
+        {
+            "id": order.id,
+            "version": order.version,
+            "status": order.status,
+            "userID": order.user_id,
+            "expiresAt": order.expires_at,
+            "reason": order.reason,
+            "ticket": {
+                "id": ticket.id,
+                "title": ticket.title,
+                "price": ticket.price,
+                "currency": ticket.currency,
+                "hold": ticket.hold,
+            },
+        }
+    )

@@ -1,0 +1,266 @@
+"""The HTTP edge of every service: who calls, what a request may be, and how each refusal is told.
+
+Every route but those named public refuses a call without a user. A request that does not fit is refused before a route
+sees it; whatever a route raises is answered as a problem document.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from botocore.exceptions import BotoCoreError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic_core import from_json
+
+from shared import clock, idempotency
+from shared.ids import UserID
+from shared.pages import BadCursor
+from shared.problems import CONTENT_TYPE, FieldError, Problem, Refusals, refusal
+from shared.table import Busy, Table, Write
+from shared.telemetry import Trace, follow, logger
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_KEY_LENGTH = 255
+
+UNAVAILABLE = refusal(503, "unavailable", Retry_After="1")
+
+COMMON_REFUSALS: Refusals = {
+    Problem: lambda problem: problem,
+    NotFoundError: lambda _: Problem(404, "not_found", "there is nothing here"),
+    RequestValidationError: lambda error: _invalid(error),
+    BadCursor: lambda error: Problem(400, "invalid_request", f"cursor {error}", [FieldError(str(error), "cursor")]),
+    idempotency.KeyReused: refusal(422, "idempotency_key_reused"),
+    idempotency.InProgress: refusal(409, "idempotency_in_progress", Retry_After="1"),
+    Busy: UNAVAILABLE,
+    BotoCoreError: lambda _: Problem(
+        503, "unavailable", "a service that we need did not answer; try again", headers={"Retry-After": "1"}
+    ),
+}
+
+
+class Input(BaseModel):
+    """Base of request bodies: exact types, and no field that we don't know."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Output(BaseModel):
+    """Base of response bodies."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The caller, as the authorizer knows them."""
+
+    id: UserID
+    email: str
+
+
+type Instant = Annotated[AwareDatetime, PlainSerializer(clock.to_rfc3339, return_type=str, when_used="json")]
+"""A point in time, in JSON as RFC 3339 in UTC."""
+
+type Remember = Callable[[int, Output | None], Write | None]
+"""Gives the write that remembers an answer (status, body), or None where the caller sent no Idempotency-Key."""
+
+
+class Api(APIGatewayHttpResolver):
+    """The routes of one service behind the HTTP API.
+
+    `public` names the route keys ("GET /api/tickets") that take no user; `refusals` says how the service's errors are
+    told.
+    """
+
+    def __init__(self, *, public: Collection[str] = (), refusals: Refusals) -> None:
+        super().__init__(
+            enable_validation=True,
+            response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+            json_body_deserializer=_parse_json,
+        )
+        self._public = frozenset(public)
+        self._refusals = {**COMMON_REFUSALS, **refusals}
+        self.exception_handler(Exception)(lambda error: self._tell(self._problem(error)))
+        self.exception_handler(_Replay)(lambda replay: _response(replay.answer))
+
+    def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answer one request of the HTTP API (payload format 2.0)."""
+        request_id = event["requestContext"]["requestId"]
+        with follow(Trace(correlation_id=request_id, causation_id=request_id)):
+            try:
+                self._admit(event)
+            except Problem as problem:
+                response = _http(problem, request_id)
+            else:
+                response = self.resolve(event, context)
+            logger.info("request", route=event["routeKey"], status=response["statusCode"])
+        response.setdefault("headers", {})["Cache-Control"] = "no-store"
+        return response
+
+    @property
+    def user(self) -> User:
+        """The signed-in caller of a route that is not public."""
+        user = _user(self.current_event.raw_event)
+        if user is None:
+            raise _unauthenticated()
+        return user
+
+    def once(self, table: Table, act: Callable[[Remember], Response[Any]]) -> Response[Any]:
+        """Do it once for each `Idempotency-Key`; without the header, just do it.
+
+        `act` gets a function that turns the answer to be (status, body) into the write that remembers it, for the
+        transaction of the effect. An answer that no transaction took is remembered afterwards, a refusal too; 5xx and
+        429 are not.
+        """
+        request = self._idempotent_request()
+        if request is None:
+            return act(lambda _status, _body: None)
+        begun = idempotency.begin(table, request)
+        if isinstance(begun, idempotency.Answer):
+            raise _Replay(begun)
+        try:
+            response = act(lambda status, body: begun.remember(_answer(status, body)))
+            answer = _answer(response.status_code, response.body)
+        except Exception as error:
+            problem = self._problem(error)
+            if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR or problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+                begun.release()
+            else:
+                begun.finish(idempotency.Answer(problem.status, problem.body(self._request_id)))
+            raise
+        begun.finish(answer)
+        return response
+
+    def _admit(self, event: dict[str, Any]) -> None:
+        """Refuse what no route should see, and leave the body as text."""
+        if event["routeKey"] not in self._public and _user(event) is None:
+            raise _unauthenticated()
+        body = raw_body(event)
+        if len(body) > MAX_BODY_BYTES:
+            raise Problem(413, "body_too_large", f"the body is over {MAX_BODY_BYTES // 1024} KB")
+        media_type = event.get("headers", {}).get("content-type", "").partition(";")[0].strip().lower()
+        if body and media_type != "application/json":
+            raise Problem(415, "unsupported_media_type", "the body must be application/json")
+        try:
+            event["body"] = body.decode()
+        except UnicodeDecodeError:
+            raise Problem(400, "invalid_json", "the body is not UTF-8") from None
+        event["isBase64Encoded"] = False
+
+    def _idempotent_request(self) -> idempotency.Request | None:
+        event = self.current_event.raw_event
+        key = event.get("headers", {}).get("idempotency-key")
+        if key is None:
+            return None
+        if not 1 <= len(key) <= MAX_KEY_LENGTH:
+            message = f"must have 1 to {MAX_KEY_LENGTH} characters"
+            raise Problem(
+                400, "invalid_request", f"Idempotency-Key {message}", [FieldError(message, "Idempotency-Key")]
+            )
+        body = from_json(event["body"]) if event.get("body") else None
+        asked = json.dumps([event["rawPath"], body], sort_keys=True)
+        return idempotency.Request(
+            user_id=self.user.id,
+            route=event["routeKey"],
+            key=key,
+            fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
+        )
+
+    def _problem(self, error: Exception) -> Problem:
+        for kind in type(error).__mro__:
+            if kind in self._refusals:
+                problem = self._refusals[kind](error)
+                if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    logger.warning("request failed", code=problem.code, exc_info=error)
+                return problem
+        logger.error("request crashed", exc_info=error)
+        return Problem(500, "internal_error", "something went wrong on our side; try again")
+
+    def _tell(self, problem: Problem) -> Response[str]:
+        return Response(problem.status, CONTENT_TYPE, problem.body(self._request_id), headers=dict(problem.headers))
+
+    @property
+    def _request_id(self) -> str:
+        return self.current_event.request_context.request_id
+
+
+class _Replay(Exception):
+    """The request was answered before; this is the answer."""
+
+    def __init__(self, answer: idempotency.Answer) -> None:
+        super().__init__("answered before")
+        self.answer = answer
+
+
+def problem_response(problem: Problem, event: dict[str, Any]) -> dict[str, Any]:
+    """The problem as a Lambda proxy response, for an entry point that has no routes."""
+    return _http(problem, event["requestContext"]["requestId"])
+
+
+def raw_body(event: dict[str, Any]) -> bytes:
+    """The body's bytes as they were sent."""
+    body: str = event.get("body") or ""
+    try:
+        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except (binascii.Error, UnicodeEncodeError):
+        raise Problem(400, "invalid_json", "the body cannot be read") from None
+
+
+def _http(problem: Problem, request_id: str) -> dict[str, Any]:
+    return {
+        "statusCode": problem.status,
+        "headers": {"Content-Type": CONTENT_TYPE, **problem.headers},
+        "body": problem.body(request_id),
+        "isBase64Encoded": False,
+    }
+
+
+def _user(event: dict[str, Any]) -> User | None:
+    """The caller, where the authorizer found one."""
+    context = event["requestContext"].get("authorizer", {}).get("lambda") or {}
+    return User(UserID(context["userID"]), context["email"]) if context.get("userID") else None
+
+
+def _unauthenticated() -> Problem:
+    return Problem(
+        401, "unauthenticated", "sign in to do this", headers={"WWW-Authenticate": 'Bearer realm="admit-one"'}
+    )
+
+
+def _parse_json(text: str) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no lone surrogates, no bottomless nesting."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise Problem(400, "invalid_json", f"the body is not JSON: {error}") from None
+
+
+def _invalid(error: RequestValidationError) -> Problem:
+    errors = [_field_error(one) for one in error.errors()]
+    named = "; ".join(f"{one.field} {one.message}" if one.field else one.message for one in errors)
+    return Problem(400, "invalid_request", named, errors)
+
+
+def _field_error(error: dict[str, Any]) -> FieldError:
+    _where, *path = error["loc"]
+    message = {"extra_forbidden": "is not a field of this request", "missing": "is required"}.get(
+        error["type"], error["msg"].removeprefix("Value error, ")
+    )
+    return FieldError(message, ".".join(str(step) for step in path) or None)
+
+
+def _answer(status: int, body: Output | None) -> idempotency.Answer:
+    return idempotency.Answer(status, body.model_dump_json() if body is not None else "")
+
+
+def _response(answer: idempotency.Answer) -> Response[str]:
+    content_type = CONTENT_TYPE if answer.status >= HTTPStatus.BAD_REQUEST else "application/json"
+    return Response(answer.status, content_type if answer.body else None, answer.body or None)

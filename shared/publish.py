@@ -1,0 +1,59 @@
+"""Putting events on the bus."""
+
+from collections.abc import Iterator, Sequence
+from itertools import batched
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared import aws, clock
+
+ENTRIES_PER_CALL = 10  # PutEvents' own limit
+ATTEMPTS = 3
+
+
+class NotPublished(Exception):
+    """Some events were not taken; `events` are those."""
+
+    def __init__(self, events: Sequence[dict[str, Any]]) -> None:
+        super().__init__(f"{len(events)} events were not published")
+        self.events = tuple(events)
+
+
+def publish(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> None:
+    """Put events, each as `shared.events.tell` made it, on the bus, in their order.
+
+    PutEvents can fail in part, so every entry's answer is looked at and those not taken are tried again.
+    Raises NotPublished with what is left after the last attempt.
+    """
+    left = list(events)
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            clock.sleep(0.2 * attempt)
+        left = list(_put(left, bus=bus, source=source))
+        if not left:
+            return
+    raise NotPublished(left)
+
+
+def _put(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> Iterator[dict[str, Any]]:
+    """Put them once; yield those that were not taken."""
+    for some in batched(events, ENTRIES_PER_CALL, strict=False):
+        try:
+            answer = aws.events().put_events(
+                Entries=[
+                    {
+                        "EventBusName": bus,
+                        "Source": source,
+                        "DetailType": event["type"],
+                        "Detail": event["detail"],
+                    }
+                    for event in some
+                ]
+            )
+        except (BotoCoreError, ClientError):
+            yield from some
+            continue
+        for event, entry in zip(some, answer["Entries"], strict=True):
+            if "ErrorCode" in entry:
+                yield event

@@ -1,0 +1,468 @@
+"""Orders: holding a ticket, losing it, and what events do to it."""
+
+from typing import Any
+
+import pytest
+
+from shared.ids import new_id
+from tests.handlers.world import Answer, Person, World, envelope, http_event, sqs_batch
+
+NOT_AN_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+@pytest.fixture
+def seller(world: World) -> Person:
+    return world.person("seller@example.com")
+
+
+@pytest.fixture
+def buyer(world: World) -> Person:
+    return world.person("buyer@example.com")
+
+
+@pytest.fixture
+def ticket_id(world: World, seller: Person) -> str:
+    return offer(world, seller)
+
+
+def offer(world: World, seller: Person, *, price: str = "12.50") -> str:
+    """A ticket as Orders learns of it."""
+    ident = new_id()
+    tell_ticket(world, ident, seller, price=price)
+    return ident
+
+
+def tell_ticket(
+    world: World, ident: str, seller: Person, *, version: int = 1, price: str = "12.50", **more: object
+) -> None:
+    data = {"id": ident, "version": version, "title": "A seat", "price": price, "currency": "usd", "userID": seller.id}
+    event_type = "ticket:updated" if "change" in more else "ticket:created"
+    assert world.deliver(message(event_type, data | more), "orders")
+
+
+def message(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"id": new_id(), "time": "2026-11-23T12:00:00Z", "correlationId": "c", "causationId": "c"}
+    return envelope(event_type, {"metadata": metadata, "data": data})
+
+
+def payment(event_type: str, order: dict[str, Any]) -> dict[str, Any]:
+    return message(
+        event_type,
+        {
+            "id": new_id(),
+            "version": 1,
+            "orderId": order["id"],
+            "userID": order["userID"],
+            "stripeId": "pi_1",
+            "reason": "card",
+        },
+    )
+
+
+def expiration(order: dict[str, Any]) -> dict[str, Any]:
+    return message("expiration:completed", {"orderId": order["id"], "userID": order["userID"]})
+
+
+def place(world: World, ticket_id: str, buyer: Person, **more: Any) -> Answer:
+    return world.call("POST", "/api/orders", {"ticketID": ticket_id, **more}, by=buyer)
+
+
+def copy_of(world: World, ticket_id: str) -> dict[str, Any]:
+    return next(item for item in world.items("orders") if item["pk"] == f"ticket#{ticket_id}")
+
+
+def test_placing_holds_the_ticket_for_five_minutes(world: World, ticket_id: str, buyer: Person) -> None:
+    answer = place(world, ticket_id, buyer)
+
+    assert answer.status == 201
+    assert answer.json["status"] == "created"
+    assert answer.json["expiresAt"] == "2026-11-23T12:05:00.000Z"
+    assert answer.json["ticket"] == {"id": ticket_id, "title": "A seat", "price": "12.50", "currency": "usd"}
+    assert [event["detail-type"] for event in world.told()] == ["order:created"]
+
+
+def test_a_second_buyer_is_refused_while_the_hold_is_live(world: World, ticket_id: str, buyer: Person) -> None:
+    place(world, ticket_id, buyer)
+    answer = place(world, ticket_id, world.person())
+
+    assert (answer.status, answer.code) == (409, "ticket_held")
+
+
+def test_the_same_buyer_gets_their_own_live_order_again(world: World, ticket_id: str, buyer: Person) -> None:
+    first = place(world, ticket_id, buyer)
+    again = place(world, ticket_id, buyer)
+
+    assert again.status == 200
+    assert again.json == first.json
+
+
+def test_a_lapsed_hold_is_taken_over_at_the_first_instant_after_its_deadline(
+    world: World, ticket_id: str, buyer: Person
+) -> None:
+    lapsed = place(world, ticket_id, buyer).json
+    other = world.person()
+    world.time.advance(minutes=5, milliseconds=-1)
+    assert place(world, ticket_id, other).status == 409
+
+    world.time.advance(milliseconds=1)
+    answer = place(world, ticket_id, other)
+
+    assert answer.status == 201
+    ended = world.call("GET", f"/api/orders/{lapsed['id']}", by=buyer).json
+    assert ended["status"] == "cancelled"
+
+
+def test_a_takeover_tells_of_both_orders_and_counts_the_hold_twice(world: World, ticket_id: str, buyer: Person) -> None:
+    place(world, ticket_id, buyer)
+    world.told()
+    world.time.advance(minutes=5)
+    place(world, ticket_id, world.person())
+
+    told = {event["detail-type"]: event["detail"]["data"] for event in world.told()}
+    assert told["order:cancelled"]["ticket"]["hold"] == 2
+    assert told["order:cancelled"]["reason"] == "expired"
+    assert told["order:created"]["ticket"]["hold"] == 3
+
+
+def test_an_authorised_payment_keeps_the_ticket_past_the_deadline(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    assert world.deliver(payment("payment:authorized", order), "orders")
+    world.time.advance(minutes=10)
+
+    assert place(world, ticket_id, world.person()).code == "ticket_held"
+    assert world.deliver(expiration(order), "orders")
+    assert world.call("GET", f"/api/orders/{order['id']}", by=buyer).json["status"] == "awaiting:payment"
+
+
+def test_a_captured_payment_sells_the_ticket(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.deliver(payment("payment:authorized", order), "orders")
+    world.deliver(payment("payment:created", order), "orders")
+
+    assert world.call("GET", f"/api/orders/{order['id']}", by=buyer).json["status"] == "completed"
+    assert place(world, ticket_id, world.person()).code == "ticket_sold"
+    assert place(world, ticket_id, buyer).code == "ticket_sold"
+
+
+def test_a_failed_capture_cancels_the_order_and_frees_the_ticket(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.deliver(payment("payment:authorized", order), "orders")
+    world.deliver(payment("payment:failed", order), "orders")
+
+    assert world.call("GET", f"/api/orders/{order['id']}", by=buyer).json["status"] == "cancelled"
+    assert place(world, ticket_id, world.person()).status == 201
+
+
+@pytest.mark.parametrize("late", ["payment:authorized", "payment:created", "payment:failed"])
+def test_a_payment_event_that_no_longer_fits_is_answered_with_the_state(
+    world: World, ticket_id: str, buyer: Person, late: str
+) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    cancelled = [event for event in world.told() if event["detail-type"] == "order:cancelled"][-1]["detail"]["data"]
+    assert world.deliver(payment(late, order), "orders")
+
+    (again,) = world.told()
+    assert again["detail-type"] == "order:cancelled"
+    assert again["detail"]["data"]["version"] == cancelled["version"] + 1
+    assert again["detail"]["data"]["ticket"]["hold"] == cancelled["ticket"]["hold"]
+
+
+def test_an_expiration_that_comes_twice_tells_once(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.told()
+    world.time.advance(minutes=5)
+    world.deliver(expiration(order), "orders")
+    world.deliver(expiration(order), "orders")
+
+    assert [event["detail-type"] for event in world.told()] == ["order:cancelled"]
+
+
+def test_a_timer_that_comes_early_goes_back_to_the_queue(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.time.advance(minutes=4, seconds=59)
+
+    assert not world.deliver(expiration(order), "orders")
+    world.time.advance(seconds=1)
+    assert world.deliver(expiration(order), "orders")
+
+
+def test_a_lapsed_orders_expiry_cannot_free_a_newer_hold(world: World, ticket_id: str, buyer: Person) -> None:
+    lapsed = place(world, ticket_id, buyer).json
+    world.time.advance(minutes=5)
+    place(world, ticket_id, world.person())
+    world.deliver(expiration(lapsed), "orders")
+
+    assert place(world, ticket_id, world.person()).code == "ticket_held"
+
+
+def test_the_hold_is_fenced_by_the_order_that_has_it(world: World, ticket_id: str, buyer: Person) -> None:
+    """Even an order that believes it still has the ticket cannot move a hold that names another."""
+    order = place(world, ticket_id, buyer).json
+    world._resource.Table("orders").update_item(
+        Key={"pk": f"ticket#{ticket_id}", "sk": "ticket"},
+        UpdateExpression="SET holdOrderID = :other",
+        ExpressionAttributeValues={":other": NOT_AN_ORDER},
+    )
+    answer = world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+
+    assert answer.status == 503
+    assert copy_of(world, ticket_id)["holdOrderID"] == NOT_AN_ORDER
+
+
+def test_cancelling_frees_the_ticket_and_again_is_fine(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+
+    assert world.call("DELETE", f"/api/orders/{order['id']}", by=buyer).status == 204
+    assert world.call("DELETE", f"/api/orders/{order['id']}", by=buyer).status == 204
+    assert place(world, ticket_id, world.person()).status == 201
+
+
+def test_an_order_being_paid_cannot_be_cancelled(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.deliver(payment("payment:authorized", order), "orders")
+    answer = world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+
+    assert (answer.status, answer.code) == (409, "order_paid")
+
+
+def test_nobody_sees_or_cancels_anothers_order(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    for stranger in (world.person(), seller):
+        assert world.call("GET", f"/api/orders/{order['id']}", by=stranger).status == 404
+        assert world.call("DELETE", f"/api/orders/{order['id']}", by=stranger).status == 404
+        assert world.call("GET", "/api/orders", by=stranger).json == {"orders": [], "nextCursor": None}
+
+
+def test_a_seller_cannot_order_their_own_ticket(world: World, ticket_id: str, seller: Person) -> None:
+    answer = place(world, ticket_id, seller)
+
+    assert (answer.status, answer.code) == (403, "own_ticket")
+
+
+@pytest.mark.parametrize("shown", ["12.5", "12.50", "0012.500", None])
+def test_the_price_that_was_shown_compares_as_a_number(
+    world: World, ticket_id: str, buyer: Person, shown: str | None
+) -> None:
+    assert place(world, ticket_id, buyer, price=shown).status == 201
+
+
+def test_a_price_that_has_changed_is_refused(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
+    tell_ticket(world, ticket_id, seller, version=2, price="15.00", change="edited", status="available")
+    answer = place(world, ticket_id, buyer, price="12.50")
+
+    assert (answer.status, answer.code) == (409, "price_changed")
+    assert place(world, ticket_id, buyer, price="15").json["ticket"]["price"] == "15.00"
+
+
+def test_an_older_word_of_the_seller_is_dropped(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
+    tell_ticket(world, ticket_id, seller, version=3, price="15.00", change="edited", status="available")
+    tell_ticket(world, ticket_id, seller, version=2, price="99.00", change="edited", status="available")
+
+    assert place(world, ticket_id, buyer).json["ticket"]["price"] == "15.00"
+
+
+def test_a_sellers_word_leaves_the_hold_alone(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
+    place(world, ticket_id, buyer)
+    tell_ticket(world, ticket_id, seller, version=2, price="15.00", change="edited", status="available")
+
+    assert place(world, ticket_id, world.person()).code == "ticket_held"
+
+
+def test_a_withdrawn_ticket_cannot_be_ordered(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
+    tell_ticket(world, ticket_id, seller, version=2, change="withdrawn", status="withdrawn")
+
+    assert place(world, ticket_id, buyer).code == "ticket_withdrawn"
+
+
+def test_a_ticket_that_may_still_be_on_its_way_is_waited_for(world: World, buyer: Person) -> None:
+    started = world.time.now()
+    answer = place(world, new_id_at(world), buyer)
+
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (404, "ticket_not_found", "1")
+    assert (world.time.now() - started).total_seconds() == pytest.approx(2, abs=0.2)
+
+
+def test_an_old_unknown_ticket_is_refused_at_once(world: World, buyer: Person) -> None:
+    started = world.time.now()
+    answer = place(world, NOT_AN_ORDER, buyer)
+
+    assert answer.status == 404
+    assert "Retry-After" not in answer.headers
+    assert world.time.now() == started
+
+
+def new_id_at(world: World) -> str:
+    return new_id()
+
+
+def test_pages_of_orders_hold_under_inserts(world: World, seller: Person, buyer: Person) -> None:
+    placed = []
+    for _ in range(5):
+        world.time.advance(seconds=1)
+        placed.append(place(world, offer(world, seller), buyer).json["id"])
+    first = world.call("GET", "/api/orders?limit=2", by=buyer).json
+    world.time.advance(seconds=1)
+    place(world, offer(world, seller), buyer)
+    second = world.call("GET", f"/api/orders?limit=2&cursor={first['nextCursor']}", by=buyer).json
+    third = world.call("GET", f"/api/orders?limit=2&cursor={second['nextCursor']}", by=buyer).json
+
+    seen = [order["id"] for page in (first, second, third) for order in page["orders"]]
+    assert seen == placed[::-1]
+    assert third["nextCursor"] is None
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "limit=1,2", "cursor=x", "cursor=AAAA", "cursor="]
+)
+def test_a_page_that_cannot_be_is_refused_by_name(world: World, buyer: Person, query: str) -> None:
+    answer = world.call("GET", f"/api/orders?{query}", by=buyer)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert answer.json["errors"][0]["field"] == query.partition("=")[0]
+
+
+def test_the_same_idempotency_key_gives_the_first_answer_again(world: World, ticket_id: str, buyer: Person) -> None:
+    key = {"Idempotency-Key": "one"}
+    first = world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers=key)
+    world.call("DELETE", f"/api/orders/{first.json['id']}", by=buyer)
+    again = world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers=key)
+
+    assert (again.status, again.json) == (201, first.json)
+    assert world.call("GET", f"/api/orders/{first.json['id']}", by=buyer).json["status"] == "cancelled"
+
+
+def test_an_idempotency_key_with_another_body_is_refused(world: World, ticket_id: str, buyer: Person) -> None:
+    key = {"Idempotency-Key": "one"}
+    world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers=key)
+    answer = world.call("POST", "/api/orders", {"ticketID": ticket_id, "price": "1"}, by=buyer, headers=key)
+
+    assert (answer.status, answer.code) == (422, "idempotency_key_reused")
+
+
+def test_a_refusal_is_remembered_too(world: World, ticket_id: str, buyer: Person) -> None:
+    other = world.person()
+    order = place(world, ticket_id, other).json
+    key = {"Idempotency-Key": "one"}
+    world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers=key)
+    world.call("DELETE", f"/api/orders/{order['id']}", by=other)
+    again = world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers=key)
+
+    assert (again.status, again.code) == (409, "ticket_held")
+
+
+def test_two_users_may_use_the_same_idempotency_key(world: World, ticket_id: str, buyer: Person) -> None:
+    key = {"Idempotency-Key": "one"}
+    world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers=key)
+    answer = world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=world.person(), headers=key)
+
+    assert (answer.status, answer.code) == (409, "ticket_held")
+
+
+def test_a_call_without_the_key_writes_no_record(world: World, ticket_id: str, buyer: Person) -> None:
+    place(world, ticket_id, buyer)
+
+    assert not [item for item in world.items("orders") if item["pk"].startswith("idempotency")]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, None),
+        ({"ticketID": 7}, "ticketID"),
+        ({"ticketID": None}, None),
+        ({"ticketID": "x", "ticketId": "x"}, None),
+        ({"ticketID": "x", "price": 12}, "price"),
+        ({"ticketID": "x", "price": "1e3"}, "price"),
+        ({"ticketID": "x", "price": "-1"}, "price"),
+        ({"ticketID": "x", "userID": "me"}, "userID"),
+        ([], None),
+        ("text", None),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused_by_field(
+    world: World, buyer: Person, body: object, field: str | None
+) -> None:
+    answer = world.call("POST", "/api/orders", body, by=buyer)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert answer.json["errors"][0].get("field") == field
+    assert world.items("orders") == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", "{", '{"ticketID": NaN}', '{"ticketID": "\\ud800"}', "[" * 5000, '{"ticketID": 1' + "0" * 5000 + "}", "null"],
+)
+def test_what_is_no_json_object_is_refused(world: World, buyer: Person, raw: str) -> None:
+    answer = world.call("POST", "/api/orders", raw=raw, by=buyer)
+
+    assert answer.status == 400
+    assert answer.code in ("invalid_json", "invalid_request")
+
+
+def test_another_content_type_is_refused(world: World, buyer: Person, ticket_id: str) -> None:
+    answer = world.call(
+        "POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers={"Content-Type": "text/plain"}
+    )
+
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+
+
+def test_a_body_over_64_kb_is_refused(world: World, buyer: Person) -> None:
+    answer = world.call("POST", "/api/orders", {"ticketID": "x" * 70_000}, by=buyer)
+
+    assert (answer.status, answer.code) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("path", ["/api/orders/nonsense", f"/api/orders/{NOT_AN_ORDER}", "/api/orders/..%2f"])
+def test_an_id_that_is_none_is_not_found(world: World, buyer: Person, path: str) -> None:
+    for method in ("GET", "DELETE"):
+        assert world.call(method, path, by=buyer).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/orders"), ("GET", "/api/orders"), ("GET", "/api/orders/x"), ("DELETE", "/api/orders/x")],
+)
+def test_no_route_answers_without_a_user(world: World, method: str, path: str) -> None:
+    answer = world.call(method, path, {} if method == "POST" else None)
+
+    assert (answer.status, answer.code) == (401, "unauthenticated")
+
+
+def test_the_sweep_ends_orders_whose_timer_was_lost_and_leaves_the_others(
+    world: World, seller: Person, buyer: Person
+) -> None:
+    lost = place(world, offer(world, seller), buyer).json
+    paid = place(world, offer(world, seller), buyer).json
+    world.deliver(payment("payment:authorized", paid), "orders")
+    world.time.advance(minutes=7)
+    fresh = place(world, offer(world, seller), buyer).json
+    world.invoke("orders.sweep", {})
+    statuses = {order["id"]: order["status"] for order in world.call("GET", "/api/orders", by=buyer).json["orders"]}
+    assert statuses[lost["id"]] == "created", "inside the grace its own timer may still come"
+
+    world.time.advance(minutes=2)
+    world.invoke("orders.sweep", {})
+    statuses = {order["id"]: order["status"] for order in world.call("GET", "/api/orders", by=buyer).json["orders"]}
+    assert statuses == {lost["id"]: "cancelled", paid["id"]: "awaiting:payment", fresh["id"]: "created"}
+
+
+def test_a_message_that_breaks_its_contract_comes_back_alone(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    broken = envelope("payment:authorized", {"metadata": {}, "data": {}})
+    answer = world.invoke("orders.listener", sqs_batch(broken, payment("payment:authorized", order)))
+
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-0"]
+    assert world.call("GET", f"/api/orders/{order['id']}", by=buyer).json["status"] == "awaiting:payment"
+
+
+def test_a_body_in_base64_is_read(world: World, ticket_id: str, buyer: Person) -> None:
+    import base64
+    import json
+
+    event = http_event("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer)
+    event |= {"body": base64.b64encode(json.dumps({"ticketId": ticket_id}).encode()).decode(), "isBase64Encoded": True}
+
+    assert world.invoke("orders.api", event)["statusCode"] == 201

@@ -1,0 +1,285 @@
+"""The five services side by side on moto, called and fed as API Gateway and SQS do it."""
+
+import importlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from shared.ids import UserID, new_id
+
+SUBSCRIPTIONS = {
+    "ticket:created": ["orders"],
+    "ticket:updated": ["orders"],
+    "order:created": ["tickets", "payments", "expiration"],
+    "order:awaiting-payment": ["tickets", "payments"],
+    "order:completed": ["tickets", "payments"],
+    "order:cancelled": ["tickets", "payments"],
+    "expiration:completed": ["orders"],
+    "payment:authorized": ["orders"],
+    "payment:created": ["orders"],
+    "payment:failed": ["orders"],
+    "payment:voided": [],
+    "payment:refunded": [],
+}
+SELLERS_WORDS = ("edited", "withdrawn")  # the changes of ticket:updated that Orders subscribes to
+TOLD_BY = ("tickets", "orders", "payments")
+
+
+class Clock:
+    """Time that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.instant = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+        self.ticks = itertools.count()
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def sleep(self, seconds: float) -> None:
+        self.instant += timedelta(milliseconds=round(seconds * 1000))
+
+    def advance(self, **by: float) -> None:
+        self.instant += timedelta(**by)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    cookies: list[str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def code(self) -> str:
+        """The problem's code."""
+        assert self.headers["Content-Type"] == "application/problem+json", self.text
+        return str(self.json["code"])
+
+
+@dataclass(frozen=True)
+class Person:
+    """A signed-in caller."""
+
+    id: UserID
+    email: str
+
+
+class World:
+    """Calls, events and tables of one test."""
+
+    def __init__(
+        self, template: dict[str, Any], time: Clock, patch: pytest.MonkeyPatch, session: boto3.Session
+    ) -> None:
+        self.time = time
+        self._patch = patch
+        self._dynamodb = session.client("dynamodb")
+        self._resource = session.resource("dynamodb")
+        self._tables = _tables(template)
+        self._seen: set[str] = set()
+        existing = set(self._dynamodb.list_tables()["TableNames"])
+        for name, definition in self._tables.items():
+            if name not in existing:
+                self._dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition)
+
+    def empty(self) -> None:
+        """Delete every item."""
+        for name, definition in self._tables.items():
+            keys = [key["AttributeName"] for key in definition["KeySchema"]]
+            table = self._resource.Table(name)
+            with table.batch_writer() as batch:
+                for item in table.scan()["Items"]:
+                    batch.delete_item(Key={key: item[key] for key in keys})
+
+    def person(self, email: str = "someone@example.com") -> Person:
+        """A caller whom the authorizer knows."""
+        return Person(UserID(new_id()), email)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        by: Person | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: str | None = None,
+        route: str | None = None,
+        function: str | None = None,
+        source_ip: str = "203.0.113.7",
+    ) -> Answer:
+        """Call a route as API Gateway does; `raw` sends a body as it is."""
+        noun = path.split("/")[2].partition("?")[0]
+        service = "auth" if noun in ("users", "health") else noun
+        event = http_event(method, path, body, by=by, headers=headers, raw=raw, route=route, source_ip=source_ip)
+        response = self.invoke(f"{service}.{function or 'api'}", event)
+        return Answer(
+            response["statusCode"], response.get("headers", {}), response.get("body") or "", response.get("cookies", [])
+        )
+
+    def invoke(self, function: str, event: object) -> Any:
+        """Run a function (`orders.listener`) with its table in its environment."""
+        service = function.partition(".")[0]
+        if service in self._tables:
+            self._patch.setenv("TABLE_NAME", service)
+        handler = importlib.import_module(f"functions.{function}").handler
+        return handler(event, Context())
+
+    def items(self, service: str) -> list[dict[str, Any]]:
+        """All items of a service's table."""
+        found: list[dict[str, Any]] = self._resource.Table(service).scan()["Items"]
+        return found
+
+    def told(self) -> list[dict[str, Any]]:
+        """The events told since the last call, as EventBridge hands them on, in no promised order."""
+        events = []
+        for service in TOLD_BY:
+            for item in self.items(service):
+                event = item.get("event")
+                if event and event["id"] not in self._seen:
+                    self._seen.add(event["id"])
+                    events.append(envelope(event["type"], json.loads(event["detail"])))
+        return sorted(events, key=lambda event: event["detail"]["metadata"]["id"])
+
+    def deliver(self, event: dict[str, Any], to: str) -> bool:
+        """Give one event to one listener; whether it took it."""
+        answer = self.invoke(f"{to}.listener", sqs_batch(event))
+        return not answer["batchItemFailures"]
+
+    def settle(self, *, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Deliver what was told, and what that makes others tell, until all is quiet; all those events."""
+        delivered = []
+        while events := self.told():
+            for event in events:
+                delivered.append(event)
+                for service in subscribers(event):
+                    if service not in without:
+                        assert self.deliver(event, service), (service, event)
+        return delivered
+
+
+class Context:
+    """As much of Lambda's context as anyone reads."""
+
+    function_name = "test"
+    memory_limit_in_mb = 128
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id = "test"
+
+
+def subscribers(event: dict[str, Any]) -> Iterator[str]:
+    """The services whose listeners get this event."""
+    if event["detail-type"] == "ticket:updated" and event["detail"]["data"]["change"] not in SELLERS_WORDS:
+        return
+    yield from SUBSCRIPTIONS[event["detail-type"]]
+
+
+def envelope(event_type: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as EventBridge hands it on."""
+    return {"detail-type": event_type, "source": "admit-one.test", "detail": detail}
+
+
+def sqs_batch(*events: Mapping[str, Any]) -> dict[str, Any]:
+    """Events as a batch from a queue."""
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{number}",
+                "receiptHandle": "handle",
+                "body": json.dumps(event),
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
+                "awsRegion": "us-east-1",
+            }
+            for number, event in enumerate(events)
+        ]
+    }
+
+
+def http_event(
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    by: Person | None = None,
+    headers: Mapping[str, str] | None = None,
+    raw: str | None = None,
+    route: str | None = None,
+    source_ip: str = "203.0.113.7",
+) -> dict[str, Any]:
+    """A request in the HTTP API's payload format 2.0."""
+    plain, _, query = path.partition("?")
+    sent = raw if raw is not None else (json.dumps(body) if body is not None else None)
+    all_headers = {name.lower(): value for name, value in (headers or {}).items()}
+    if sent is not None:
+        all_headers.setdefault("content-type", "application/json")
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route or f"{method} {route_of(plain)}",
+        "rawPath": plain,
+        "rawQueryString": query,
+        "headers": all_headers,
+        "requestContext": {
+            "requestId": f"request-{new_id()}",
+            "stage": "$default",
+            "http": {"method": method, "path": plain, "sourceIp": source_ip},
+        },
+        "body": sent,
+        "isBase64Encoded": False,
+    }
+    if query:
+        event["queryStringParameters"] = dict(pair.partition("=")[::2] for pair in query.split("&"))
+    if by:
+        event["requestContext"]["authorizer"] = {"lambda": {"userID": by.id, "email": by.email}}
+    return event
+
+
+def route_of(path: str) -> str:
+    """The route that API Gateway would choose for a path."""
+    match path.strip("/").split("/"):
+        case ["api", "tickets", "mine"] | ["api", "payments", "webhook"] | ["api", "users", _]:
+            return path
+        case ["api", "payments", _]:
+            return "/api/payments/{orderId}"
+        case ["api", ("tickets" | "orders") as noun, _]:
+            return f"/api/{noun}/{{id}}"
+        case _:
+            return path
+
+
+def _tables(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The tables of the CDK app's template, by service."""
+    tables = {}
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] not in ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"):
+            continue
+        service = next(
+            name
+            for name, prefix in {
+                "auth": "Auth",
+                "tickets": "Tickets",
+                "orders": "Orders",
+                "payments": "Payments",
+            }.items()
+            if logical_id.startswith(prefix)
+        )
+        properties = resource["Properties"]
+        tables[service] = {
+            name: properties[name]
+            for name in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+            if name in properties
+        }
+    return tables
