@@ -1,5 +1,6 @@
 """The real handlers on moto: one mock for the session, tables as the CDK app defines them, emptied for each test."""
 
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from functions.payments import stripe_gateway
+from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
 from shared import aws, clock, settings
+from shared.ids import new_id
+from tests.handlers.stripe_in_process import WEBHOOK_SECRET, Stripe
 from tests.handlers.world import Clock, World
 
 
@@ -47,4 +52,18 @@ def world(_moto: None, template: dict[str, Any], time: Clock, monkeypatch: pytes
     settings.load.cache_clear()
     made = World(template, time, monkeypatch, boto3.Session())
     made.empty()
+    return made
+
+
+@pytest.fixture
+def stripe(world: World, monkeypatch: pytest.MonkeyPatch) -> Stripe:
+    """The local Stripe in this process, with its keys in the stage's secret."""
+    secrets = boto3.client("secretsmanager")
+    keys = {"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}
+    arn = secrets.create_secret(Name=f"stripe-{new_id()}", SecretString=json.dumps(keys))["ARN"]
+    monkeypatch.setenv("STRIPE_SECRET_ARN", arn)
+    monkeypatch.setattr(stripe_gateway, "_cached", stripe_gateway._CachedKeys())
+    settings.load.cache_clear()
+    made = Stripe(world.time, secret_arn=arn)
+    monkeypatch.setattr(stripe_gateway, "http_client", lambda: made)
     return made

@@ -1,0 +1,95 @@
+"""The HTTP routes of Payments."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
+
+from functions.payments import actions, stripe_gateway
+from functions.payments.payment import (
+    BadToken,
+    CardDeclined,
+    OrderCancelled,
+    OrderExpired,
+    OrderNotFound,
+    Payment,
+    PaymentNotFound,
+    PaymentOver,
+    PaymentsNotConfigured,
+    Status,
+    StripeUnavailable,
+)
+from functions.payments.schemas import PaymentOut, StartPayment
+from functions.payments.store import PaymentStore
+from shared import settings
+from shared.http import Api, Remember
+from shared.problems import FieldError, Problem, refusal
+from shared.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the Payments API; Stripe's is in `stripe_gateway`."""
+
+    table_name: str
+
+
+def _declined(error: CardDeclined) -> Problem:
+    members = {"declineCode": error.decline_code} if error.decline_code else {}
+    return Problem(402, error.code, str(error), members=members)
+
+
+api = Api(
+    refusals={
+        OrderNotFound: lambda error: Problem(
+            404, "order_not_found", str(error), headers={"Retry-After": "1"} if error.young else {}
+        ),
+        PaymentNotFound: refusal(404, "payment_not_found"),
+        OrderCancelled: refusal(409, "order_cancelled"),
+        OrderExpired: refusal(409, "order_expired"),
+        PaymentOver: refusal(409, "payment_over"),
+        BadToken: lambda error: Problem(400, "bad_token", str(error), [FieldError(str(error), "token")]),
+        CardDeclined: _declined,
+        StripeUnavailable: refusal(503, "stripe_unavailable", Retry_After="2"),
+        PaymentsNotConfigured: refusal(503, "payments_not_configured"),
+    }
+)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point."""
+    return api.handle(event, context)
+
+
+@api.post("/api/payments", status_code=201)
+def start_payment(body: Annotated[StartPayment, Body()]) -> Response[PaymentOut]:
+    """Start the payment of one of the caller's orders."""
+
+    def start(remember: Remember) -> Response[PaymentOut]:
+        payment, acted = actions.start(
+            _store(),
+            user_id=api.user.id,
+            order_id=body.orderId,
+            token=body.token,
+            receipt=lambda payment: remember(201, _out(payment)),
+        )
+        return Response(201 if acted else 200, "application/json", _out(payment))
+
+    return api.once(_store().table, start)
+
+
+@api.get("/api/payments/<order_id>")
+def get_payment(order_id: Annotated[str, Path()]) -> PaymentOut:
+    """The payment of one of the caller's orders."""
+    return _out(actions.look(_store(), user_id=api.user.id, order_id=order_id))
+
+
+def _out(payment: Payment) -> PaymentOut:
+    """While it is open the browser also gets the publishable key, with which it confirms at Stripe itself."""
+    key = stripe_gateway.publishable_key() if payment.status is Status.OPEN else None
+    return PaymentOut.of(payment, publishable_key=key)
+
+
+def _store() -> PaymentStore:
+    return PaymentStore(Table(settings.load(Settings).table_name))

@@ -1,0 +1,29 @@
+"""What Payments does with Orders' events."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from functions.payments import actions
+from functions.payments.store import PaymentStore
+from shared import settings
+from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderCreated, OrderEvent
+from shared.listener import listen
+from shared.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the Payments listener."""
+
+    table_name: str
+
+
+def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point."""
+    return listen(
+        dict.fromkeys((OrderCreated, OrderAwaitingPayment, OrderCompleted, OrderCancelled), _follow), batch, context
+    )
+
+
+def _follow(event: OrderEvent) -> None:
+    actions.follow_order(PaymentStore(Table(settings.load(Settings).table_name)), event)

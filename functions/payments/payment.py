@@ -1,0 +1,290 @@
+"""A payment: what its order asks for, what Stripe says of it, and what follows from the two, as pure rules.
+
+Orders decides, money follows: capture only once the order is `awaiting:payment`, void or refund only once it is
+`cancelled`. Stripe's PaymentIntent is read again before anything is believed.
+
+    open ──► authorized ──► captured ──► refunded
+      │          │
+      └──────────┴──► voided, failed       failed: Orders asked for a capture that is impossible for good
+
+    PaymentError
+    ├── OrderNotFound, PaymentNotFound
+    ├── OrderCancelled, OrderExpired, PaymentOver
+    ├── BadToken
+    ├── CardDeclined
+    ├── StripeUnavailable
+    ├── PaymentsNotConfigured
+    └── NotRecordedYet
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from shared.ids import OrderID, PaymentID, UserID
+from shared.money import MinorUnits
+
+ABANDONED_AFTER = timedelta(minutes=10)  # past the deadline; by then the sweep has ended every order
+
+
+class PaymentError(Exception):
+    """The payment cannot be made or read like this."""
+
+
+class OrderNotFound(PaymentError):
+    """The caller has no such order; `young` if it may only not have reached Payments yet."""
+
+    def __init__(self, *, young: bool = False) -> None:
+        super().__init__("you have no such order")
+        self.young = young
+
+
+class PaymentNotFound(PaymentError):
+    """No payment was started for the order."""
+
+    def __init__(self) -> None:
+        super().__init__("no payment was started for this order")
+
+
+class OrderCancelled(PaymentError):
+    """The order is cancelled, so it takes no payment."""
+
+
+class OrderExpired(PaymentError):
+    """The order's deadline has passed, so it takes no payment."""
+
+
+class PaymentOver(PaymentError):
+    """The order's one payment has ended without success."""
+
+
+class BadToken(PaymentError):
+    """Stripe does not know the token or payment method."""
+
+
+class CardDeclined(PaymentError):
+    """The card was declined; another may be tried."""
+
+    def __init__(self, message: str, *, code: str, decline_code: str | None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.decline_code = decline_code
+
+
+class StripeUnavailable(PaymentError):
+    """Stripe did not answer, or not in time; what it did is not known."""
+
+
+class PaymentsNotConfigured(PaymentError):
+    """This stage has no Stripe keys, or wrong ones."""
+
+
+class NotRecordedYet(PaymentError):
+    """A PaymentIntent of ours is not recorded, but may be any moment."""
+
+
+class Status(StrEnum):
+    """Where a payment stands; the words are the contract's."""
+
+    OPEN = "open"
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    VOIDED = "voided"
+    REFUNDED = "refunded"
+
+
+_RANK = {
+    Status.OPEN: 0,
+    Status.AUTHORIZED: 1,
+    Status.CAPTURED: 2,
+    Status.VOIDED: 2,
+    Status.FAILED: 2,
+    Status.REFUNDED: 3,
+}
+
+
+class OrderStatus(StrEnum):
+    """Where the order stands, as Orders told it last."""
+
+    CREATED = "created"
+    AWAITING_PAYMENT = "awaiting:payment"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class IntentStatus(StrEnum):
+    """A PaymentIntent's status (Stripe, "The PaymentIntent lifecycle"), as far as it asks for different things."""
+
+    UNCONFIRMED = "unconfirmed"
+    AUTHORIZED = "requires_capture"
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A PaymentIntent as Stripe has just shown it."""
+
+    id: str
+    status: IntentStatus
+    client_secret: str
+    stage: str | None
+    order_id: OrderID | None
+    refunded: bool = False
+    dispute_lost: bool = False
+    cancellation_reason: str | None = None
+
+
+class Duty(StrEnum):
+    """What must be done at Stripe."""
+
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+class Telling(StrEnum):
+    """Which event a write tells."""
+
+    AUTHORIZED = "payment:authorized"
+    CREATED = "payment:created"
+    FAILED = "payment:failed"
+    VOIDED = "payment:voided"
+    REFUNDED = "payment:refunded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Payments' own copy of an order."""
+
+    id: OrderID
+    user_id: UserID
+    status: OrderStatus
+    expires_at: datetime
+    amount: MinorUnits
+    currency: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """An order and, once it was started, its one payment.
+
+    `version` rises with each write that tells an event, `revision` with every write.
+    """
+
+    order: Order
+    id: PaymentID | None = None
+    stripe_id: str | None = None
+    client_secret: str | None = None
+    status: Status | None = None
+    reason: str | None = None
+    version: int = 0
+    revision: int = 0
+    last_event: dict[str, Any] | None = None
+
+    def check_can_be_started(self, now: datetime) -> None:
+        """Raise the reason for which no money can be taken for this order now, if there is one."""
+        if self.order.status is OrderStatus.CANCELLED:
+            raise OrderCancelled("the order is cancelled")
+        if self.status in (Status.FAILED, Status.VOIDED, Status.REFUNDED):
+            raise PaymentOver(f"the order's payment is {self.status}")
+        if self.order.status is OrderStatus.CREATED and now >= self.order.expires_at:
+            raise OrderExpired("the order has expired")
+
+    def opened(self, payment_id: PaymentID, intent: Intent) -> "Payment":
+        """The order with this PaymentIntent as its one payment."""
+        return replace(self, id=payment_id, stripe_id=intent.id, client_secret=intent.client_secret, status=Status.OPEN)
+
+    def with_order(self, order: Order) -> "Payment":
+        """The payment with what Orders says now; an older word changes nothing."""
+        return replace(self, order=order) if order.version > self.order.version else self
+
+    def duty(self, intent: Intent, now: datetime) -> Duty | None:
+        """What this order's status asks to be done with its PaymentIntent."""
+        match self.order.status, intent.status:
+            case OrderStatus.AWAITING_PAYMENT, IntentStatus.AUTHORIZED:
+                return Duty.CAPTURE
+            case OrderStatus.AWAITING_PAYMENT, IntentStatus.UNCONFIRMED:
+                return Duty.VOID  # the funds that were held are gone; nobody may pay into it any more
+            case OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
+                return Duty.VOID
+            case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if not (intent.refunded or intent.dispute_lost):
+                return Duty.REFUND
+            case OrderStatus.CREATED, IntentStatus.UNCONFIRMED if now >= self.order.expires_at + ABANDONED_AFTER:
+                return Duty.VOID
+            case _:
+                return None
+
+    def observe(self, intent: Intent, *, tell_again: bool) -> tuple["Payment", Telling | None]:
+        """The payment as Stripe shows it, and the event that this asks to tell.
+
+        A status never moves backwards. `tell_again` repeats the event of a status that Orders has not answered yet.
+        """
+        status, reason = self._status_of(intent)
+        if self.status is not None and _RANK[status] < _RANK[self.status]:
+            status, reason = self.status, self.reason
+        seen = replace(self, status=status, reason=reason)
+        if status is not self.status:
+            return seen, _TOLD_BY[status]
+        return seen, seen.unanswered() if tell_again else None
+
+    def unanswered(self) -> Telling | None:
+        """The event whose answer by Orders is missing."""
+        match self.order.status, self.status:
+            case OrderStatus.CREATED, Status.AUTHORIZED:
+                return Telling.AUTHORIZED
+            case OrderStatus.CREATED | OrderStatus.AWAITING_PAYMENT, Status.CAPTURED:
+                return Telling.CREATED
+            case OrderStatus.AWAITING_PAYMENT, Status.FAILED | Status.REFUNDED:
+                return Telling.FAILED
+            case _:
+                return None
+
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be done at Stripe or to be heard from Orders."""
+        match self.status:
+            case None:
+                return True
+            case Status.OPEN | Status.AUTHORIZED:
+                return False
+            case Status.CAPTURED:
+                return self.order.status is OrderStatus.COMPLETED
+            case Status.VOIDED:
+                return self.order.status is not OrderStatus.AWAITING_PAYMENT
+            case Status.FAILED:
+                return self.order.status is OrderStatus.CANCELLED
+            case Status.REFUNDED:
+                return self.order.status in (OrderStatus.COMPLETED, OrderStatus.CANCELLED)
+
+    def _status_of(self, intent: Intent) -> tuple[Status, str | None]:
+        ours = "order_cancelled" if self.order.status is OrderStatus.CANCELLED else None
+        match intent.status:
+            case IntentStatus.UNCONFIRMED:
+                return Status.OPEN, None
+            case IntentStatus.AUTHORIZED:
+                return Status.AUTHORIZED, None
+            case IntentStatus.CANCELED if self.order.status is OrderStatus.AWAITING_PAYMENT:
+                return Status.FAILED, intent.cancellation_reason or "cancelled_at_stripe"
+            case IntentStatus.CANCELED if self.status is Status.FAILED:
+                return Status.FAILED, self.reason
+            case IntentStatus.CANCELED:
+                return Status.VOIDED, ours or intent.cancellation_reason or "cancelled_at_stripe"
+            case IntentStatus.SUCCEEDED if intent.dispute_lost:
+                return Status.REFUNDED, "dispute_lost"
+            case IntentStatus.SUCCEEDED if intent.refunded:
+                return Status.REFUNDED, ours or "refunded_at_stripe"
+            case IntentStatus.SUCCEEDED:
+                return Status.CAPTURED, None
+
+
+_TOLD_BY: dict[Status, Telling | None] = {
+    Status.OPEN: None,
+    Status.AUTHORIZED: Telling.AUTHORIZED,
+    Status.CAPTURED: Telling.CREATED,
+    Status.FAILED: Telling.FAILED,
+    Status.VOIDED: Telling.VOIDED,
+    Status.REFUNDED: Telling.REFUNDED,
+}

@@ -1,0 +1,79 @@
+"""The reconciler: whatever was lost between Stripe, Payments and Orders, money is settled all the same.
+
+On a schedule it settles each payment whose verdict is missing and tells its event again, and it reads Stripe's own log
+for refunds and disputes whose webhooks never came. What is on its normal way is left alone: nothing younger than two
+minutes is touched, and a refund waits for Orders to have said `cancelled`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from functions.payments import actions
+from functions.payments.payment import NotRecordedYet
+from functions.payments.store import PaymentStore
+from functions.payments.stripe_gateway import Gateway
+from shared import clock, settings
+from shared.ids import OrderID
+from shared.table import Table
+from shared.telemetry import count, logger
+
+NORMAL_COURSE = timedelta(minutes=2)
+FIRST_LOOK_BACK = timedelta(hours=1)
+OVERLAP = timedelta(minutes=10)  # Stripe's log may gain an entry a little late
+BY_HAND = ["charge.refunded", "charge.dispute.created", "charge.dispute.closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the reconciler; Stripe's is in `stripe_gateway`."""
+
+    table_name: str
+
+
+def handler(_event: dict[str, Any], _context: object) -> None:
+    """Entry point, on a schedule."""
+    store = PaymentStore(Table(settings.load(Settings).table_name))
+    stripe = Gateway()
+    failures = _settle_unsettled(store, stripe) + _read_log(store, stripe)
+    if failures:
+        raise RuntimeError(f"{failures} payments could not be reconciled; the next run tries them again")
+
+
+def _settle_unsettled(store: PaymentStore, stripe: Gateway) -> int:
+    failures = 0
+    for order_id in store.unsettled(clock.now() - NORMAL_COURSE):
+        failures += _repair(order_id, partial(_settle, store, stripe, order_id))
+    return failures
+
+
+def _settle(store: PaymentStore, stripe: Gateway, order_id: OrderID) -> bool:
+    return actions.settle(store, stripe, order_id, tell_again=True).acted
+
+
+def _read_log(store: PaymentStore, stripe: Gateway) -> int:
+    """Take in what was refunded or disputed at Stripe since the last run; the log is read on only if all of it was."""
+    started = clock.now()
+    since = store.log_read_to() or started - FIRST_LOOK_BACK
+    failures = 0
+    for stripe_id in set(stripe.spoken_of_since(since, BY_HAND)):
+        failures += _repair(stripe_id, partial(actions.take_in, store, stripe, stripe_id))
+    if not failures:
+        store.set_log_read_to(started - OVERLAP)
+    return failures
+
+
+def _repair(subject: str, settle: Callable[[], bool]) -> int:
+    """Settle one payment and count it if there was anything to repair; 1 if it failed, so that the others go on."""
+    try:
+        if settle():
+            logger.warning("repaired a payment", subject=subject)
+            count("PaymentsRepaired")
+    except NotRecordedYet:
+        logger.warning("Stripe knows a PaymentIntent of ours that is not recorded", subject=subject)
+    except Exception:
+        logger.exception("could not reconcile a payment", subject=subject)
+        return 1
+    return 0

@@ -1,0 +1,47 @@
+"""Bodies of the Payments API."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from functions.payments.payment import Payment, Status
+from shared.http import Input, Output
+from shared.ids import OrderID, PaymentID
+from shared.money import MinorUnits
+
+
+class StartPayment(Input):
+    """For which order, and optionally a Stripe token or payment method to authorise it with at once."""
+
+    orderId: str
+    token: Annotated[str, Field(pattern=r"^(tok|pm)_[A-Za-z0-9_]{1,200}$", examples=["tok_visa"])] | None = None
+
+
+class PaymentOut(Output):
+    """A payment; what a browser needs to go on with it is there while it is open. `amount` is in minor units."""
+
+    id: PaymentID
+    orderId: OrderID
+    stripeId: str
+    status: Status
+    amount: MinorUnits
+    currency: str
+    clientSecret: str | None = None
+    publishableKey: str | None = None
+
+    @classmethod
+    def of(cls, payment: Payment, *, publishable_key: str | None) -> Self:
+        """The payment as its buyer sees it."""
+        is_open = payment.status is Status.OPEN
+        return cls.model_validate(
+            {
+                "id": payment.id,
+                "orderId": payment.order.id,
+                "stripeId": payment.stripe_id,
+                "status": payment.status,
+                "amount": payment.order.amount,
+                "currency": payment.order.currency,
+                "clientSecret": payment.client_secret if is_open else None,
+                "publishableKey": (publishable_key or None) if is_open else None,
+            }
+        )

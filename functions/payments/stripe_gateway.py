@@ -1,0 +1,269 @@
+"""Stripe, through its own SDK, as far as a payment needs it.
+
+Every attempt has an idempotency key of its own, and no call is repeated in here: a time-out tells nothing of what
+Stripe did, so whoever asked reads the PaymentIntent again before going on.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import stripe
+import urllib3
+
+from functions.payments.payment import (
+    BadToken,
+    CardDeclined,
+    Intent,
+    IntentStatus,
+    Order,
+    PaymentsNotConfigured,
+    StripeUnavailable,
+)
+from shared import aws, clock, settings
+from shared.ids import OrderID, new_id
+
+if TYPE_CHECKING:
+    from stripe.params import PaymentIntentConfirmParams
+
+TIMEOUT_SECONDS = 8.0
+KEYS_TTL = timedelta(minutes=1)
+CURRENT_API = "https://api.stripe.com"
+
+_STATUSES = {
+    "requires_capture": IntentStatus.AUTHORIZED,
+    "succeeded": IntentStatus.SUCCEEDED,
+    "canceled": IntentStatus.CANCELED,
+}
+_WRONG_STATE = frozenset({"payment_intent_unexpected_state", "charge_already_refunded", "charge_already_captured"})
+
+
+class WrongState(Exception):
+    """The PaymentIntent is not in a state in which this can be done: read it again."""
+
+
+class IntentMissing(Exception):
+    """Stripe has no such PaymentIntent in this account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of what talks to Stripe; the base is set only where a stand-in takes Stripe's place."""
+
+    stage: str
+    stripe_secret_arn: str
+    stripe_api_base: str = CURRENT_API
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Stripe's keys for this stage."""
+
+    secret: str
+    publishable: str
+    webhook: str
+
+
+@dataclass(slots=True)
+class _CachedKeys:
+    keys: Keys | None = None
+    read_at: datetime | None = None
+
+
+_cached = _CachedKeys()
+
+
+def keys() -> Keys:
+    """The keys, read from Secrets Manager again every minute, so that new ones need no deployment.
+
+    Raises PaymentsNotConfigured where there is no secret key.
+    """
+    now = clock.now()
+    if _cached.keys is None or _cached.read_at is None or now - _cached.read_at >= KEYS_TTL:
+        secret = aws.secretsmanager().get_secret_value(SecretId=settings.load(Settings).stripe_secret_arn)
+        stored = json.loads(secret["SecretString"])
+        _cached.keys = Keys(stored["secretKey"], stored["publishableKey"], stored["webhookSecret"])
+        _cached.read_at = now
+    if not _cached.keys.secret:
+        raise PaymentsNotConfigured("payments are not set up: the Stripe secret of this stage holds no keys")
+    return _cached.keys
+
+
+def publishable_key() -> str:
+    """The key with which a browser talks to Stripe."""
+    return keys().publishable
+
+
+class Urllib3Client(stripe.HTTPClient):
+    """Stripe's SDK over urllib3, which boto3 brings anyway: a time-out, and connections that stay open.
+
+    The SDK's own client without `requests` is urllib, which knows neither.
+    """
+
+    name = "urllib3"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool = urllib3.PoolManager(
+            ca_certs=stripe.ca_bundle_path, timeout=urllib3.Timeout(total=TIMEOUT_SECONDS), retries=False
+        )
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        """One HTTP call; raises stripe.APIConnectionError."""
+        try:
+            response = self._pool.request(method.upper(), url, headers=headers, body=post_data)
+        except urllib3.exceptions.HTTPError as error:
+            message = f"Stripe cannot be reached: {error}"
+            raise stripe.APIConnectionError(message) from error  # type: ignore[no-untyped-call]
+        return response.data.decode(), response.status, {k.lower(): v for k, v in response.headers.items()}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+
+@cache
+def http_client() -> stripe.HTTPClient:
+    """The process's connections to Stripe; a simulation puts its own in this place."""
+    return Urllib3Client()
+
+
+class Gateway:
+    """The calls that a payment makes.
+
+    Each raises StripeUnavailable, PaymentsNotConfigured, and where they apply WrongState, IntentMissing, CardDeclined,
+    BadToken.
+    """
+
+    def __init__(self) -> None:
+        env = settings.load(Settings)
+        self.stage = env.stage
+        self._client = stripe.StripeClient(
+            keys().secret,
+            base_addresses={"api": env.stripe_api_base},
+            http_client=http_client(),
+            max_network_retries=0,
+        )
+
+    def create(self, order: Order) -> Intent:
+        """A PaymentIntent for the order, cards only, to be captured by us. Creating never confirms."""
+        return self._intent(
+            lambda: self._client.v1.payment_intents.create(
+                {
+                    "amount": order.amount,
+                    "currency": order.currency,
+                    "capture_method": "manual",
+                    "allowed_payment_method_types": ["card"],
+                    "metadata": {"stage": self.stage, "orderID": order.id, "userID": order.user_id},
+                },
+                {"idempotency_key": new_id()},
+            )
+        )
+
+    def retrieve(self, stripe_id: str) -> Intent:
+        """The PaymentIntent as it is."""
+        return self._intent(lambda: self._client.v1.payment_intents.retrieve(stripe_id, {"expand": ["latest_charge"]}))
+
+    def confirm(self, stripe_id: str, token: str) -> Intent:
+        """Authorise it with a Stripe token (`tok_…`) or payment method (`pm_…`)."""
+        asked: PaymentIntentConfirmParams = {"use_stripe_sdk": True}
+        if token.startswith("tok_"):
+            asked["payment_method_data"] = {"type": "card", "card": {"token": token}}  # type: ignore[typeddict-unknown-key]
+        else:
+            asked["payment_method"] = token
+        return self._intent(
+            lambda: self._client.v1.payment_intents.confirm(stripe_id, asked, {"idempotency_key": new_id()})
+        )
+
+    def capture(self, stripe_id: str) -> Intent:
+        """Take the authorised money."""
+        return self._intent(
+            lambda: self._client.v1.payment_intents.capture(stripe_id, {}, {"idempotency_key": new_id()})
+        )
+
+    def cancel(self, stripe_id: str) -> Intent:
+        """Release the hold; afterwards it can take no payment."""
+        return self._intent(
+            lambda: self._client.v1.payment_intents.cancel(stripe_id, {}, {"idempotency_key": new_id()})
+        )
+
+    def refund(self, stripe_id: str) -> Intent:
+        """Give back all that is left of the captured money."""
+        self._call(lambda: self._client.v1.refunds.create({"payment_intent": stripe_id}, {"idempotency_key": new_id()}))
+        return self.retrieve(stripe_id)
+
+    def spoken_of_since(self, instant: datetime, types: list[str]) -> Iterator[str]:
+        """The PaymentIntents that Stripe's own log of events speaks of, in any order, perhaps more than once."""
+        listed = self._call(
+            lambda: self._client.v1.events.list(
+                {"types": types, "created": {"gte": int(instant.timestamp())}, "limit": 100}
+            )
+        )
+        events = listed.auto_paging_iter()
+        while (event := self._call(lambda: next(events, None))) is not None:
+            if isinstance(stripe_id := getattr(event.data.object, "payment_intent", None), str):
+                yield stripe_id
+
+    def _intent(self, call: Any) -> Intent:
+        found: stripe.PaymentIntent = self._call(call)
+        charge = found.latest_charge if isinstance(found.latest_charge, stripe.Charge) else None
+        metadata: dict[str, str] = found.metadata.to_dict()
+        order_id = metadata.get("orderID")
+        return Intent(
+            id=found.id,
+            status=_STATUSES.get(found.status, IntentStatus.UNCONFIRMED),
+            client_secret=found.client_secret or "",
+            stage=metadata.get("stage"),
+            order_id=OrderID(order_id) if order_id else None,
+            refunded=bool(charge and charge.refunded),
+            dispute_lost=bool(charge and charge.disputed and self._dispute_is_lost(found.id)),
+            cancellation_reason=found.cancellation_reason,
+        )
+
+    def _dispute_is_lost(self, stripe_id: str) -> bool:
+        disputes = self._call(lambda: self._client.v1.disputes.list({"payment_intent": stripe_id}))
+        return any(dispute.status == "lost" for dispute in disputes.data)
+
+    @staticmethod
+    def _call(call: Any) -> Any:
+        try:
+            return call()
+        except stripe.StripeError as error:
+            _raise(error)
+
+
+def _raise(error: stripe.StripeError) -> NoReturn:
+    match error:
+        case stripe.CardError():
+            detail = error.error
+            raise CardDeclined(
+                error.user_message or "the card was declined",
+                code=error.code or "card_declined",
+                decline_code=getattr(detail, "decline_code", None),
+            ) from error
+        case stripe.InvalidRequestError() if error.code in _WRONG_STATE:
+            raise WrongState(str(error)) from error
+        case stripe.InvalidRequestError() if error.code == "resource_missing" and error.param == "intent":
+            raise IntentMissing(str(error)) from error
+        case stripe.InvalidRequestError() if error.code == "resource_missing" or error.param in _TOKEN_PARAMS:
+            raise BadToken("Stripe does not know this token or payment method") from error
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            raise PaymentsNotConfigured("payments are not set up: Stripe refuses the keys of this stage") from error
+        case stripe.APIConnectionError() | stripe.APIError() | stripe.RateLimitError():
+            raise StripeUnavailable("Stripe does not answer; try again") from error
+        case _:
+            raise error
+
+
+_TOKEN_PARAMS = frozenset({"payment_method", "payment_method_data[card][token]"})

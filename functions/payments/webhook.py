@@ -1,0 +1,109 @@
+"""Stripe's webhook: signed over its raw body, and then believed only as to which PaymentIntent it speaks of.
+
+Answers: 200 done or not ours; 400 unsigned, forged or too old; 500 ours but not recorded yet, so that Stripe comes
+again; 503 Stripe or AWS did not answer.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import stripe
+from botocore.exceptions import BotoCoreError
+from pydantic import BaseModel
+
+from functions.payments import actions, stripe_gateway
+from functions.payments.payment import NotRecordedYet, PaymentsNotConfigured, StripeUnavailable
+from functions.payments.store import PaymentStore
+from functions.payments.stripe_gateway import Gateway
+from shared import settings
+from shared.http import problem_response, raw_body
+from shared.problems import Problem
+from shared.table import Busy, Table
+from shared.telemetry import Trace, follow, logger
+
+TOLERANCE_SECONDS = 300  # Stripe's own default
+TYPES = frozenset(
+    {
+        "payment_intent.amount_capturable_updated",
+        "payment_intent.succeeded",
+        "payment_intent.canceled",
+        "charge.refunded",
+        "charge.dispute.created",
+        "charge.dispute.closed",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the webhook; Stripe's is in `stripe_gateway`."""
+
+    table_name: str
+
+
+class _Subject(BaseModel):
+    """What the event is about: a PaymentIntent, or something that belongs to one."""
+
+    object: str = ""
+    id: str | None = None
+    payment_intent: str | None = None
+
+
+class _Data(BaseModel):
+    object: _Subject
+
+    @property
+    def stripe_id(self) -> str | None:
+        """The PaymentIntent's id."""
+        return self.object.id if self.object.object == "payment_intent" else self.object.payment_intent
+
+
+class StripeEvent(BaseModel):
+    """As much of a Stripe event as is believed; `account` is set on another account's (Stripe Connect)."""
+
+    id: str = ""
+    type: str
+    account: str | None = None
+    data: _Data
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Entry point, for one webhook delivery."""
+    request_id = event["requestContext"]["requestId"]
+    with follow(Trace(correlation_id=request_id, causation_id=request_id)):
+        try:
+            _receive(event)
+        except Problem as problem:
+            logger.warning("webhook refused", code=problem.code, status=problem.status)
+            return problem_response(problem, event)
+        except NotRecordedYet as error:
+            return problem_response(Problem(500, "not_recorded_yet", str(error)), event)
+        except (StripeUnavailable, PaymentsNotConfigured, Busy, BotoCoreError) as error:
+            logger.warning("webhook postponed", reason=str(error))
+            return problem_response(Problem(503, "unavailable", "not now; come again"), event)
+    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}", "isBase64Encoded": False}
+
+
+def _receive(request: dict[str, Any]) -> None:
+    told = _verified(request)
+    if told.type not in TYPES or told.account or told.data.stripe_id is None:
+        return
+    stripe_id = told.data.stripe_id
+    logger.info("webhook received", event_type=told.type, stripe_event=told.id, stripe_id=stripe_id)
+    actions.take_in(PaymentStore(Table(settings.load(Settings).table_name)), Gateway(), stripe_id)
+
+
+def _verified(request: dict[str, Any]) -> StripeEvent:
+    """The event, if Stripe signed it lately. Raises a Problem (400, or 503 without a webhook secret)."""
+    secret = stripe_gateway.keys().webhook
+    if not secret:
+        raise Problem(503, "payments_not_configured", "the Stripe secret of this stage holds no webhook secret")
+    signature = request.get("headers", {}).get("stripe-signature", "")
+    try:
+        body = raw_body(request).decode()
+        stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_SECONDS)
+        return StripeEvent.model_validate_json(body)
+    except stripe.SignatureVerificationError as error:
+        raise Problem(400, "bad_signature", f"this is not signed by Stripe for us, or too old: {error}") from None
+    except ValueError:
+        raise Problem(400, "invalid_request", "the body is no Stripe event") from None

@@ -1,0 +1,23 @@
+"""The local Stripe: Stripe's wire API as far as Admit One uses it. A development tool, never deployed.
+
+Read it from the inside out:
+
+    cards.py       what each of Stripe's test cards does
+    objects.py     the JSON shapes: PaymentIntent, Charge, Refund, Dispute, Event
+    payments.py    the state machine that moves them
+    wire.py        forms in, errors out
+    parameters.py  which parameters each call takes
+    state.py       the tables, and the journal that keeps them through a restart
+    account.py     one Stripe account: keys, routes, idempotency, lists, pending webhooks
+    webhooks.py    signatures and retries
+    server.py      the HTTP server around an account (`python -m local.stripe`)
+
+In-process: `StripeAccount().handle("POST", "/v1/payment_intents", headers, body)`. It opens no socket, starts no
+thread, and takes its clock and its ids from the caller.
+"""
+
+from local.stripe.account import StripeAccount
+from local.stripe.webhooks import PendingWebhook, WebhookEndpoint
+from local.stripe.wire import Reply, StripeError
+
+__all__ = ["PendingWebhook", "Reply", "StripeAccount", "StripeError", "WebhookEndpoint"]

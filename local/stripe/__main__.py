@@ -1,0 +1,56 @@
+"""`python -m local.stripe`: serve a local Stripe until SIGINT or SIGTERM."""
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from pathlib import Path
+
+from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, StripeAccount
+from local.stripe.server import StripeServer
+from local.stripe.webhooks import WebhookEndpoint
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.stripe", description=__doc__)
+    parser.add_argument("--port", type=int, default=12111)
+    parser.add_argument("--state", type=Path, help="the file that keeps everything through a restart")
+    parser.add_argument("--webhook-url", help="where events are posted")
+    parser.add_argument("--webhook-secret", default="whsec_local_admit_one")
+    parser.add_argument("--secret-key", default=SECRET_KEY)
+    parser.add_argument("--publishable-key", default=PUBLISHABLE_KEY)
+    parser.add_argument("--public-url", help="where a browser reaches this server, if not at its own address")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds that each call takes")
+    parser.add_argument("--verbose", action="store_true", help="print each request")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+
+    def open_account(url: str) -> StripeAccount:
+        return StripeAccount(
+            state=args.state,
+            webhook=WebhookEndpoint(args.webhook_url, args.webhook_secret) if args.webhook_url else None,
+            secret_key=args.secret_key,
+            publishable_key=args.publishable_key,
+            public_url=args.public_url or url,
+            on_request=(lambda _method, _path: time.sleep(args.latency)) if args.latency else None,
+        )
+
+    try:
+        server = StripeServer(open_account, args.port, quiet=not args.verbose)
+    except OSError as error:
+        print(f"The local Stripe cannot start on 127.0.0.1:{args.port}: {error}", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    print(f"Local Stripe on {server.url}", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,599 @@
+"""One Stripe account behind one method: `handle(method, path, headers, body) -> Reply`."""
+
+import base64
+import binascii
+import hashlib
+import json
+import logging
+import math
+import random
+import re
+import secrets
+import string
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from local.stripe import objects, parameters
+from local.stripe.payments import Payments
+from local.stripe.state import Tables
+from local.stripe.webhooks import (
+    GIVE_UP_SECONDS,
+    PendingWebhook,
+    WebhookEndpoint,
+    retry_delay,
+    signature_header,
+)
+from local.stripe.wire import (
+    Form,
+    Json,
+    ParameterError,
+    Reply,
+    Schema,
+    StripeError,
+    decode_form,
+    missing_object,
+)
+
+SECRET_KEY = "sk_test_local_admit_one"  # noqa: S105 - opens nothing but this stand-in
+PUBLISHABLE_KEY = "pk_test_local_admit_one"
+IDEMPOTENCY_SECONDS = 24 * 3600
+
+_log = logging.getLogger(__name__)
+
+# Which property may be expanded, and the table that holds what it names.
+_EXPANDABLE = {
+    "charge": "charges",
+    "latest_charge": "charges",
+    "payment_intent": "payment_intents",
+    "payment_method": "payment_methods",
+}
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Stripe-Version",
+    "Access-Control-Expose-Headers": "Request-Id, Idempotent-Replayed",
+    "Access-Control-Max-Age": "300",
+}
+
+type KeyKind = Literal["secret", "publishable", "none"]
+type Action = Callable[["Call"], Reply]
+
+
+@dataclass(frozen=True)
+class Route:
+    """`pattern` has at most one group, the object's id. `/local/` routes are the stand-in's own and take no key."""
+
+    method: str
+    pattern: str
+    schema: Schema
+    action: Action
+    publishable: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that has been read: its route is known and its parameters are valid."""
+
+    method: str
+    path: str
+    route: Route
+    object_id: str
+    params: Json
+    key: KeyKind
+    request_id: str
+    idempotency_key: str | None
+    fingerprint: str
+
+
+def random_ids(source: random.Random | None = None) -> Callable[[str], str]:
+    """Ids as Stripe's, `pi_` + 24 letters and digits.
+
+    A seeded source gives the same ids each time: not for an account that is kept through a restart.
+    """
+    choose = (source or secrets.SystemRandom()).choices
+    return lambda prefix: prefix + "".join(choose(string.ascii_letters + string.digits, k=24))
+
+
+class StripeAccount:
+    """Deterministic given `clock` (Unix seconds) and `ids` (prefix → new id), and safe to call from many threads.
+
+    `state` names the file that keeps everything through a restart. `webhook` is the account's one endpoint; without
+    it events are only listed. `on_request(method, path)` is called when an idempotency key has been claimed and
+    nothing has happened yet: it may sleep, or raise StripeError to play an outage.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        ids: Callable[[str], str] | None = None,
+        state: Path | None = None,
+        webhook: WebhookEndpoint | None = None,
+        secret_key: str = SECRET_KEY,
+        publishable_key: str = PUBLISHABLE_KEY,
+        public_url: str = "http://127.0.0.1:12111",
+        on_request: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._ids = ids or random_ids()
+        self._webhook = webhook
+        self._secret_key = secret_key
+        self._publishable_key = publishable_key
+        self._on_request = on_request
+        self._tables = Tables(state)
+        self._lock = threading.RLock()
+        self._in_flight: set[str] = set()
+        self._request: Json = {"id": None, "idempotency_key": None}
+        self._payments = Payments(
+            self._tables, clock=clock, ids=self._ids, emit=self._emit, public_url=public_url.rstrip("/")
+        )
+        self._routes = self._all_routes()
+
+    # What callers use
+
+    def handle(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str = b"",
+    ) -> Reply:
+        """Answer one HTTP request; `path` includes the query. Never raises for what a client can send."""
+        given = {name.lower(): value for name, value in (headers or {}).items()}
+        request_id = self._ids("req_")
+        key: KeyKind = "none"
+        if method == "OPTIONS":
+            return Reply(204, dict(_CORS), {})
+        try:
+            self.tick()
+            form = self._form(method, path, given, body)
+            key = self._key_kind(path, given, form)
+            reply = self._once(self._read(method, path, given, form, key, request_id))
+        except StripeError as error:
+            reply = _refusal(error, request_id)
+        shown = _for_browser(reply.body) if key == "publishable" else reply.body
+        own = {
+            "Request-Id": request_id,
+            "Stripe-Version": given.get("stripe-version", objects.API_VERSION),
+            **_CORS,
+        }
+        if "idempotency-key" in given:
+            own["Idempotency-Key"] = given["idempotency-key"]
+        # Through JSON and back, so that nobody who changes an answer changes the account.
+        return Reply(reply.status, own | reply.headers, json.loads(json.dumps(shown)))
+
+    def tick(self) -> None:
+        """Let the clock take effect: authorisations run out, idempotency keys are forgotten."""
+        with self._lock:
+            self._request = {"id": None, "idempotency_key": None}
+            self._payments.expire()
+            for key, record in self._tables.rows("idempotency"):
+                if record["created"] > self._clock() - IDEMPOTENCY_SECONDS:
+                    break
+                self._tables.delete("idempotency", key)
+            self._tables.commit()
+
+    def pending_webhooks(self) -> list[PendingWebhook]:
+        """Events that are not yet delivered, soonest first, each signed for the clock's now."""
+        with self._lock:
+            return [self._signed(event_id) for event_id in self._undelivered()]
+
+    def next_webhook(self, *, excluding: Collection[str] = ()) -> PendingWebhook | None:
+        """The first undelivered event whose time has come."""
+        with self._lock:
+            for event_id in self._undelivered(due_by=self._clock()):
+                if event_id not in excluding:
+                    return self._signed(event_id)
+        return None
+
+    def webhook_answered(self, event_id: str, status: int | None) -> None:
+        """The endpoint answered with this status, or not at all (None).
+
+        2xx is done; anything else is tried again later, and given up after three days.
+        """
+        with self._lock:
+            delivery = self._tables.get("deliveries", event_id)
+            if delivery is None:
+                return
+            delivered = status is not None and 200 <= status < 300
+            given_up = self._clock() - delivery["created"] > GIVE_UP_SECONDS
+            if delivered or given_up:
+                self._tables.delete("deliveries", event_id)
+                if delivered:
+                    event = self._tables.get("events", event_id) or {}
+                    self._tables.put("events", event_id, event | {"pending_webhooks": 0})
+            else:
+                delivery["attempts"] += 1
+                delivery["due"] = self._clock() + retry_delay(delivery["attempts"])
+                self._tables.put("deliveries", event_id, delivery)
+            self._tables.commit()
+
+    def close(self) -> None:
+        with self._lock:
+            self._tables.close()
+
+    # Reading a request
+
+    def _form(self, method: str, path: str, headers: Mapping[str, str], body: bytes | str) -> Form:
+        query = path.partition("?")[2]
+        if method != "POST":
+            return decode_form(query)
+        try:
+            text = body if isinstance(body, str) else body.decode()
+        except UnicodeDecodeError:
+            raise StripeError(400, "Invalid request: the body is not UTF-8.") from None
+        content_type = headers.get("content-type", "application/x-www-form-urlencoded")
+        if text and not content_type.startswith("application/x-www-form-urlencoded"):
+            raise StripeError(
+                400,
+                "Invalid request (check that your POST content type is application/x-www-form-urlencoded).",
+            )
+        return decode_form(text) | (decode_form(query) if query else {})
+
+    def _key_kind(self, path: str, headers: Mapping[str, str], form: Form) -> KeyKind:
+        """Bearer or Basic, or `key=` in the form as Stripe.js sends it (taken out of the form)."""
+        if path.startswith("/local/"):
+            return "none"
+        in_form = form.pop("key", None)
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        key = in_form if isinstance(in_form, str) else ""
+        if scheme.lower() == "bearer":
+            key = credentials.strip()
+        elif scheme.lower() == "basic":
+            try:
+                key = base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                key = ""
+        if secrets.compare_digest(key.encode(), self._secret_key.encode()):
+            return "secret"
+        if secrets.compare_digest(key.encode(), self._publishable_key.encode()):
+            return "publishable"
+        if not key:
+            raise StripeError(
+                401,
+                "You did not provide an API key. You need to provide your API key in the Authorization header, "
+                "using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+            )
+        raise StripeError(401, f"Invalid API Key provided: {key[:7]}{'*' * 8}{key[-4:]}")
+
+    def _read(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        form: Form,
+        key: KeyKind,
+        request_id: str,
+    ) -> Call:
+        path = unquote(path.partition("?")[0])
+        for route in self._routes:
+            match = re.fullmatch(route.pattern, path)
+            if match is not None and route.method == method:
+                break
+        else:
+            raise StripeError(404, f"Unrecognized request URL ({method}: {path}).")
+        if key == "publishable" and not route.publishable:
+            raise StripeError(
+                403,
+                "This API call cannot be made with a publishable API key. Please use a secret API key. You can "
+                "find a list of your API keys at https://dashboard.stripe.com/account/apikeys.",
+                code="secret_key_required",
+            )
+        idempotency_key = headers.get("idempotency-key") if method == "POST" else None
+        if idempotency_key is not None and len(idempotency_key) > 255:
+            raise StripeError(400, "Idempotency keys can be at most 255 characters long.")
+        params = route.schema.read(form)
+        parameters.refuse_retired(params, headers.get("stripe-version", objects.API_VERSION))
+        fingerprint = hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()
+        object_id = match.group(1) if match.groups() else ""
+        call = Call(method, path, route, object_id, params, key, request_id, idempotency_key or None, fingerprint)
+        if key == "publishable":
+            with self._lock:
+                self._check_client_secret(call)
+        return call
+
+    def _check_client_secret(self, call: Call) -> None:
+        if "client_secret" not in call.params:
+            raise ParameterError("Missing required param: client_secret.", "client_secret", "parameter_missing")
+        intent = self._payments.intent(call.object_id)
+        if not secrets.compare_digest(call.params["client_secret"].encode(), intent["client_secret"].encode()):
+            raise StripeError(
+                400,
+                "The client_secret provided does not match the client_secret associated with this PaymentIntent.",
+                code="payment_intent_invalid_parameter",
+                param="client_secret",
+            )
+
+    # Idempotency (docs: "Idempotent requests")
+
+    def _once(self, call: Call) -> Reply:
+        """Execute, or replay the first answer to this key.
+
+        What is refused before it begins (bad parameters, a wrong key) has been raised by now and is not remembered.
+        """
+        if call.idempotency_key is None:
+            return self._execute(call, remember_as=None)
+        # By kind of key too: a browser that guesses a server's key must not be shown the server's answer.
+        name = f"{call.key}:{call.idempotency_key}"
+        with self._lock:
+            replayed = self._recall(name, call)
+            if replayed is not None:
+                return replayed
+            self._in_flight.add(name)
+        try:
+            return self._execute(call, remember_as=name)
+        finally:
+            with self._lock:
+                self._in_flight.discard(name)
+
+    def _recall(self, name: str, call: Call) -> Reply | None:
+        if name in self._in_flight:
+            raise StripeError(
+                409,
+                "There is currently another in-progress request using this Idempotent Key (that probably means "
+                "you submitted twice, and the other request is still going through): "
+                f"{call.idempotency_key}. Try again later.",
+                kind="idempotency_error",
+                code="idempotency_key_in_use",
+            )
+        record = self._tables.get("idempotency", name)
+        if record is None:
+            return None
+        otherwise = f"Try using a key other than '{call.idempotency_key}' if you meant to execute a different request."
+        if record["path"] != call.path:
+            raise StripeError(
+                400,
+                "Keys for idempotent requests can only be used for the same endpoint they were first used for "
+                f"('{call.path}' vs '{record['path']}'). {otherwise}",
+                kind="idempotency_error",
+            )
+        if record["fingerprint"] != call.fingerprint:
+            raise StripeError(
+                400,
+                "Keys for idempotent requests can only be used with the same parameters they were first used "
+                f"with. {otherwise}",
+                kind="idempotency_error",
+            )
+        headers = {"Idempotent-Replayed": "true", "Original-Request": record["request"]}
+        return Reply(record["status"], headers, record["body"])
+
+    def _execute(self, call: Call, *, remember_as: str | None) -> Reply:
+        """The call's effects, its events and the memory of its answer are one commit."""
+        refused: Reply | None = None
+        try:
+            if self._on_request is not None:
+                self._on_request(call.method, call.path)
+        except StripeError as error:
+            refused = _refusal(error, call.request_id)
+        with self._lock:
+            self._request = {"id": call.request_id, "idempotency_key": call.idempotency_key}
+            reply = refused or self._attempt(call)
+            if remember_as is not None:
+                record = {
+                    "path": call.path,
+                    "fingerprint": call.fingerprint,
+                    "created": self._clock(),
+                    "request": call.request_id,
+                    "status": reply.status,
+                    "body": reply.body,
+                }
+                self._tables.put("idempotency", remember_as, record)
+            self._tables.commit()
+            return reply
+
+    def _attempt(self, call: Call) -> Reply:
+        try:
+            reply = call.route.action(call)
+            if reply.status == 200:
+                self._expand(reply.body, call.params.get("expand", []))
+        except StripeError as error:
+            self._tables.rollback()
+            return _refusal(error, call.request_id)
+        except Exception:
+            self._tables.rollback()
+            _log.exception("%s %s", call.method, call.path)
+            outage = StripeError(500, "An unknown error occurred in the local Stripe.", kind="api_error")
+            return _refusal(outage, call.request_id)
+        return reply
+
+    # Routes
+
+    def _all_routes(self) -> tuple[Route, ...]:
+        payments = self._payments
+        intent, charge = r"/v1/payment_intents/(\w+)", r"/v1/charges/(\w+)"
+
+        def confirm(call: Call) -> Reply:
+            return payments.confirm(call.object_id, call.params, from_browser=call.key == "publishable")
+
+        def authenticate(call: Call) -> Reply:
+            return payments.authenticate(call.object_id, completed=call.params["outcome"] == "complete")
+
+        def dispute(call: Call) -> Reply:
+            return payments.dispute(call.params["payment_intent"], call.params.get("reason", "fraudulent"))
+
+        def capture(call: Call) -> Reply:
+            return payments.capture(call.object_id, call.params)
+
+        def cancel(call: Call) -> Reply:
+            return payments.cancel(call.object_id, call.params)
+
+        def close_dispute(call: Call) -> Reply:
+            return payments.close_dispute(call.object_id, call.params["status"])
+
+        return (
+            Route(
+                "POST",
+                "/v1/payment_intents",
+                parameters.CREATE_PAYMENT_INTENT,
+                lambda call: payments.create(call.params),
+            ),
+            Route(
+                "GET",
+                "/v1/payment_intents",
+                parameters.LIST_PAYMENT_INTENTS,
+                lambda call: self._list("payment_intents", call),
+            ),
+            Route(
+                "GET",
+                intent,
+                parameters.RETRIEVE_PAYMENT_INTENT,
+                lambda call: self._retrieve("payment_intents", "intent", call),
+                publishable=True,
+            ),
+            Route("POST", f"{intent}/confirm", parameters.CONFIRM_PAYMENT_INTENT, confirm, publishable=True),
+            Route("POST", f"{intent}/capture", parameters.CAPTURE_PAYMENT_INTENT, capture),
+            Route("POST", f"{intent}/cancel", parameters.CANCEL_PAYMENT_INTENT, cancel),
+            Route(
+                "POST",
+                "/v1/refunds",
+                parameters.CREATE_REFUND,
+                lambda call: payments.refund(call.params),
+            ),
+            Route("GET", "/v1/refunds", parameters.LIST_BY_PAYMENT, lambda call: self._list("refunds", call)),
+            Route(
+                "GET",
+                r"/v1/refunds/(\w+)",
+                parameters.RETRIEVE,
+                lambda call: self._retrieve("refunds", "id", call),
+            ),
+            Route("GET", charge, parameters.RETRIEVE, lambda call: self._retrieve("charges", "charge", call)),
+            Route("GET", "/v1/disputes", parameters.LIST_BY_PAYMENT, lambda call: self._list("disputes", call)),
+            Route(
+                "GET",
+                r"/v1/disputes/(\w+)",
+                parameters.RETRIEVE,
+                lambda call: self._retrieve("disputes", "dispute", call),
+            ),
+            Route("GET", "/v1/events", parameters.LIST_EVENTS, self._list_events),
+            Route(
+                "GET",
+                r"/v1/events/(\w+)",
+                parameters.RETRIEVE,
+                lambda call: self._retrieve("events", "id", call),
+            ),
+            # What at Stripe a cardholder or a bank does.
+            Route("POST", r"/local/3ds/(\w+)", parameters.AUTHENTICATE, authenticate),
+            Route("POST", "/local/disputes", parameters.CREATE_DISPUTE, dispute),
+            Route("POST", r"/local/disputes/(\w+)/close", parameters.CLOSE_DISPUTE, close_dispute),
+        )
+
+    def _retrieve(self, table: str, param: str, call: Call) -> Reply:
+        row = self._tables.get(table, call.object_id)
+        if row is None:
+            raise missing_object(table.removesuffix("s"), call.object_id, param, in_path=True)
+        return Reply(200, {}, row)
+
+    def _list_events(self, call: Call) -> Reply:
+        if "type" in call.params and "types" in call.params:
+            raise StripeError(400, "You may pass either `type` or `types`, but not both.", param="type")
+        wanted = call.params.get("types") or [call.params.get("type", "*")]
+        # `payment_intent.*` stands for all of them.
+        patterns = [re.compile(re.escape(kind).replace(r"\*", ".*")) for kind in wanted]
+        return self._list("events", call, lambda event: any(pattern.fullmatch(event["type"]) for pattern in patterns))
+
+    def _list(self, table: str, call: Call, keep: Callable[[Json], bool] = lambda _: True) -> Reply:
+        """A page, newest first."""
+        params = call.params
+        if "starting_after" in params and self._tables.get(table, params["starting_after"]) is None:
+            raise missing_object(table.removesuffix("s"), params["starting_after"], "starting_after")
+        page = _after(
+            params.get("starting_after"),
+            self._tables.newest(table),
+        )
+        limit = params.get("limit", 10)
+        found: list[Json] = []
+        for row in page:
+            if _matches(row, params) and keep(row):
+                found.append(row)
+            if len(found) > limit:
+                break
+        data = json.loads(json.dumps(found[:limit]))
+        body = {"object": "list", "data": data, "has_more": len(found) > limit, "url": call.path}
+        return Reply(200, {}, body)
+
+    def _expand(self, body: Json, names: Iterable[str]) -> None:
+        """Put the object in place of its id, as `latest_charge`, or `data.latest_charge` in a list."""
+        for name in names:
+            *way, last = name.split(".")
+            holders: list[Any] = [body]
+            for step in way:
+                inner = [holder.get(step) for holder in holders if isinstance(holder, dict)]
+                holders = [item for found in inner for item in (found if isinstance(found, list) else [found])]
+            for holder in holders:
+                if not isinstance(holder, dict) or last not in holder or last not in _EXPANDABLE:
+                    raise StripeError(400, f"This property cannot be expanded ({name}).", param="expand")
+                if isinstance(holder[last], str):
+                    holder[last] = self._tables.get(_EXPANDABLE[last], holder[last])
+
+    # Events
+
+    def _emit(self, kind: str, subject: Json) -> None:
+        event = objects.event(self._ids("evt_"), int(self._clock()), kind, subject, self._request)
+        if self._webhook is not None:
+            event["pending_webhooks"] = 1
+            now = self._clock()
+            self._tables.put("deliveries", event["id"], {"due": now, "created": now, "attempts": 0})
+        self._tables.put("events", event["id"], event)
+
+    def _undelivered(self, due_by: float = math.inf) -> list[str]:
+        if self._webhook is None:
+            return []
+        waiting = [(row["due"], event_id) for event_id, row in self._tables.rows("deliveries")]
+        # By time alone: among equals, the order in which they happened.
+        return [event_id for due, event_id in sorted(waiting, key=lambda item: item[0]) if due <= due_by]
+
+    def _signed(self, event_id: str) -> PendingWebhook:
+        endpoint = self._webhook or WebhookEndpoint("", "")
+        event = self._tables.get("events", event_id) or {}
+        delivery = self._tables.get("deliveries", event_id) or {}
+        body = json.dumps(event, indent=2).encode()
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+            "Stripe-Signature": signature_header(body, endpoint.secret, int(self._clock())),
+        }
+        return PendingWebhook(
+            event_id, event["type"], endpoint.url, headers, body, delivery["attempts"], delivery["due"]
+        )
+
+
+def _after(last_id: str | None, rows: Iterable[Json]) -> Iterable[Json]:
+    """The rows that follow `last_id`."""
+    found = last_id is None
+    for row in rows:
+        if found:
+            yield row
+        elif row["id"] == last_id:
+            found = True
+
+
+def _matches(row: Json, params: Json) -> bool:
+    bounds = params.get("created", {})
+    created = row["created"]
+    return (
+        created > bounds.get("gt", -1)
+        and created >= bounds.get("gte", created)
+        and created < bounds.get("lt", created + 1)
+        and created <= bounds.get("lte", created)
+        and all(row[name] == params[name] for name in ("payment_intent", "charge") if name in params)
+    )
+
+
+def _refusal(error: StripeError, request_id: str) -> Reply:
+    log_url = f"https://dashboard.stripe.com/test/logs/{request_id}"
+    headers = {"WWW-Authenticate": 'Bearer realm="Stripe"'} if error.status == 401 else {}
+    return Reply(error.status, headers, {"error": error.error | {"request_log_url": log_url}})
+
+
+def _for_browser(body: Json) -> Json:
+    """The answer to a publishable key: PaymentIntents without what is the seller's own."""
+    if body.get("object") == "payment_intent":
+        return {name: body[name] for name in objects.BROWSER_FIELDS}
+    if "payment_intent" in body.get("error", {}):
+        return {"error": body["error"] | {"payment_intent": _for_browser(body["error"]["payment_intent"])}}
+    return body

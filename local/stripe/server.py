@@ -1,0 +1,168 @@
+"""The HTTP server around a StripeAccount, and the page that stands in for a bank's 3-D Secure challenge."""
+
+import html
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from local.stripe.account import StripeAccount
+from local.stripe.webhooks import WebhookSender
+from local.stripe.wire import Json
+
+_MAX_BODY = 1_000_000
+_IDLE_SECONDS = 30
+
+
+class StripeServer:
+    """Serves an account on 127.0.0.1 and delivers its webhooks, until `stop`. Port 0 takes a free one.
+
+    `open_account(url)` is called when the port is ours, so that two servers never open one state file. Raises
+    OSError where the port is taken.
+    """
+
+    def __init__(self, open_account: Callable[[str], StripeAccount], port: int, *, quiet: bool = True) -> None:
+        self._http = _Server(("127.0.0.1", port), _Handler)
+        try:
+            self.account = open_account(self.url)
+        except BaseException:
+            self._http.server_close()
+            raise
+        self._sender = WebhookSender(self.account)
+        self._http.account = self.account
+        self._http.sender = self._sender
+        self._http.quiet = quiet
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_port}"
+
+    def serve_forever(self) -> None:
+        self._sender.start()
+        self._http.serve_forever(poll_interval=0.1)
+
+    def start(self) -> None:
+        """Serve from a thread of its own."""
+        self._sender.start()
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._thread is not None:
+            self._http.shutdown()
+            self._thread.join()
+        self._http.server_close()
+        self._sender.stop()
+        self.account.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_port = False
+    account: StripeAccount
+    sender: WebhookSender
+    quiet: bool
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
+    server: _Server
+
+    def do_GET(self) -> None:
+        if urlsplit(self.path).path.startswith("/local/3ds/"):
+            self._show_challenge()
+        else:
+            self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_OPTIONS(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        body = self._body()
+        if body is None:
+            return
+        reply = self.server.account.handle(self.command, self.path, dict(self.headers.items()), body)
+        self.server.sender.wake()
+        is_challenge = urlsplit(self.path).path.startswith("/local/3ds/")
+        if is_challenge and reply.status == 200 and "text/html" in self.headers.get("Accept", ""):
+            self._leave_challenge(reply.body)
+            return
+        content = b"" if reply.status == 204 else json.dumps(reply.body, indent=2).encode()
+        self._send(reply.status, {"Content-Type": "application/json", **reply.headers}, content)
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit() and len(length) < 10):
+            self._send(400, {}, b"")
+            return None
+        if int(length) > _MAX_BODY:
+            self._send(413, {}, b"")
+            return None
+        return self.rfile.read(int(length))
+
+    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            # A header that came in with a line break must not go out as two.
+            self.send_header(name, value.replace("\r", "").replace("\n", ""))
+        # One request a connection: nothing idle is left open when a client or this server stops.
+        self.send_header("Connection", "close")
+        if status != 204:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    # The challenge
+
+    def _show_challenge(self) -> None:
+        action = html.escape(self.path, quote=True)
+        page = _PAGE.format(
+            body=f"""<p>A bank would ask here whether it is really you.</p>
+<form method="post" action="{action}">
+<button name="outcome" value="complete">Complete authentication</button>
+<button name="outcome" value="fail">Fail authentication</button>
+</form>"""
+        )
+        self._send(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
+
+    def _leave_challenge(self, intent: Json) -> None:
+        """Back to the shop, with what Stripe adds to a `return_url`."""
+        target = parse_qs(urlsplit(self.path).query).get("return_url", [""])[0]
+        if urlsplit(target).scheme not in ("http", "https"):
+            page = _PAGE.format(body="<p>Thank you. You may close this window.</p>")
+            self._send(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
+            return
+        outcome = urlencode(
+            {
+                "payment_intent": intent["id"],
+                "payment_intent_client_secret": intent["client_secret"],
+                "redirect_status": "failed" if intent["last_payment_error"] else "succeeded",
+            }
+        )
+        joint = "&" if urlsplit(target).query else "?"
+        self._send(303, {"Location": f"{target}{joint}{outcome}"}, b"")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        if not self.server.quiet:
+            super().log_message(format, *args)
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Local Stripe: 3-D Secure</title>
+<style>
+body {{ font: 1rem system-ui, sans-serif; margin: 4rem auto; max-width: 30rem }}
+button {{ font: inherit }}
+</style>
+</head><body><h1>3-D Secure</h1>
+{body}
+</body></html>
+"""

@@ -1,0 +1,104 @@
+"""The account's tables, with one transaction at a time, and the journal that keeps them through a restart."""
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+type Json = dict[str, Any]
+
+
+class Tables:
+    """Rows by table and id, in the order in which they were first put.
+
+    Writes are staged until `commit`. With a path, each commit appends one line to that file before it counts, so a
+    killed process loses at most the request in flight; a line torn by the kill is dropped when the file is read.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._tables: dict[str, dict[str, Json]] = {}
+        self._staged: dict[tuple[str, str], Json | None] = {}
+        self._journal: TextIO | None = None
+        self._closed = False
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._replay(path)
+            self._compact(path)
+            self._journal = path.open("a", encoding="utf-8")
+
+    def get(self, table: str, row_id: str) -> Json | None:
+        """A copy of the row, to change and `put` back."""
+        if (table, row_id) in self._staged:
+            return copy.deepcopy(self._staged[table, row_id])
+        return copy.deepcopy(self._tables.get(table, {}).get(row_id))
+
+    def put(self, table: str, row_id: str, row: Json) -> None:
+        self._staged[table, row_id] = copy.deepcopy(row)
+
+    def delete(self, table: str, row_id: str) -> None:
+        self._staged[table, row_id] = None
+
+    def rows(self, table: str) -> Iterator[tuple[str, Json]]:
+        """All committed rows, oldest first; not copies, so only to read."""
+        yield from self._tables.get(table, {}).items()
+
+    def newest(self, table: str) -> Iterator[Json]:
+        """All committed rows, newest first; not copies, so only to read."""
+        yield from reversed(self._tables.get(table, {}).values())
+
+    def commit(self) -> None:
+        if not self._staged:
+            return
+        if self._closed:
+            # Whoever asked gets no answer, rather than one that the next start knows nothing of.
+            self._staged.clear()
+            raise RuntimeError("The tables are closed.")
+        changes = [[table, row_id, row] for (table, row_id), row in self._staged.items()]
+        if self._journal is not None:
+            self._journal.write(json.dumps(changes, separators=(",", ":")) + "\n")
+            self._journal.flush()
+        self._apply(changes)
+        self._staged.clear()
+
+    def rollback(self) -> None:
+        self._staged.clear()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def _apply(self, changes: list[list[Any]]) -> None:
+        for table, row_id, row in changes:
+            rows = self._tables.setdefault(table, {})
+            if row is None:
+                rows.pop(row_id, None)
+            else:
+                rows[row_id] = row
+
+    def _replay(self, path: Path) -> None:
+        if not path.exists():
+            return
+        with path.open(encoding="utf-8", errors="replace") as journal:
+            for line in journal:
+                try:
+                    changes = json.loads(line)
+                except json.JSONDecodeError:
+                    if line.endswith("\n"):
+                        raise
+                    return
+                self._apply(changes)
+
+    def _compact(self, path: Path) -> None:
+        """Write the tables as one line in place of their history; also drops a torn last line."""
+        changes = [[table, row_id, row] for table, rows in self._tables.items() for row_id, row in rows.items()]
+        scratch = path.with_name(path.name + ".new")
+        with scratch.open("w", encoding="utf-8") as journal:
+            if changes:
+                journal.write(json.dumps(changes, separators=(",", ":")) + "\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+        scratch.replace(path)

@@ -1,0 +1,679 @@
+"""Payments: authorise first, capture on Orders' word, void or refund on Orders' word, and repair whatever was lost."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from shared.ids import new_id
+from tests.handlers.stripe_in_process import Stripe, deliver_webhook
+from tests.handlers.test_orders import message, offer, place
+from tests.handlers.world import Answer, Person, World
+
+VISA = "tok_visa"
+UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+
+@pytest.fixture
+def buyer(world: World) -> Person:
+    return world.person("buyer@example.com")
+
+
+@pytest.fixture
+def order(world: World, stripe: Stripe, buyer: Person) -> dict[str, Any]:
+    """A live order that Payments knows of."""
+    placed: dict[str, Any] = place(world, offer(world, world.person()), buyer).json
+    world.settle(without=("expiration", "tickets"))
+    return placed
+
+
+def pay(world: World, order: dict[str, Any], by: Person, token: str | None = VISA, **headers: str) -> Answer:
+    body = {"orderId": order["id"]} | ({"token": token} if token else {})
+    return world.call(
+        "POST", "/api/payments", body, by=by, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
+
+
+def settle(world: World, *without: str) -> list[str]:
+    """Deliver everything; the types of the events in order."""
+    return [event["detail-type"] for event in world.settle(without=("expiration", "tickets", *without))]
+
+
+def status_of(world: World, order: dict[str, Any], buyer: Person) -> str:
+    return str(world.call("GET", f"/api/orders/{order['id']}", by=buyer).json["status"])
+
+
+def payment_of(world: World, order: dict[str, Any]) -> dict[str, Any]:
+    return next(item for item in world.items("payments") if item["pk"] == f"order#{order['id']}")
+
+
+def reconcile(world: World) -> None:
+    world.time.advance(minutes=3)
+    world.invoke("payments.reconciler", {})
+
+
+def test_starting_a_payment_gives_what_a_browser_needs(world: World, order: dict[str, Any], buyer: Person) -> None:
+    answer = pay(world, order, buyer, token=None)
+
+    assert answer.status == 201
+    assert answer.json["status"] == "open"
+    assert (answer.json["amount"], answer.json["currency"]) == (1250, "usd")
+    assert answer.json["clientSecret"].startswith(answer.json["stripeId"])
+    assert answer.json["publishableKey"].startswith("pk_")
+
+
+def test_the_payment_intent_is_for_this_order_alone_and_captured_by_us(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer, token=None)
+
+    (intent,) = stripe.intents()
+    assert intent["capture_method"] == "manual"
+    assert intent["payment_method_types"] == ["card"]
+    assert intent["metadata"] == {"stage": "test", "orderID": order["id"], "userID": buyer.id}
+    assert intent["status"] == "requires_payment_method", "creating never confirms"
+
+
+def test_starting_again_gives_the_payment_that_is_open(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    first = pay(world, order, buyer, token=None)
+    again = pay(world, order, buyer, token=None)
+
+    assert (again.status, again.json) == (200, first.json)
+    assert len(stripe.intents()) == 1
+
+
+def test_a_token_authorises_and_the_saga_completes_the_order(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer)
+    assert (answer.status, answer.json["status"]) == (201, "authorized")
+    assert "clientSecret" not in answer.json or answer.json["clientSecret"] is None
+
+    assert settle(world) == ["payment:authorized", "order:awaiting-payment", "payment:created", "order:completed"]
+    assert status_of(world, order, buyer) == "completed"
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "captured"
+    assert stripe.intents()[0]["amount_received"] == 1250
+
+
+def test_nothing_is_captured_before_orders_has_decided(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    world.call("GET", f"/api/payments/{order['id']}", by=buyer)
+    stripe.webhooks(world)
+    reconcile(world)
+
+    assert stripe.intents()[0]["status"] == "requires_capture"
+
+
+def test_paying_twice_authorises_once(world: World, order: dict[str, Any], buyer: Person, stripe: Stripe) -> None:
+    pay(world, order, buyer)
+    again = pay(world, order, buyer)
+
+    assert (again.status, again.json["status"]) == (200, "authorized")
+    assert len([call for call in stripe.calls if call.endswith("/confirm")]) == 1
+
+
+def test_a_declined_card_says_why_and_another_may_be_tried(world: World, order: dict[str, Any], buyer: Person) -> None:
+    declined = pay(world, order, buyer, token="tok_chargeDeclinedInsufficientFunds")
+    assert (declined.status, declined.code) == (402, "card_declined")
+    assert declined.json["declineCode"] == "insufficient_funds"
+
+    assert pay(world, order, buyer).status == 201
+    settle(world)
+    assert status_of(world, order, buyer) == "completed"
+
+
+def test_each_attempt_has_a_key_of_its_own_so_that_the_same_card_can_be_tried_again(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    for _ in range(2):
+        assert pay(world, order, buyer, token="tok_chargeDeclined").status == 402
+    assert len([call for call in stripe.calls if call.endswith("/confirm")]) == 2
+
+
+def test_three_d_secure_stays_open_until_the_webhook_tells(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer, token="pm_card_threeDSecure2Required")
+    assert (answer.status, answer.json["status"]) == (201, "open")
+
+    stripe.account.handle("POST", f"/local/3ds/{answer.json['stripeId']}", {}, "outcome=complete")
+    assert {webhook.status for webhook in stripe.webhooks(world)} == {200}
+    settle(world)
+    assert status_of(world, order, buyer) == "completed"
+
+
+@pytest.mark.parametrize("token", ["tok_nothing_like_this", "pm_card_unheard_of"])
+def test_a_token_that_stripe_does_not_know_is_refused(
+    world: World, order: dict[str, Any], buyer: Person, token: str
+) -> None:
+    answer = pay(world, order, buyer, token=token)
+
+    assert (answer.status, answer.code) == (400, "bad_token")
+    assert answer.json["errors"][0]["field"] == "token"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "orderId"),
+        ({"orderId": 1}, "orderId"),
+        ({"orderId": UNKNOWN, "token": "4242424242424242"}, "token"),
+        ({"orderId": UNKNOWN, "token": "tok_" + "x" * 300}, "token"),
+        ({"orderId": UNKNOWN, "amount": 1}, "amount"),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused_by_field(
+    world: World, stripe: Stripe, buyer: Person, body: object, field: str
+) -> None:
+    answer = world.call("POST", "/api/payments", body, by=buyer)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert answer.json["errors"][0]["field"] == field
+
+
+def test_nobody_pays_or_sees_anothers_payment(world: World, order: dict[str, Any], buyer: Person) -> None:
+    pay(world, order, buyer, token=None)
+    stranger = world.person()
+
+    assert pay(world, order, stranger).status == 404
+    assert world.call("GET", f"/api/payments/{order['id']}", by=stranger).status == 404
+
+
+@pytest.mark.parametrize("ident", ["nonsense", UNKNOWN])
+def test_an_order_that_is_none_is_not_found(world: World, stripe: Stripe, buyer: Person, ident: str) -> None:
+    assert pay(world, {"id": ident}, buyer).code == "order_not_found"
+    assert world.call("GET", f"/api/payments/{ident}", by=buyer).code == "order_not_found"
+
+
+def test_an_order_that_may_still_be_on_its_way_is_waited_for(world: World, stripe: Stripe, buyer: Person) -> None:
+    started = world.time.now()
+    answer = pay(world, {"id": new_id()}, buyer)
+
+    assert (answer.status, answer.headers["Retry-After"]) == (404, "1")
+    assert (world.time.now() - started).total_seconds() == pytest.approx(2, abs=0.2)
+
+
+def test_a_payment_that_was_never_started_is_not_found(world: World, order: dict[str, Any], buyer: Person) -> None:
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).code == "payment_not_found"
+
+
+def test_an_expired_order_takes_no_payment(world: World, order: dict[str, Any], buyer: Person, stripe: Stripe) -> None:
+    world.time.advance(minutes=5)
+
+    assert pay(world, order, buyer).code == "order_expired"
+    assert stripe.intents() == []
+
+
+def test_a_cancelled_order_takes_no_payment(world: World, order: dict[str, Any], buyer: Person) -> None:
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    settle(world)
+
+    assert pay(world, order, buyer).code == "order_cancelled"
+
+
+def test_cancelling_the_order_voids_an_open_payment(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer, token="pm_card_threeDSecure2Required")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+
+    assert settle(world) == ["order:cancelled", "payment:voided"]
+    assert stripe.intents()[0]["status"] == "canceled"
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "voided"
+
+
+def test_an_authorisation_that_comes_after_the_cancellation_is_voided(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    world.time.advance(minutes=5)
+    world.deliver(message("expiration:completed", {"orderId": order["id"], "userID": buyer.id}), "orders")
+    told = settle(world)
+
+    assert told.count("payment:voided") == 1
+    assert status_of(world, order, buyer) == "cancelled"
+    assert stripe.intents()[0]["status"] == "canceled"
+
+
+def test_an_authorisation_found_while_the_order_is_cancelled_is_voided_at_once(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """The cancellation reached Payments while Stripe was down; the webhook that comes later does the rest."""
+    pay(world, order, buyer)
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    cancelled = [event for event in world.told() if event["detail-type"] == "order:cancelled"]
+    stripe.fail_next = "cancel"
+    assert not world.deliver(cancelled[0], "payments")
+    assert stripe.intents()[0]["status"] == "requires_capture"
+
+    stripe.webhooks(world, only="payment_intent.amount_capturable_updated")
+    assert stripe.intents()[0]["status"] == "canceled"
+
+
+def test_a_capture_whose_answer_was_lost_is_found_by_the_next_delivery(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
+    (awaiting,) = world.told()
+    stripe.lose_next_answer = "capture"
+    assert not world.deliver(awaiting, "payments")
+    assert world.deliver(awaiting, "payments")
+
+    assert settle(world) == ["payment:created", "order:completed"]
+    assert stripe.intents()[0]["amount_received"] == 1250
+
+
+def test_a_capture_that_is_impossible_for_good_cancels_the_order(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer)
+    stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/cancel")
+
+    told = settle(world)
+    assert told[:4] == ["payment:authorized", "order:awaiting-payment", "payment:failed", "order:cancelled"]
+    assert status_of(world, order, buyer) == "cancelled"
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "failed"
+
+
+def test_a_failure_is_told_again_each_time_that_the_capture_is_asked_for_again(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer)
+    stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/cancel")
+    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
+    (awaiting,) = world.told()
+
+    for _ in range(2):
+        world.deliver(awaiting, "payments")
+        assert [event["detail-type"] for event in world.told()] == ["payment:failed"]
+
+
+def test_a_time_out_never_means_that_capture_is_impossible(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
+    (awaiting,) = world.told()
+    stripe.fail_next = "capture"
+
+    assert not world.deliver(awaiting, "payments")
+    assert world.told() == []
+
+
+def test_money_captured_for_a_cancelled_order_is_refunded(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer)
+    stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/capture")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    settle(world)
+
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "refunded"
+    assert stripe.api("GET", "/v1/refunds")["data"][0]["amount"] == 1250
+
+
+def test_a_refund_whose_answer_was_lost_is_not_made_twice(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer)
+    stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/capture")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    cancelled = next(event for event in world.told() if event["detail-type"] == "order:cancelled")
+    stripe.lose_next_answer = "refunds"
+
+    assert not world.deliver(cancelled, "payments")
+    assert world.deliver(cancelled, "payments")
+    assert len(stripe.api("GET", "/v1/refunds")["data"]) == 1
+
+
+def test_events_that_come_twice_change_nothing(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    events = world.settle(without=("expiration", "tickets"))
+    for event in events:
+        if event["detail-type"].startswith("order:"):
+            assert world.deliver(event, "payments")
+    settle(world)
+
+    assert status_of(world, order, buyer) == "completed"
+    assert stripe.intents()[0]["amount_received"] == 1250
+    assert stripe.api("GET", "/v1/refunds")["data"] == []
+
+
+def test_an_older_word_of_orders_is_dropped(world: World, stripe: Stripe, buyer: Person) -> None:
+    order = place(world, offer(world, world.person()), buyer).json
+    created = next(event for event in world.told() if event["detail-type"] == "order:created")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    cancelled = next(event for event in world.told() if event["detail-type"] == "order:cancelled")
+    world.deliver(cancelled, "payments")
+    world.deliver(created, "payments")
+
+    assert pay(world, order, buyer).code == "order_cancelled"
+
+
+def test_a_payment_intent_made_while_the_order_was_cancelled_is_cancelled_too(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = stripe.account.handle
+
+    def cancel_first(method: str, path: str, headers: Any, body: Any = b"") -> Any:
+        reply = handle(method, path, headers, body)
+        if method == "POST" and path == "/v1/payment_intents":
+            world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+            settle(world)
+        return reply
+
+    monkeypatch.setattr(stripe.account, "handle", cancel_first)
+
+    assert pay(world, order, buyer).code == "order_cancelled"
+    assert stripe.intents()[0]["status"] == "canceled"
+
+
+def test_of_two_payment_intents_made_at_once_only_the_recorded_one_can_be_paid(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = stripe.account.handle
+
+    def pay_meanwhile(method: str, path: str, headers: Any, body: Any = b"") -> Any:
+        reply = handle(method, path, headers, body)
+        if method == "POST" and path == "/v1/payment_intents":
+            monkeypatch.setattr(stripe.account, "handle", handle)
+            assert pay(world, order, buyer, token=None).status == 201
+        return reply
+
+    monkeypatch.setattr(stripe.account, "handle", pay_meanwhile)
+    assert pay(world, order, buyer).json["status"] == "authorized"
+
+    statuses = sorted(intent["status"] for intent in stripe.intents())
+    assert statuses == ["canceled", "requires_capture"]
+    recorded = payment_of(world, order)["stripeID"]
+    assert next(i for i in stripe.intents() if i["id"] == recorded)["status"] == "requires_capture"
+
+
+def test_an_open_payment_is_read_again_from_stripe_every_two_seconds_at_most(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer, token=None)
+    stripe.calls.clear()
+    for _ in range(3):
+        world.call("GET", f"/api/payments/{order['id']}", by=buyer)
+    assert len(stripe.calls) == 1
+
+    world.time.advance(seconds=2)
+    world.call("GET", f"/api/payments/{order['id']}", by=buyer)
+    assert len(stripe.calls) == 2
+
+
+def test_polling_finds_an_authorisation_without_any_webhook(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer, token="pm_card_threeDSecure2Required")
+    stripe.account.handle("POST", f"/local/3ds/{answer.json['stripeId']}", {}, "outcome=complete")
+
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "authorized"
+    settle(world)
+    assert status_of(world, order, buyer) == "completed"
+
+
+def test_while_stripe_is_down_a_payment_shows_as_it_was(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer, token=None)
+    stripe.fail_next = "get"
+    answer = world.call("GET", f"/api/payments/{order['id']}", by=buyer)
+
+    assert (answer.status, answer.json["status"]) == (200, "open")
+
+
+def test_while_stripe_is_down_a_payment_cannot_be_started(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe.fail_next = "payment_intents"
+    answer = pay(world, order, buyer)
+
+    assert (answer.status, answer.code) == (503, "stripe_unavailable")
+    assert pay(world, order, buyer).status == 201
+
+
+def test_without_keys_payments_say_so_and_the_rest_works(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    empty = {"secretKey": "", "publishableKey": "", "webhookSecret": ""}
+    boto3.client("secretsmanager").put_secret_value(SecretId=stripe.secret_arn, SecretString=json.dumps(empty))
+    world.time.advance(minutes=2)
+
+    answer = pay(world, order, buyer)
+    assert (answer.status, answer.code) == (503, "payments_not_configured")
+    assert deliver_webhook(world, {}).status == 503
+    assert world.call("DELETE", f"/api/orders/{order['id']}", by=buyer).status == 204
+    settle(world)
+
+
+def test_the_same_idempotency_key_pays_once(world: World, order: dict[str, Any], buyer: Person, stripe: Stripe) -> None:
+    first = pay(world, order, buyer, Idempotency_Key="k")
+    again = pay(world, order, buyer, Idempotency_Key="k")
+
+    assert (again.status, again.json) == (first.status, first.json)
+    assert len([call for call in stripe.calls if call.endswith("/confirm")]) == 1
+
+
+def test_a_decline_is_remembered_and_a_time_out_is_not(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    for _ in range(2):
+        assert pay(world, order, buyer, token="tok_chargeDeclined", Idempotency_Key="declined").status == 402
+    assert len([call for call in stripe.calls if call.endswith("/confirm")]) == 1
+
+    stripe.fail_next = "confirm"
+    assert pay(world, order, buyer, Idempotency_Key="again").status == 503
+    assert pay(world, order, buyer, Idempotency_Key="again").status == 201
+
+
+def test_a_webhook_that_comes_twice_tells_once(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer, token="pm_card_threeDSecure2Required")
+    stripe.account.handle("POST", f"/local/3ds/{answer.json['stripeId']}", {}, "outcome=complete")
+    event = next(
+        json.loads(w.body)
+        for w in stripe.account.pending_webhooks()
+        if json.loads(w.body)["type"] == "payment_intent.amount_capturable_updated"
+    )
+    world.told()
+    assert [deliver_webhook(world, event).status for _ in range(2)] == [200, 200]
+    assert [told["detail-type"] for told in world.told()] == ["payment:authorized"]
+
+
+def test_a_webhook_that_is_not_signed_by_stripe_is_refused(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    event = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": "pi_1"}}}
+    unsigned = world.call("POST", "/api/payments/webhook", event, function="webhook")
+    forged = deliver_webhook(world, event, secret="whsec_other")
+    too_old = deliver_webhook(world, event, age=301)
+
+    assert {answer.code for answer in (unsigned, forged, too_old)} == {"bad_signature"}
+    assert {answer.status for answer in (unsigned, forged, too_old)} == {400}
+    assert stripe.calls == []
+
+
+@pytest.mark.parametrize("raw", ["", "[]", "{", '"x"', "null", '{"type": 1, "data": []}'])
+def test_a_signed_body_that_is_no_event_is_no_crash(world: World, stripe: Stripe, raw: str) -> None:
+    assert deliver_webhook(world, None, raw=raw).status in (200, 400)
+
+
+def test_a_webhook_tells_only_which_payment_intent_to_read(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer, token=None)
+    lie = {
+        "type": "payment_intent.succeeded",
+        "data": {"object": {"object": "payment_intent", "id": answer.json["stripeId"], "status": "succeeded"}},
+    }
+
+    assert deliver_webhook(world, lie).status == 200
+    assert payment_of(world, order)["status"] == "open"
+
+
+def test_a_payment_intent_of_another_stage_or_account_is_left_alone(world: World, stripe: Stripe) -> None:
+    other = stripe.api(
+        "POST", "/v1/payment_intents", f"amount=1000&currency=usd&metadata[stage]=prod&metadata[orderID]={UNKNOWN}"
+    )
+    for stripe_id in (other["id"], "pi_of_somebody_else"):
+        event = {
+            "type": "payment_intent.succeeded",
+            "data": {"object": {"object": "payment_intent", "id": stripe_id}},
+        }
+        assert deliver_webhook(world, event).status == 200
+    assert world.items("payments") == []
+    assert stripe.intents()[0]["status"] == "requires_payment_method"
+
+
+def test_a_payment_intent_of_ours_that_is_not_recorded_yet_makes_stripe_come_again(
+    world: World, order: dict[str, Any], stripe: Stripe
+) -> None:
+    ours = stripe.api(
+        "POST", "/v1/payment_intents", f"amount=1250&currency=usd&metadata[stage]=test&metadata[orderID]={order['id']}"
+    )
+    event = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": ours["id"]}}}
+
+    assert deliver_webhook(world, event).status == 500
+
+
+def test_a_refund_made_by_hand_is_recorded(world: World, order: dict[str, Any], buyer: Person, stripe: Stripe) -> None:
+    answer = pay(world, order, buyer)
+    settle(world)
+    stripe.api("POST", "/v1/refunds", f"payment_intent={answer.json['stripeId']}")
+    stripe.webhooks(world, only="charge.refunded")
+
+    assert settle(world) == ["payment:refunded"]
+    assert status_of(world, order, buyer) == "completed"
+
+
+def test_the_reconciler_finds_a_refund_and_a_lost_dispute_whose_webhooks_never_came(
+    world: World, buyer: Person, stripe: Stripe
+) -> None:
+    orders = []
+    for _ in range(2):
+        order = place(world, offer(world, world.person()), buyer).json
+        world.settle(without=("expiration", "tickets"))
+        orders.append((order, pay(world, order, buyer).json["stripeId"]))
+        settle(world)
+    stripe.api("POST", "/v1/refunds", f"payment_intent={orders[0][1]}")
+    dispute = stripe.account.handle("POST", "/local/disputes", {}, f"payment_intent={orders[1][1]}").body
+    stripe.account.handle("POST", f"/local/disputes/{dispute['id']}/close", {}, "status=lost")
+    reconcile(world)
+
+    assert settle(world) == ["payment:refunded", "payment:refunded"]
+    assert {payment_of(world, order)["reason"] for order, _ in orders} == {"refunded_at_stripe", "dispute_lost"}
+    reconcile(world)
+    assert settle(world) == []
+
+
+def test_the_reconciler_finds_an_authorisation_whose_webhook_never_came(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer, token="pm_card_threeDSecure2Required")
+    stripe.account.handle("POST", f"/local/3ds/{answer.json['stripeId']}", {}, "outcome=complete")
+    reconcile(world)
+    settle(world)
+
+    assert status_of(world, order, buyer) == "completed"
+
+
+@pytest.mark.parametrize("lost", ["payment:authorized", "order:awaiting-payment", "payment:created", "order:completed"])
+def test_money_settles_though_a_message_ends_in_a_dead_letter_queue(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, lost: str
+) -> None:
+    pay(world, order, buyer)
+    events = world.told()
+    while events:
+        for event in events:
+            if event["detail-type"] == lost:
+                lost = "none more"
+                continue
+            for service in {"payment": ["orders"], "order": ["payments"]}[event["detail-type"].partition(":")[0]]:
+                assert world.deliver(event, service)
+        events = world.told()
+    reconcile(world)
+    settle(world)
+
+    assert status_of(world, order, buyer) == "completed"
+    assert payment_of(world, order)["status"] == "captured"
+    assert "unsettledPartition" not in payment_of(world, order)
+
+
+def test_a_dead_lettered_cancellation_still_releases_the_hold(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    world.told()  # both payment:authorized and order:cancelled are lost
+    reconcile(world)
+    settle(world)
+
+    assert stripe.intents()[0]["status"] == "canceled"
+    assert payment_of(world, order)["status"] == "voided"
+
+
+def test_a_dead_lettered_cancellation_of_an_open_payment_is_voided_once_it_is_abandoned(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer, token="pm_card_threeDSecure2Required")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    world.told()
+    reconcile(world)
+    assert stripe.intents()[0]["status"] == "requires_action", "until then the buyer may be at it"
+
+    world.time.advance(minutes=12)
+    reconcile(world)
+    assert stripe.intents()[0]["status"] == "canceled"
+
+
+def test_the_reconciler_refunds_only_once_orders_has_said_cancelled(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
+    world.deliver(world.told()[0], "payments")
+    world.told()  # payment:created is still on its way
+    reconcile(world)
+
+    assert stripe.api("GET", "/v1/refunds")["data"] == []
+    assert settle(world)[0] == "payment:created"
+    assert status_of(world, order, buyer) == "completed"
+
+
+def test_the_reconciler_leaves_alone_what_is_younger_than_the_normal_course(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    world.told()
+    stripe.calls.clear()
+    world.time.advance(minutes=1)
+    world.invoke("payments.reconciler", {})
+
+    assert [call for call in stripe.calls if "payment_intents" in call] == []
+    assert world.told() == []
+
+
+def test_one_payment_that_cannot_be_reconciled_does_not_stop_the_others(
+    world: World, buyer: Person, stripe: Stripe
+) -> None:
+    orders = [place(world, offer(world, world.person()), buyer).json for _ in range(2)]
+    settle(world)
+    for order in orders:
+        pay(world, order, buyer)
+    world.told()
+    stripe.fail_next = "get"
+    with pytest.raises(RuntimeError, match="1 payments"):
+        reconcile(world)
+
+    assert [event["detail-type"] for event in world.told()] == ["payment:authorized"]
