@@ -10,6 +10,10 @@ from shared.ids import OrderID, PaymentID
 from shared.money import MinorUnits
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
 class StartPayment(Input):
     """For which order, and optionally a Stripe token or payment method to authorise it with at once."""
 
@@ -26,8 +30,8 @@ class PaymentOut(Output):
     status: Status
     amount: MinorUnits
     currency: str
-    clientSecret: str | None = None
-    publishableKey: str | None = None
+    clientSecret: str | None = Field(None, exclude_if=_is_absent)
+    publishableKey: str | None = Field(None, exclude_if=_is_absent)
 
     @classmethod
     def of(cls, payment: Payment, *, publishable_key: str | None) -> Self:

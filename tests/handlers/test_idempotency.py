@@ -1,0 +1,91 @@
+"""`Idempotency-Key`: one effect, one answer, whatever dies between."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared import idempotency
+from shared.idempotency import Answer, InProgress, KeyReused, Record, Request, Superseded
+from shared.ids import UserID
+from shared.table import Put, Table
+from tests.handlers.world import World
+
+REQUEST = Request(user_id=UserID("user"), route="POST /api/orders", key="key", fingerprint="f")
+EFFECT = Put(item={"pk": "effect", "sk": "effect"})
+
+
+@pytest.fixture
+def table(world: World) -> Table:
+    return Table("orders", has_sort_key=True)
+
+
+def begin(table: Table, request: Request = REQUEST) -> Record:
+    record = idempotency.begin(table, request)
+    assert isinstance(record, Record)
+    return record
+
+
+def test_a_first_call_that_is_still_running_refuses_the_second(table: Table) -> None:
+    begin(table)
+
+    with pytest.raises(InProgress):
+        idempotency.begin(table, REQUEST)
+
+
+def test_the_answer_is_written_in_the_effects_own_transaction(table: Table) -> None:
+    table.write(EFFECT, begin(table).remember(Answer(201, "{}")))
+
+    assert table.get({"pk": "effect", "sk": "effect"})
+    assert idempotency.begin(table, REQUEST) == Answer(201, "{}")
+
+
+def test_a_process_that_died_frees_its_key_when_its_lease_runs_out(table: Table, world: World) -> None:
+    begin(table)
+    world.time.advance(seconds=idempotency.LEASE.total_seconds() - 0.001)
+    with pytest.raises(InProgress):
+        idempotency.begin(table, REQUEST)
+
+    world.time.advance(milliseconds=1)
+    assert isinstance(idempotency.begin(table, REQUEST), Record)
+
+
+def test_a_call_that_was_superseded_has_no_effect(table: Table, world: World) -> None:
+    slow = begin(table)
+    world.time.advance(seconds=idempotency.LEASE.total_seconds())
+    begin(table)
+
+    with pytest.raises(Superseded):
+        table.write(EFFECT, slow.remember(Answer(201, "{}")))
+    assert table.get({"pk": "effect", "sk": "effect"}) is None
+
+
+def test_a_released_key_can_be_used_again(table: Table) -> None:
+    begin(table).release()
+
+    assert isinstance(idempotency.begin(table, REQUEST), Record)
+
+
+def test_an_answer_that_was_remembered_survives_release_and_a_second_answer(table: Table) -> None:
+    record = begin(table)
+    table.write(EFFECT, record.remember(Answer(201, "first")))
+    record.release()
+    record.finish(Answer(500, "second"))
+
+    assert idempotency.begin(table, REQUEST) == Answer(201, "first")
+
+
+def test_a_key_is_forgotten_after_a_day(table: Table, world: World) -> None:
+    begin(table).finish(Answer(201, "{}"))
+    world.time.advance(seconds=idempotency.REMEMBERED.total_seconds() - 1)
+    assert idempotency.begin(table, REQUEST) == Answer(201, "{}")
+
+    world.time.advance(seconds=timedelta(seconds=1).total_seconds())
+    assert isinstance(idempotency.begin(table, REQUEST), Record)
+
+
+def test_another_request_with_the_same_key_is_refused_even_while_the_first_runs(table: Table) -> None:
+    begin(table)
+    other = Request(user_id=REQUEST.user_id, route=REQUEST.route, key=REQUEST.key, fingerprint="other")
+
+    with pytest.raises(KeyReused):
+        idempotency.begin(table, other)

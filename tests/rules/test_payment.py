@@ -1,0 +1,212 @@
+"""A payment's rules: what each order status asks of each PaymentIntent, and what each observation tells."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.payments.payment import (
+    ABANDONED_AFTER,
+    Duty,
+    Intent,
+    IntentStatus,
+    Order,
+    OrderCancelled,
+    OrderExpired,
+    OrderStatus,
+    Payment,
+    PaymentError,
+    PaymentOver,
+    Status,
+    Telling,
+)
+from shared.ids import OrderID, PaymentID, UserID
+from shared.money import MinorUnits
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def payment(order: OrderStatus, status: Status | None = Status.OPEN) -> Payment:
+    return Payment(
+        order=Order(
+            id=OrderID("order"),
+            user_id=UserID("buyer"),
+            status=order,
+            expires_at=NOW + timedelta(minutes=5),
+            amount=MinorUnits(1250),
+            currency="usd",
+            version=3,
+        ),
+        id=PaymentID("payment"),
+        stripe_id="pi_1",
+        client_secret="secret",
+        status=status,
+    )
+
+
+def intent(status: IntentStatus, *, refunded: bool = False, dispute_lost: bool = False) -> Intent:
+    return Intent(
+        id="pi_1",
+        status=status,
+        client_secret="secret",
+        stage="test",
+        order_id=OrderID("order"),
+        refunded=refunded,
+        dispute_lost=dispute_lost,
+    )
+
+
+DUTIES = {
+    (OrderStatus.AWAITING_PAYMENT, IntentStatus.AUTHORIZED): Duty.CAPTURE,
+    (OrderStatus.AWAITING_PAYMENT, IntentStatus.UNCONFIRMED): Duty.VOID,
+    (OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED): Duty.VOID,
+    (OrderStatus.CANCELLED, IntentStatus.AUTHORIZED): Duty.VOID,
+    (OrderStatus.CANCELLED, IntentStatus.SUCCEEDED): Duty.REFUND,
+}
+
+
+@pytest.mark.parametrize("intent_status", IntentStatus)
+@pytest.mark.parametrize("order_status", OrderStatus)
+def test_money_moves_only_as_the_orders_status_asks(order_status: OrderStatus, intent_status: IntentStatus) -> None:
+    duty = payment(order_status).duty(intent(intent_status), NOW)
+
+    assert duty is DUTIES.get((order_status, intent_status))
+
+
+@pytest.mark.parametrize(
+    "gone", [intent(IntentStatus.SUCCEEDED, refunded=True), intent(IntentStatus.SUCCEEDED, dispute_lost=True)]
+)
+def test_money_that_went_back_already_is_not_refunded_again(gone: Intent) -> None:
+    assert payment(OrderStatus.CANCELLED).duty(gone, NOW) is None
+
+
+def test_an_abandoned_payment_is_voided_and_an_authorised_one_is_not() -> None:
+    abandoned = NOW + timedelta(minutes=5) + ABANDONED_AFTER
+    waiting = payment(OrderStatus.CREATED)
+
+    assert waiting.duty(intent(IntentStatus.UNCONFIRMED), abandoned - timedelta(milliseconds=1)) is None
+    assert waiting.duty(intent(IntentStatus.UNCONFIRMED), abandoned) is Duty.VOID
+    assert waiting.duty(intent(IntentStatus.AUTHORIZED), abandoned) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "before", "seen", "after", "told"),
+    [
+        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.UNCONFIRMED), Status.OPEN, None),
+        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.AUTHORIZED), Status.AUTHORIZED, Telling.AUTHORIZED),
+        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.CANCELED), Status.VOIDED, Telling.VOIDED),
+        (
+            OrderStatus.AWAITING_PAYMENT,
+            Status.AUTHORIZED,
+            intent(IntentStatus.SUCCEEDED),
+            Status.CAPTURED,
+            Telling.CREATED,
+        ),
+        (
+            OrderStatus.AWAITING_PAYMENT,
+            Status.AUTHORIZED,
+            intent(IntentStatus.CANCELED),
+            Status.FAILED,
+            Telling.FAILED,
+        ),
+        (OrderStatus.AWAITING_PAYMENT, Status.VOIDED, intent(IntentStatus.CANCELED), Status.FAILED, Telling.FAILED),
+        (OrderStatus.CANCELLED, Status.FAILED, intent(IntentStatus.CANCELED), Status.FAILED, None),
+        (OrderStatus.CANCELLED, Status.AUTHORIZED, intent(IntentStatus.CANCELED), Status.VOIDED, Telling.VOIDED),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=True),
+            Status.REFUNDED,
+            Telling.REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, dispute_lost=True),
+            Status.REFUNDED,
+            Telling.REFUNDED,
+        ),
+    ],
+)
+def test_each_observation_gives_a_status_and_tells_of_it_once(
+    order: OrderStatus, before: Status, seen: Intent, after: Status, told: Telling | None
+) -> None:
+    now, telling = payment(order, before).observe(seen, tell_again=False)
+    assert (now.status, telling) == (after, told)
+
+    _, again = now.observe(seen, tell_again=False)
+    assert again is None
+
+
+@pytest.mark.parametrize("status", [Status.AUTHORIZED, Status.CAPTURED, Status.VOIDED, Status.FAILED, Status.REFUNDED])
+def test_a_status_never_moves_backwards(status: Status) -> None:
+    seen, telling = payment(OrderStatus.COMPLETED, status).observe(intent(IntentStatus.UNCONFIRMED), tell_again=False)
+
+    assert (seen.status, telling) == (status, None)
+
+
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("status", Status)
+def test_what_orders_has_not_answered_is_told_again_and_nothing_else(order_status: OrderStatus, status: Status) -> None:
+    unanswered = {
+        (OrderStatus.CREATED, Status.AUTHORIZED): Telling.AUTHORIZED,
+        (OrderStatus.CREATED, Status.CAPTURED): Telling.CREATED,
+        (OrderStatus.AWAITING_PAYMENT, Status.CAPTURED): Telling.CREATED,
+        (OrderStatus.AWAITING_PAYMENT, Status.FAILED): Telling.FAILED,
+        (OrderStatus.AWAITING_PAYMENT, Status.REFUNDED): Telling.FAILED,
+    }
+
+    assert payment(order_status, status).unanswered() is unanswered.get((order_status, status))
+
+
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("status", Status)
+def test_a_payment_rests_only_when_stripe_and_orders_have_both_ended(order_status: OrderStatus, status: Status) -> None:
+    at_rest = {
+        (OrderStatus.COMPLETED, Status.CAPTURED),
+        (OrderStatus.COMPLETED, Status.REFUNDED),
+        (OrderStatus.CANCELLED, Status.REFUNDED),
+        (OrderStatus.CANCELLED, Status.FAILED),
+        (OrderStatus.CREATED, Status.VOIDED),
+        (OrderStatus.CANCELLED, Status.VOIDED),
+        (OrderStatus.COMPLETED, Status.VOIDED),
+    }
+
+    assert payment(order_status, status).is_settled() == ((order_status, status) in at_rest)
+
+
+def test_an_order_without_a_payment_needs_no_settling() -> None:
+    assert payment(OrderStatus.CANCELLED, None).is_settled()
+
+
+def test_an_older_word_of_orders_changes_nothing() -> None:
+    current = payment(OrderStatus.CANCELLED)
+    older = replace(current.order, status=OrderStatus.CREATED, version=2)
+
+    assert current.with_order(older) is current
+    assert current.with_order(replace(older, version=4)).order.status is OrderStatus.CREATED
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (payment(OrderStatus.CREATED), None),
+        (payment(OrderStatus.CANCELLED), OrderCancelled),
+        (payment(OrderStatus.CREATED, Status.VOIDED), PaymentOver),
+        (payment(OrderStatus.AWAITING_PAYMENT, Status.FAILED), PaymentOver),
+    ],
+)
+def test_what_takes_no_payment_says_why(given: Payment, refusal: type[PaymentError] | None) -> None:
+    if refusal is None:
+        given.check_can_be_started(NOW)
+    else:
+        with pytest.raises(refusal):
+            given.check_can_be_started(NOW)
+
+
+def test_a_payment_can_be_started_until_the_deadline_and_not_at_it() -> None:
+    deadline = payment(OrderStatus.CREATED).order.expires_at
+    payment(OrderStatus.CREATED).check_can_be_started(deadline - timedelta(milliseconds=1))
+
+    with pytest.raises(OrderExpired):
+        payment(OrderStatus.CREATED).check_can_be_started(deadline)
