@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 from pydantic_core import from_json
 
@@ -24,13 +24,11 @@ from shared import clock, idempotency
 from shared.ids import UserID
 from shared.pages import BadCursor
 from shared.problems import CONTENT_TYPE, FieldError, Problem, Refusals, refusal
-from shared.table import Busy, Table, Write
+from shared.table import Busy, Table, Write, is_passing
 from shared.telemetry import Trace, follow, logger
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_KEY_LENGTH = 255
-
-UNAVAILABLE = refusal(503, "unavailable", Retry_After="1")
 
 COMMON_REFUSALS: Refusals = {
     Problem: lambda problem: problem,
@@ -39,10 +37,9 @@ COMMON_REFUSALS: Refusals = {
     BadCursor: lambda error: Problem(400, "invalid_request", f"cursor {error}", [FieldError(str(error), "cursor")]),
     idempotency.KeyReused: refusal(422, "idempotency_key_reused"),
     idempotency.InProgress: refusal(409, "idempotency_in_progress", Retry_After="1"),
-    Busy: UNAVAILABLE,
-    BotoCoreError: lambda _: Problem(
-        503, "unavailable", "a service that we need did not answer; try again", headers={"Retry-After": "1"}
-    ),
+    Busy: refusal(503, "unavailable", Retry_After="1"),
+    BotoCoreError: lambda _: _unavailable(),
+    ClientError: lambda error: _unavailable() if is_passing(error) else _crashed(),
 }
 
 
@@ -140,13 +137,14 @@ class Api(APIGatewayHttpResolver):
         return response
 
     def _admit(self, event: dict[str, Any]) -> None:
-        """Refuse what no route should see, and leave the body as text."""
+        """Refuse what no route should see; leave the body as text, under the one name of its type that routes know."""
         if event["routeKey"] not in self._public and _user(event) is None:
             raise _unauthenticated()
         body = raw_body(event)
         if len(body) > MAX_BODY_BYTES:
             raise Problem(413, "body_too_large", f"the body is over {MAX_BODY_BYTES // 1024} KB")
-        media_type = event.get("headers", {}).get("content-type", "").partition(";")[0].strip().lower()
+        headers = event.setdefault("headers", {})
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if body and media_type != "application/json":
             raise Problem(415, "unsupported_media_type", "the body must be application/json")
         try:
@@ -154,6 +152,7 @@ class Api(APIGatewayHttpResolver):
         except UnicodeDecodeError:
             raise Problem(400, "invalid_json", "the body is not UTF-8") from None
         event["isBase64Encoded"] = False
+        headers["content-type"] = "application/json"
 
     def _idempotent_request(self) -> idempotency.Request | None:
         event = self.current_event.raw_event
@@ -165,7 +164,7 @@ class Api(APIGatewayHttpResolver):
             raise Problem(
                 400, "invalid_request", f"Idempotency-Key {message}", [FieldError(message, "Idempotency-Key")]
             )
-        body = from_json(event["body"]) if event.get("body") else None
+        body = _parse_json(event["body"]) if event.get("body") else None
         asked = json.dumps([event["rawPath"], body], sort_keys=True)
         return idempotency.Request(
             user_id=self.user.id,
@@ -182,7 +181,7 @@ class Api(APIGatewayHttpResolver):
                     logger.warning("request failed", code=problem.code, exc_info=error)
                 return problem
         logger.error("request crashed", exc_info=error)
-        return Problem(500, "internal_error", "something went wrong on our side; try again")
+        return _crashed()
 
     def _tell(self, problem: Problem) -> Response[str]:
         return Response(problem.status, CONTENT_TYPE, problem.body(self._request_id), headers=dict(problem.headers))
@@ -233,6 +232,14 @@ def _unauthenticated() -> Problem:
     return Problem(
         401, "unauthenticated", "sign in to do this", headers={"WWW-Authenticate": 'Bearer realm="admit-one"'}
     )
+
+
+def _unavailable() -> Problem:
+    return Problem(503, "unavailable", "a service that we need did not answer; try again", headers={"Retry-After": "1"})
+
+
+def _crashed() -> Problem:
+    return Problem(500, "internal_error", "something went wrong on our side; try again")
 
 
 def _parse_json(text: str) -> Any:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -197,6 +198,12 @@ def _write_all(table: str, writes: Sequence[Write]) -> None:
         raise
     except ClientError as error:
         raise _busy_or(error) from error
+
+
+def is_passing(error: ClientError) -> bool:
+    """Whether AWS refused for now only: throttled, or broken on its own side."""
+    broken = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return broken or error.response["Error"]["Code"] in THROTTLES
 
 
 def _busy_or(error: ClientError) -> Exception:

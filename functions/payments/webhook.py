@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import stripe
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from functions.payments import actions, stripe_gateway
@@ -78,7 +78,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             return problem_response(problem, event)
         except NotRecordedYet as error:
             return problem_response(Problem(500, "not_recorded_yet", str(error)), event)
-        except (StripeUnavailable, PaymentsNotConfigured, Busy, BotoCoreError) as error:
+        except (StripeUnavailable, PaymentsNotConfigured, Busy, BotoCoreError, ClientError) as error:
             logger.warning("webhook postponed", reason=str(error))
             return problem_response(Problem(503, "unavailable", "not now; come again"), event)
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}", "isBase64Encoded": False}
