@@ -245,9 +245,12 @@ def _crashed() -> Problem:
 def _parse_json(text: str) -> Any:
     """JSON as RFC 8259 has it: no NaN, no lone surrogates, no bottomless nesting."""
     try:
-        return from_json(text, allow_inf_nan=False)
+        parsed = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise Problem(400, "invalid_json", f"the body is not JSON: {error}") from None
+    if isinstance(parsed, list):  # of which powertools would take the first entry
+        raise Problem(400, "invalid_request", "the body must be a JSON object")
+    return parsed
 
 
 def _invalid(error: RequestValidationError) -> Problem:

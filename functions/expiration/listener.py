@@ -1,0 +1,43 @@
+"""What Expiration does with the events of Orders: a new order gets a timer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from functions.expiration import actions
+from shared import settings
+from shared.events import OrderCreated
+from shared.listener import listen
+from shared.telemetry import Trace, current_trace
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the Expiration listener."""
+
+    event_bus_name: str
+    schedule_group: str
+    expire_function_arn: str
+    scheduler_role_arn: str
+    schedule_dlq_arn: str
+
+
+def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point."""
+    return listen({OrderCreated: _set_timer}, batch, context)
+
+
+def _set_timer(event: OrderCreated) -> None:
+    env = settings.load(Settings)
+    actions.set_timer(
+        event.id,
+        event.userID,
+        event.expiresAt,
+        trace=current_trace() or Trace(correlation_id=event.id, causation_id=event.id),
+        scheduling=actions.Scheduling(
+            group=env.schedule_group,
+            function=env.expire_function_arn,
+            role=env.scheduler_role_arn,
+            dead_letters=env.schedule_dlq_arn,
+        ),
+        bus=env.event_bus_name,
+    )

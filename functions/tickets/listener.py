@@ -1,0 +1,62 @@
+"""What Tickets does with the events of Orders: each reserves, frees or sells the ticket that it names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from functions.tickets import actions
+from functions.tickets.store import TicketStore
+from functions.tickets.ticket import Change, Hold, Ticket, TicketNotFound
+from shared import clock, settings
+from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderCreated, OrderEvent
+from shared.listener import listen
+from shared.table import Table
+from shared.telemetry import logger
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment of the Tickets listener."""
+
+    table_name: str
+
+
+def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+    """Entry point."""
+    return listen(
+        {
+            OrderCreated: _reserve,
+            OrderAwaitingPayment: _keep_reserved,
+            OrderCompleted: _sell,
+            OrderCancelled: _free,
+        },
+        batch,
+        context,
+    )
+
+
+def _reserve(event: OrderCreated) -> None:
+    hold = Hold(order_id=event.id, expires_at=event.expiresAt)
+    _follow(event, lambda ticket: ticket.reserve(hold, number=event.ticket.hold))
+
+
+def _keep_reserved(event: OrderAwaitingPayment) -> None:
+    hold = Hold(order_id=event.id, expires_at=None)
+    _follow(event, lambda ticket: ticket.reserve(hold, number=event.ticket.hold))
+
+
+def _sell(event: OrderCompleted) -> None:
+    _follow(event, lambda ticket: ticket.sell(event.id, number=event.ticket.hold, now=clock.now()))
+
+
+def _free(event: OrderCancelled) -> None:
+    _follow(event, lambda ticket: ticket.free(number=event.ticket.hold))
+
+
+def _follow(event: OrderEvent, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> None:
+    store = TicketStore(Table(settings.load(Settings).table_name))
+    try:
+        actions.change(store, event.ticket.id, rule)
+    except TicketNotFound:
+        # Every ticket that is ordered was put on sale here, so one that is gone was deleted on purpose.
+        logger.warning("event for a ticket that does not exist", ticket_id=event.ticket.id, order_id=event.id)

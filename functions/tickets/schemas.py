@@ -1,0 +1,86 @@
+"""Bodies of the Tickets API."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field
+
+from functions.tickets.settings import stage_currency
+from functions.tickets.ticket import LONGEST_TITLE, Status, Ticket, parse_title
+from shared.http import Input, Instant, Output
+from shared.ids import OrderID, TicketID, UserID
+from shared.money import Price, parse_price
+from shared.pages import Page
+
+
+class TicketIn(Input):
+    """What a seller says of a ticket."""
+
+    title: Annotated[str, AfterValidator(parse_title)] = Field(
+        description=f"Trimmed; 1 to {LONGEST_TITLE} characters, without control characters.", examples=["Row 1, seat 2"]
+    )
+    price: Annotated[str, AfterValidator(lambda text: parse_price(text, stage_currency()))] = Field(
+        description="A plain decimal with at most the currency's decimals.", examples=["12.50"]
+    )
+
+
+class TicketOut(Output):
+    """A ticket as anyone sees it."""
+
+    id: TicketID
+    title: str
+    price: Price
+    currency: str
+    userID: UserID
+    status: Status
+    version: int
+    createdAt: Instant
+
+    @classmethod
+    def of(cls, ticket: Ticket, now: datetime) -> Self:
+        """The ticket as it stands at this instant."""
+        return cls(
+            id=ticket.id,
+            title=ticket.title,
+            price=ticket.price,
+            currency=ticket.currency,
+            userID=ticket.seller_id,
+            status=ticket.status(now),
+            version=ticket.version,
+            createdAt=ticket.created_at,
+        )
+
+
+class OwnTicketOut(TicketOut):
+    """A ticket as its seller sees it: with the order that holds or has bought it, if there is one."""
+
+    orderID: OrderID | None = Field(None, exclude_if=lambda order_id: order_id is None)
+
+    @classmethod
+    def of(cls, ticket: Ticket, now: datetime) -> Self:
+        """The ticket as it stands at this instant."""
+        return super().of(ticket, now).model_copy(update={"orderID": ticket.order_id(now)})
+
+
+class TicketList(Output):
+    """One page of the tickets on sale."""
+
+    tickets: list[TicketOut]
+    nextCursor: str | None
+
+    @classmethod
+    def of(cls, page: Page[Ticket], now: datetime) -> Self:
+        """The page as anyone sees it."""
+        return cls(tickets=[TicketOut.of(ticket, now) for ticket in page.entries], nextCursor=page.next_cursor)
+
+
+class OwnTicketList(Output):
+    """One page of what the caller sells."""
+
+    tickets: list[OwnTicketOut]
+    nextCursor: str | None
+
+    @classmethod
+    def of(cls, page: Page[Ticket], now: datetime) -> Self:
+        """The page as the seller sees it."""
+        return cls(tickets=[OwnTicketOut.of(ticket, now) for ticket in page.entries], nextCursor=page.next_cursor)

@@ -1,0 +1,185 @@
+"""The relay: what it publishes of a table's stream, and where the rest goes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+from botocore.exceptions import ClientError
+
+from shared import aws, relay, settings
+from shared.events import TicketCreated, TicketUpdated, tell
+from shared.ids import TicketID, UserID, new_id
+from shared.money import Price
+from tests.handlers.bus import Bus
+from tests.handlers.world import Clock, Context
+
+BUS = "relay-test"
+
+
+@pytest.fixture
+def queue(_moto: None, time: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The relay's dead-letter queue."""
+    settings.load.cache_clear()
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"relay-{new_id()}")["QueueUrl"]
+    monkeypatch.setenv("EVENT_BUS_NAME", BUS)
+    monkeypatch.setenv("EVENT_SOURCE", "admit-one.tickets")
+    monkeypatch.setenv("RELAY_DLQ_URL", url)
+    yield url
+    sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def bus(queue: str, monkeypatch: pytest.MonkeyPatch) -> Bus:
+    made = Bus()
+    monkeypatch.setattr(aws, "events", lambda: made)
+    return made
+
+
+def event() -> dict[str, Any]:
+    """An event as an item carries it."""
+    return tell(
+        TicketCreated(
+            id=TicketID(new_id()),
+            version=1,
+            title="A seat",
+            price=Price("12.50"),
+            currency="usd",
+            userID=UserID(new_id()),
+        )
+    )
+
+
+def updated() -> dict[str, Any]:
+    return event() | {"type": TicketUpdated.type}
+
+
+def record(name: str, *, new: object = None, old: object = None) -> dict[str, Any]:
+    """A stream record of an item that carries these events."""
+    images: dict[str, Any] = {"Keys": {"pk": {"S": "ticket#1"}}, "SequenceNumber": "1"}
+    for image, carried in {"NewImage": new, "OldImage": old}.items():
+        if carried is not None:
+            item = {"pk": "ticket#1"} | ({"event": carried} if carried else {})
+            images[image] = {key: TypeSerializer().serialize(value) for key, value in item.items()}
+    return {"eventID": new_id(), "eventName": name, "dynamodb": images}
+
+
+def run(*records: dict[str, Any]) -> Any:
+    return relay.handler({"Records": list(records)}, Context())
+
+
+def dead_letters(queue: str) -> list[dict[str, Any]]:
+    messages = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in messages]
+
+
+WITHOUT_EVENT: dict[str, Any] = {}
+
+
+def test_what_an_inserted_item_tells_is_published(bus: Bus) -> None:
+    told = event()
+
+    assert run(record("INSERT", new=told)) == {"batchItemFailures": []}
+    assert bus.taken == [
+        {
+            "EventBusName": BUS,
+            "Source": "admit-one.tickets",
+            "DetailType": "ticket:created",
+            "Detail": told["detail"],
+        }
+    ]
+
+
+def test_a_changed_item_with_another_event_is_published(bus: Bus) -> None:
+    run(record("MODIFY", new=updated(), old=event()))
+
+    assert [entry["DetailType"] for entry in bus.taken] == ["ticket:updated"]
+
+
+def test_a_first_event_on_an_item_that_had_none_is_published(bus: Bus) -> None:
+    run(record("MODIFY", new=updated(), old=WITHOUT_EVENT))
+
+    assert len(bus.taken) == 1
+
+
+def test_a_write_that_leaves_the_event_alone_publishes_nothing(bus: Bus) -> None:
+    told = event()
+    run(record("MODIFY", new=told, old=told))
+
+    assert bus.calls == []
+
+
+def test_an_item_without_an_event_publishes_nothing(bus: Bus) -> None:
+    run(record("INSERT", new=WITHOUT_EVENT), record("MODIFY", new=WITHOUT_EVENT, old=event()))
+
+    assert bus.calls == []
+
+
+def test_a_removal_publishes_nothing(bus: Bus) -> None:
+    run(record("REMOVE", old=event()))
+    run(record("REMOVE", new=event(), old=event()))
+
+    assert bus.calls == []
+
+
+def test_more_than_ten_go_in_tens_in_their_order(bus: Bus) -> None:
+    told = [event() for _ in range(23)]
+    run(*(record("INSERT", new=one) for one in told))
+
+    assert [len(entries) for entries in bus.calls] == [10, 10, 3]
+    assert [entry["Detail"] for entry in bus.taken] == [one["detail"] for one in told]
+
+
+def test_a_refused_entry_is_tried_again_alone(bus: Bus, queue: str) -> None:
+    bus.refused = ["ticket:updated"]
+    run(record("INSERT", new=event()), record("INSERT", new=updated()))
+
+    assert [len(entries) for entries in bus.calls] == [2, 1]
+    assert [entry["DetailType"] for entry in bus.taken] == ["ticket:created", "ticket:updated"]
+    assert dead_letters(queue) == []
+
+
+def test_an_entry_that_is_never_taken_goes_whole_to_the_dead_letter_queue(bus: Bus, queue: str) -> None:
+    bus.refused = ["ticket:updated"] * 3
+    good, bad = record("INSERT", new=event()), record("MODIFY", new=updated(), old=event())
+
+    assert run(good, bad) == {"batchItemFailures": []}
+    assert [entry["DetailType"] for entry in bus.taken] == ["ticket:created"]
+    assert dead_letters(queue) == [bad]
+
+
+def test_with_the_bus_down_every_record_is_kept(bus: Bus, queue: str) -> None:
+    bus.is_down = True
+    records = [record("INSERT", new=event()) for _ in range(3)]
+    run(*records)
+
+    assert bus.taken == []
+    assert sorted(one["eventID"] for one in dead_letters(queue)) == [one["eventID"] for one in records]
+
+
+def test_what_can_be_neither_published_nor_kept_fails_the_batch_so_that_it_comes_again(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus.is_down = True
+    monkeypatch.setenv("RELAY_DLQ_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/nowhere")
+    settings.load.cache_clear()
+
+    with pytest.raises(ClientError, match="queue does not exist"):
+        run(record("INSERT", new=event()))
+
+
+def test_the_real_bus_hands_on_what_the_listeners_read(queue: str) -> None:
+    bus, sqs = boto3.client("events"), boto3.client("sqs")
+    bus.create_event_bus(Name=BUS)
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus.put_rule(Name="all", EventBusName=BUS, EventPattern=json.dumps({"source": ["admit-one.tickets"]}))
+    bus.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
+    told = event()
+    run(record("INSERT", new=told))
+
+    [message] = dead_letters(queue)
+    assert (message["source"], message["detail-type"]) == ("admit-one.tickets", "ticket:created")
+    assert message["detail"] == json.loads(told["detail"])

@@ -1,0 +1,328 @@
+"""How a ticket follows its orders: reserved, kept, sold or freed, whenever and however often the events come."""
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.tickets.store import TicketStore
+from shared import clock
+from shared.ids import new_id
+from tests.handlers.world import Person, World, envelope, sqs_batch
+
+WINDOW = timedelta(minutes=5)
+
+
+@pytest.fixture
+def seller(world: World) -> Person:
+    return world.person("seller@example.com")
+
+
+@pytest.fixture
+def ticket_id(world: World, seller: Person) -> str:
+    answer = world.call("POST", "/api/tickets", {"title": "A seat", "price": "12.50"}, by=seller)
+    return str(answer.json["id"])
+
+
+class OrderOf:
+    """An order for a ticket, as Orders tells of it; `hold` is the number of the hold's change that creates it."""
+
+    def __init__(self, ticket_id: str, *, hold: int = 1) -> None:
+        self.id = new_id()
+        self.ticket_id = ticket_id
+        self.hold = hold
+        self.user_id = new_id()
+        self.deadline = clock.now() + WINDOW
+
+    def created(self) -> dict[str, Any]:
+        return self._event("order:created", "created", 0)
+
+    def awaiting_payment(self) -> dict[str, Any]:
+        return self._event("order:awaiting-payment", "awaiting:payment", 1)
+
+    def completed(self) -> dict[str, Any]:
+        return self._event("order:completed", "completed", 2)
+
+    def cancelled(self, *, after: int = 1, reason: str = "expired") -> dict[str, Any]:
+        return self._event("order:cancelled", "cancelled", after, reason=reason)
+
+    def _event(self, event_type: str, status: str, step: int, **more: str) -> dict[str, Any]:
+        metadata = {"id": new_id(), "time": clock.to_rfc3339(clock.now()), "correlationId": "c", "causationId": "c"}
+        data = {
+            "id": self.id,
+            "version": 1 + step,
+            "status": status,
+            "userID": self.user_id,
+            "expiresAt": clock.to_rfc3339(self.deadline),
+            "ticket": {
+                "id": self.ticket_id,
+                "title": "A seat",
+                "price": "12.50",
+                "currency": "usd",
+                "hold": self.hold + step,
+            },
+        }
+        return envelope(event_type, {"metadata": metadata, "data": data | more})
+
+
+def deliver(world: World, *events: dict[str, Any]) -> None:
+    for event in events:
+        assert world.deliver(event, "tickets")
+
+
+def status(world: World, ticket_id: str) -> str:
+    return str(world.call("GET", f"/api/tickets/{ticket_id}").json["status"])
+
+
+def told(world: World) -> dict[str, Any]:
+    [event] = world.told()
+    data: dict[str, Any] = event["detail"]["data"]
+    return data
+
+
+def test_an_order_reserves_the_ticket_until_its_deadline(world: World, ticket_id: str) -> None:
+    deliver(world, OrderOf(ticket_id).created())
+
+    assert status(world, ticket_id) == "reserved"
+    world.time.advance(minutes=5, milliseconds=-1)
+    assert status(world, ticket_id) == "reserved"
+    world.time.advance(milliseconds=1)
+    assert status(world, ticket_id) == "available"
+
+
+def test_a_reserved_ticket_is_not_on_the_list(world: World, ticket_id: str) -> None:
+    deliver(world, OrderOf(ticket_id).created())
+
+    assert world.call("GET", "/api/tickets").json["tickets"] == []
+
+
+def test_a_reservation_is_told(world: World, ticket_id: str) -> None:
+    world.told()
+    order = OrderOf(ticket_id)
+    deliver(world, order.created())
+
+    data = told(world)
+    assert (data["status"], data["change"], data["orderID"], data["version"]) == ("reserved", "reserved", order.id, 2)
+
+
+def test_a_paid_order_keeps_the_ticket_past_the_deadline(world: World, ticket_id: str) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created(), order.awaiting_payment())
+    world.time.advance(hours=1)
+
+    assert status(world, ticket_id) == "reserved"
+    assert told(world)["change"] == "reserved"
+
+
+def test_a_payment_that_is_told_late_takes_a_ticket_back_that_seemed_free(world: World, ticket_id: str) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created())
+    world.time.advance(hours=1)
+    assert status(world, ticket_id) == "available"
+
+    deliver(world, order.awaiting_payment())
+    assert status(world, ticket_id) == "reserved"
+
+
+def test_a_completed_order_sells_the_ticket(world: World, seller: Person, ticket_id: str) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created(), order.awaiting_payment(), order.completed())
+
+    assert status(world, ticket_id) == "sold"
+    assert world.call("GET", "/api/tickets").json["tickets"] == []
+    data = told(world)
+    assert (data["status"], data["change"], data["orderID"]) == ("sold", "sold", order.id)
+    [mine] = world.call("GET", "/api/tickets/mine", by=seller).json["tickets"]
+    assert (mine["status"], mine["orderID"]) == ("sold", order.id)
+
+
+def test_a_cancelled_order_frees_the_ticket(world: World, seller: Person, ticket_id: str) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created(), order.cancelled())
+
+    assert status(world, ticket_id) == "available"
+    data = told(world)
+    assert (data["status"], data["change"]) == ("available", "freed")
+    assert "orderID" not in data
+    [listed] = world.call("GET", "/api/tickets").json["tickets"]
+    assert listed["id"] == ticket_id
+
+
+def test_an_event_delivered_twice_changes_and_tells_nothing(world: World, ticket_id: str) -> None:
+    created = OrderOf(ticket_id).created()
+    deliver(world, created)
+    world.told()
+    before = world.items("tickets")
+    deliver(world, created)
+
+    assert world.items("tickets") == before
+
+
+def test_a_cancellation_that_overtakes_its_orders_creation_leaves_nothing_behind(world: World, ticket_id: str) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.cancelled(), order.created())
+
+    assert status(world, ticket_id) == "available"
+    [item] = world.items("tickets")
+    assert "holdOrderID" not in item
+
+
+def test_an_old_orders_end_cannot_free_a_newer_hold(world: World, ticket_id: str) -> None:
+    old = OrderOf(ticket_id)
+    new = OrderOf(ticket_id, hold=3)  # a takeover: the old one's cancellation was 2
+    deliver(world, old.created(), new.created(), old.cancelled())
+
+    assert status(world, ticket_id) == "reserved"
+    assert told(world)["orderID"] == new.id
+
+
+def test_an_old_orders_creation_cannot_reserve_a_sold_ticket(world: World, ticket_id: str) -> None:
+    old, new = OrderOf(ticket_id), OrderOf(ticket_id, hold=3)
+    deliver(world, new.created(), new.awaiting_payment(), new.completed(), old.created())
+
+    assert status(world, ticket_id) == "sold"
+
+
+def test_a_sale_sells_even_where_nothing_before_it_arrived(world: World, ticket_id: str) -> None:
+    deliver(world, OrderOf(ticket_id).completed())
+
+    assert status(world, ticket_id) == "sold"
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_in_whatever_order_the_events_come_the_last_change_stays(world: World, ticket_id: str, number: int) -> None:
+    first, second = OrderOf(ticket_id), OrderOf(ticket_id, hold=3)
+    story = [first.created(), first.cancelled(), second.created(), second.awaiting_payment()]
+    shuffled = list(itertools.permutations(story))[number]
+    deliver(world, *shuffled, *shuffled)
+    world.time.advance(hours=1)
+
+    assert status(world, ticket_id) == "reserved"
+    assert told(world)["orderID"] == second.id
+
+
+def test_the_version_rises_by_one_with_each_write(world: World, seller: Person, ticket_id: str) -> None:
+    order = OrderOf(ticket_id)
+    path = f"/api/tickets/{ticket_id}"
+    versions = [told(world)["version"]]
+    deliver(world, order.created())
+    versions.append(told(world)["version"])
+    deliver(world, order.cancelled())
+    versions.append(told(world)["version"])
+    world.call("PUT", path, {"title": "Two seats", "price": "30"}, by=seller)
+    versions.append(told(world)["version"])
+    world.call("DELETE", path, by=seller)
+    versions.append(told(world)["version"])
+
+    assert versions == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_held_ticket_can_be_neither_edited_nor_withdrawn(
+    world: World, seller: Person, ticket_id: str, method: str
+) -> None:
+    deliver(world, OrderOf(ticket_id).created())
+    world.told()
+
+    answer = change(world, seller, ticket_id, method)
+    assert (answer.status, answer.code) == (409, "ticket_held")
+    assert world.told() == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_sold_ticket_can_be_neither_edited_nor_withdrawn(
+    world: World, seller: Person, ticket_id: str, method: str
+) -> None:
+    deliver(world, OrderOf(ticket_id).completed())
+    world.told()
+
+    answer = change(world, seller, ticket_id, method)
+    assert (answer.status, answer.code) == (409, "ticket_sold")
+    assert world.told() == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_ticket_can_be_changed_at_the_instant_its_hold_lapses(
+    world: World, seller: Person, ticket_id: str, method: str
+) -> None:
+    deliver(world, OrderOf(ticket_id).created())
+    world.time.advance(minutes=5, milliseconds=-1)
+    assert change(world, seller, ticket_id, method).status == 409
+
+    world.time.advance(milliseconds=1)
+    assert change(world, seller, ticket_id, method).status in (200, 204)
+
+
+def change(world: World, seller: Person, ticket_id: str, method: str) -> Any:
+    body = {"title": "Two seats", "price": "30"} if method == "PUT" else None
+    return world.call(method, f"/api/tickets/{ticket_id}", body, by=seller)
+
+
+def test_an_edit_after_a_lapsed_hold_does_not_make_the_old_order_forget_it(
+    world: World, seller: Person, ticket_id: str
+) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created())
+    world.time.advance(minutes=5)
+    change(world, seller, ticket_id, "PUT")
+    deliver(world, order.created(), order.awaiting_payment())
+
+    assert status(world, ticket_id) == "reserved"
+
+
+def test_an_order_placed_just_before_the_withdrawal_still_gets_the_ticket(
+    world: World, seller: Person, ticket_id: str
+) -> None:
+    order = OrderOf(ticket_id)
+    change(world, seller, ticket_id, "DELETE")
+    deliver(world, order.created())
+    assert status(world, ticket_id) == "reserved"
+
+    deliver(world, order.cancelled())
+    assert status(world, ticket_id) == "withdrawn"
+    assert world.call("GET", "/api/tickets").json["tickets"] == []
+
+
+def test_an_edit_that_races_with_an_order_is_decided_on_the_newer_ticket(
+    world: World, seller: Person, ticket_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = TicketStore.replace
+    orders = [OrderOf(ticket_id).created()]
+
+    def interrupted(self: TicketStore, *args: Any) -> None:
+        if orders:
+            deliver(world, orders.pop())
+        replace(self, *args)
+
+    monkeypatch.setattr(TicketStore, "replace", interrupted)
+    answer = change(world, seller, ticket_id, "PUT")
+
+    assert (answer.status, answer.code) == (409, "ticket_held")
+    assert status(world, ticket_id) == "reserved"
+
+
+def test_an_event_for_an_unknown_ticket_is_done(world: World) -> None:
+    deliver(world, OrderOf(new_id()).created())
+
+    assert world.items("tickets") == []
+
+
+def test_a_broken_event_comes_back_alone(world: World, ticket_id: str) -> None:
+    broken = OrderOf(ticket_id).created()
+    del broken["detail"]["data"]["ticket"]
+    answer = world.invoke("tickets.listener", sqs_batch(broken, OrderOf(ticket_id).created()))
+
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "message-0"}]
+    assert status(world, ticket_id) == "reserved"
+
+
+def test_an_event_carries_the_thread_of_what_caused_it(world: World, ticket_id: str) -> None:
+    world.told()
+    created = OrderOf(ticket_id).created()
+    deliver(world, created)
+
+    [event] = world.told()
+    metadata = event["detail"]["metadata"]
+    assert metadata["correlationId"] == "c"
+    assert metadata["causationId"] == created["detail"]["metadata"]["id"]

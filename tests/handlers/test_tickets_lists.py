@@ -1,0 +1,250 @@
+"""The lists of tickets: what is on sale, and what one sells, page by page while it changes."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from functions.tickets import store
+from functions.tickets.store import TicketStore
+from functions.tickets.ticket import Hold, Ticket
+from shared import aws, clock
+from shared.ids import OrderID, TicketID, UserID, new_id
+from shared.money import Price
+from shared.pages import encode_cursor
+from shared.table import Table
+from tests.handlers.world import Answer, Person, World
+
+AN_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def seller(world: World) -> Person:
+    return world.person("seller@example.com")
+
+
+def stock(world: World, seller: Person, number: int, *, reserved: bool = False) -> list[str]:
+    """That many tickets, made a millisecond apart, as the table holds them; their ids, newest first."""
+    tickets: list[str] = []
+    for _ in range(number):
+        world.time.advance(milliseconds=1)
+        hold = Hold(order_id=OrderID(new_id()), expires_at=clock.now() + AN_HOUR) if reserved else None
+        ticket = Ticket(
+            id=TicketID(new_id()),
+            seller_id=seller.id,
+            title="A seat",
+            price=Price("12.50"),
+            currency="usd",
+            version=1,
+            created_at=clock.now(),
+            hold=hold,
+        )
+        TicketStore(Table("tickets")).insert(ticket)
+        tickets.append(ticket.id)
+    return tickets[::-1]
+
+
+def pages(world: World, path: str, *, limit: int, by: Person | None = None) -> Iterator[list[str]]:
+    """The ids on each page, to the end."""
+    cursor = ""
+    while True:
+        answer = world.call("GET", f"{path}?limit={limit}{cursor}", by=by)
+        assert answer.status == 200, answer.text
+        yield ids(answer)
+        if answer.json["nextCursor"] is None:
+            return
+        cursor = f"&cursor={answer.json['nextCursor']}"
+
+
+def chained(pages: Iterable[list[str]]) -> list[str]:
+    return list(chain.from_iterable(pages))
+
+
+def ids(answer: Answer) -> list[str]:
+    return [ticket["id"] for ticket in answer.json["tickets"]]
+
+
+def test_nothing_on_sale_is_an_empty_page(world: World) -> None:
+    assert world.call("GET", "/api/tickets").json == {"tickets": [], "nextCursor": None}
+
+
+def test_the_newest_ticket_comes_first_whatever_its_partition(world: World, seller: Person) -> None:
+    made = stock(world, seller, 12)
+
+    assert ids(world.call("GET", "/api/tickets")) == made
+    assert len({item["onSalePartition"] for item in world.items("tickets")}) > 1
+
+
+def test_a_page_has_twenty_tickets_unless_told_otherwise(world: World, seller: Person) -> None:
+    made = stock(world, seller, 21)
+    answer = world.call("GET", "/api/tickets")
+
+    assert ids(answer) == made[:20]
+    assert answer.json["nextCursor"] is not None
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
+@pytest.mark.parametrize("path", ["/api/tickets", "/api/tickets/mine"])
+def test_every_ticket_is_on_exactly_one_page(world: World, seller: Person, path: str, limit: int) -> None:
+    made = stock(world, seller, 8)
+    read = list(pages(world, path, limit=limit, by=seller))
+
+    assert chained(read) == made
+    assert all(len(page) == limit for page in read[:-1])
+    assert read[-1]
+
+
+@pytest.mark.parametrize("path", ["/api/tickets", "/api/tickets/mine"])
+def test_a_ticket_added_while_one_reads_repeats_none(world: World, seller: Person, path: str) -> None:
+    made = stock(world, seller, 4)
+    reading = pages(world, path, limit=2, by=seller)
+    first = next(reading)
+    stock(world, seller, 3)
+
+    assert first + chained(reading) == made
+
+
+def test_a_ticket_withdrawn_while_one_reads_skips_none(world: World, seller: Person) -> None:
+    made = stock(world, seller, 5)
+    reading = pages(world, "/api/tickets", limit=2)
+    first = next(reading)
+    for ident in (made[0], made[1], made[3]):  # the cursor's own ticket among them
+        assert world.call("DELETE", f"/api/tickets/{ident}", by=seller).status == 204
+
+    assert first + chained(reading) == [made[0], made[1], made[2], made[4]]
+
+
+def test_short_pages_are_filled_up_with_what_follows_the_reserved(world: World, seller: Person) -> None:
+    below = stock(world, seller, 3)
+    stock(world, seller, 50, reserved=True)
+    above = stock(world, seller, 1)
+
+    assert ids(world.call("GET", "/api/tickets?limit=3")) == above + below[:2]
+
+
+def test_thousands_of_reserved_tickets_end_a_page_early_and_reading_on_finds_all(
+    world: World, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_LOOKED_AT", 10)
+    below = stock(world, seller, 2)
+    stock(world, seller, 25, reserved=True)
+    above = stock(world, seller, 1)
+
+    assert list(pages(world, "/api/tickets", limit=20)) == [above, [], below]
+
+
+def test_a_page_that_is_full_at_the_bound_continues_behind_what_it_looked_at(
+    world: World, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_LOOKED_AT", 3)
+    made = stock(world, seller, 9)
+
+    assert chained(pages(world, "/api/tickets", limit=2)) == made
+    assert chained(pages(world, "/api/tickets", limit=20)) == made
+
+
+def test_a_lapsed_hold_shows_the_ticket_on_sale_at_its_deadline_without_any_event(world: World, seller: Person) -> None:
+    made = stock(world, seller, 1, reserved=True)
+    world.time.advance(hours=1, milliseconds=-1)
+    assert ids(world.call("GET", "/api/tickets")) == []
+
+    world.time.advance(milliseconds=1)
+    assert ids(world.call("GET", "/api/tickets")) == made
+    assert world.call("GET", "/api/tickets").json["tickets"][0]["status"] == "available"
+
+
+def test_a_page_of_few_reads_each_partition_once(world: World, seller: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock(world, seller, 60)
+    calls: list[object] = []
+    real = aws.dynamodb()
+
+    class Spy:
+        def query(self, **request: Any) -> Any:
+            calls.append(request["Limit"])
+            return real.query(**request)
+
+    monkeypatch.setattr(aws, "dynamodb", Spy)
+    world.call("GET", "/api/tickets?limit=10")
+
+    assert len(calls) == store.ON_SALE_PARTITIONS
+
+
+def test_mine_has_only_the_callers_tickets_in_every_status(world: World, seller: Person) -> None:
+    withdrawn, reserved, available = (
+        stock(world, seller, 1) + stock(world, seller, 1, reserved=True) + stock(world, seller, 1)
+    )
+    stock(world, world.person("other@example.com"), 2)
+    world.call("DELETE", f"/api/tickets/{withdrawn}", by=seller)
+    answer = world.call("GET", "/api/tickets/mine", by=seller)
+
+    assert [(ticket["id"], ticket["status"]) for ticket in answer.json["tickets"]] == [
+        (available, "available"),
+        (reserved, "reserved"),
+        (withdrawn, "withdrawn"),
+    ]
+
+
+def test_only_the_seller_sees_which_order_has_a_ticket(world: World, seller: Person) -> None:
+    [ident] = stock(world, seller, 1, reserved=True)
+    [item] = world.items("tickets")
+    [mine] = world.call("GET", "/api/tickets/mine", by=seller).json["tickets"]
+
+    assert mine["orderID"] == item["holdOrderID"]
+    assert "orderID" not in world.call("GET", f"/api/tickets/{ident}", by=seller).json
+
+
+def test_no_list_of_all_tells_which_order_had_a_ticket(world: World, seller: Person) -> None:
+    stock(world, seller, 1, reserved=True)
+    world.time.advance(hours=2)
+
+    assert "orderID" not in world.call("GET", "/api/tickets", by=seller).text
+    assert "orderID" not in world.call("GET", "/api/tickets/mine", by=seller).text
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "101", "999999999999999999999", "1.5", "many", "", "null", "1,2", "NaN"])
+@pytest.mark.parametrize("path", ["/api/tickets", "/api/tickets/mine"])
+def test_a_bad_limit_is_refused_by_name(world: World, seller: Person, path: str, limit: str) -> None:
+    answer = world.call("GET", f"{path}?limit={limit}", by=seller)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert [error["field"] for error in answer.json["errors"]] == ["limit"]
+
+
+CURSORS = {
+    "empty": "",
+    "made up": "abc",
+    "an id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    "not ASCII": "käse",
+    "another list's": encode_cursor("orders", "01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+    "very long": "A" * 5000,
+    "padded": encode_cursor(store.ON_SALE, "01ARZ3NDEKTSV4RRFFQ69G5FAV") + "=",
+}
+
+
+@pytest.mark.parametrize("cursor", CURSORS.values(), ids=CURSORS.keys())
+@pytest.mark.parametrize("path", ["/api/tickets", "/api/tickets/mine"])
+def test_a_cursor_that_we_did_not_make_is_refused_by_name(world: World, seller: Person, path: str, cursor: str) -> None:
+    answer = world.call("GET", f"{path}?cursor={cursor}", by=seller)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert [error["field"] for error in answer.json["errors"]] == ["cursor"]
+
+
+def test_a_cursor_of_one_list_is_none_of_the_other(world: World, seller: Person) -> None:
+    stock(world, seller, 2)
+    cursor = world.call("GET", "/api/tickets?limit=1").json["nextCursor"]
+
+    assert world.call("GET", f"/api/tickets/mine?cursor={cursor}", by=seller).status == 400
+
+
+def test_query_parameters_that_we_do_not_know_are_ignored(world: World) -> None:
+    assert world.call("GET", "/api/tickets?sort=price&utm_source=mail").status == 200
+
+
+def test_a_user_id_is_never_mixed_up_with_a_longer_one(world: World, seller: Person) -> None:
+    stock(world, seller, 1)
+    near = Person(UserID(seller.id[:-1]), "near@example.com")
+
+    assert ids(world.call("GET", "/api/tickets/mine", by=near)) == []
