@@ -1,0 +1,93 @@
+"""Session tokens: JWTs (RFC 7519), HS256, for 12 hours.
+
+The authorizer imports this, and so only what it takes to check a token.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import jwt
+
+from functions.auth.keys import KeyRing
+from shared import clock
+
+if TYPE_CHECKING:
+    from shared.ids import UserID
+
+AUDIENCE = "admit-one"
+ALGORITHM = "HS256"
+LIFE = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whom a token speaks for."""
+
+    user_id: "UserID"
+    email: str
+
+
+class Tokens:
+    """Makes and reads the tokens of one stage."""
+
+    def __init__(self, keys: KeyRing, *, stage: str) -> None:
+        self._keys = keys
+        self._issuer = f"admit-one-{stage}"
+
+    def issue(self, identity: Identity) -> str:
+        """A token for this user, signed with the current key."""
+        key = self._keys.current()
+        now = clock.now()
+        claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "sub": identity.user_id,
+            "email": identity.email,
+            "iat": int(now.timestamp()),
+            "exp": int((now + LIFE).timestamp()),
+        }
+        return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.id})
+
+    def read(self, token: str | None) -> Identity | None:
+        """Whom the token speaks for; None for whatever is not a live token of ours. What AWS raises goes through."""
+        if not token:
+            return None
+        key_id = _key_id(token)
+        key = self._keys.find(key_id) if key_id else None
+        if key is None:
+            return None
+        try:
+            claims = jwt.decode(
+                token,
+                key.secret,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=self._issuer,
+                options={
+                    "require": ["iss", "aud", "exp", "iat", "sub", "email"],
+                    # These PyJWT compares with the machine's own clock; ours is compared below.
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+        if not isinstance(claims["exp"], int) or claims["exp"] <= clock.now().timestamp():
+            return None
+        return Identity(user_id=claims["sub"], email=claims["email"])
+
+
+def bearer_token(header: str | None) -> str | None:
+    """The token in an `Authorization` header (RFC 6750; the scheme's case does not matter)."""
+    scheme, _, token = (header or "").strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _key_id(token: str) -> str | None:
+    try:
+        key_id: str | None = jwt.get_unverified_header(token).get("kid")
+    except (jwt.InvalidTokenError, ValueError, RecursionError):  # the last two: no text, and bottomless JSON
+        return None
+    return key_id

@@ -1,0 +1,58 @@
+"""Who somebody is to us: an e-mail address, a password, and the id that all other services know them by.
+
+AuthError
+├── EmailInUse         somebody has signed up with this address
+└── BadCredentials     no such address, or not its password; nobody is told which
+"""
+
+import unicodedata
+from dataclasses import dataclass, field
+
+from shared.ids import UserID
+
+LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 128
+
+
+class AuthError(Exception):
+    """Signing up or in is not possible like this."""
+
+
+class EmailInUse(AuthError):
+    """Somebody has signed up with this address."""
+
+
+class BadCredentials(AuthError):
+    """The words are the same for an unknown address and a wrong password, so that nobody can ask who has an account."""
+
+    def __init__(self) -> None:
+        super().__init__("e-mail or password is wrong")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What a user signs in with. `email` is in the form of `parse_email`."""
+
+    id: UserID
+    email: str
+    password_hash: str = field(repr=False)
+
+
+def parse_email(text: str) -> str:
+    """The one form in which an address is kept and compared: trimmed, in lower case, NFC. Raises ValueError.
+
+    An address must be one that mail can reach (so no `localhost`, no `.test`), but nobody is asked whether it does.
+    """
+    from email_validator import EmailNotValidError, validate_email
+
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("must not contain control characters")
+    trimmed = text.strip()
+    if len(trimmed) > LONGEST_EMAIL:
+        raise ValueError(f"must have at most {LONGEST_EMAIL} characters")
+    try:
+        valid = validate_email(trimmed, check_deliverability=False, strict=True)
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an e-mail address: {error}") from None
+    return unicodedata.normalize("NFC", valid.normalized.lower())

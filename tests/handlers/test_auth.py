@@ -1,0 +1,416 @@
+"""Auth: signing up, in and out, and asking who one is."""
+
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+
+from functions.auth import actions, passwords
+from functions.auth.store import UserStore
+from shared import table
+from shared.ids import is_id
+from shared.table import Busy
+from shared.telemetry import logger
+from tests.handlers.signing_key import SigningKey
+from tests.handlers.world import Answer, World, http_event
+
+EMAIL = "someone@example.com"
+PASSWORD = "correct horse"
+CREDENTIALS = ("/api/users/signup", "/api/users/signin")
+
+
+@pytest.fixture(autouse=True)
+def signing_key(world: World, monkeypatch: pytest.MonkeyPatch) -> SigningKey:
+    return SigningKey(monkeypatch)
+
+
+def sign_up(world: World, email: str = EMAIL, password: str = PASSWORD) -> Answer:
+    return world.call("POST", "/api/users/signup", {"email": email, "password": password})
+
+
+def sign_in(world: World, email: str = EMAIL, password: str = PASSWORD) -> Answer:
+    return world.call("POST", "/api/users/signin", {"email": email, "password": password})
+
+
+def who(world: World, **headers: str) -> Any:
+    answer = world.call("GET", "/api/users/currentuser", headers=headers)
+    assert answer.status == 200
+    return answer.json["currentUser"]
+
+
+# Signing up
+
+
+def test_signing_up_answers_with_the_user_and_a_token(world: World) -> None:
+    answer = sign_up(world)
+
+    assert answer.status == 201
+    assert answer.json.keys() == {"id", "email", "token"}
+    assert is_id(answer.json["id"])
+    assert answer.json["email"] == EMAIL
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert who(world, authorization=f"Bearer {answer.json['token']}") == {"id": answer.json["id"], "email": EMAIL}
+
+
+def test_a_user_and_the_claim_on_their_address_are_kept_and_the_password_is_not(world: World) -> None:
+    user_id = sign_up(world).json["id"]
+
+    items = {item["pk"]: item for item in world.items("auth")}
+    assert items.keys() == {f"user#{user_id}", f"email#{EMAIL}"}
+    assert items[f"user#{user_id}"] == {
+        "pk": f"user#{user_id}",
+        "id": user_id,
+        "email": EMAIL,
+        "createdAt": 1795435200000,
+    }
+    assert items[f"email#{EMAIL}"]["passwordHash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert PASSWORD not in str(items)
+
+
+def test_an_address_can_be_used_once_however_it_is_spelled(world: World) -> None:
+    sign_up(world)
+    kept = world.items("auth")
+    answer = sign_up(world, "  SomeOne@EXAMPLE.com ", "another password")
+
+    assert (answer.status, answer.code) == (409, "email_in_use")
+    assert not answer.cookies
+    assert world.items("auth") == kept
+
+
+def test_of_two_who_sign_up_with_one_address_at_once_one_gets_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hash_password = passwords.hash_password
+    answers = []
+
+    def meanwhile(password: str) -> str:
+        monkeypatch.setattr(passwords, "hash_password", hash_password)
+        answers.append(sign_up(world, EMAIL, "the faster one"))
+        return hash_password(password)
+
+    monkeypatch.setattr(passwords, "hash_password", meanwhile)
+    answers.append(sign_up(world))
+
+    assert [answer.status for answer in answers] == [201, 409]
+    assert len(world.items("auth")) == 2, "nothing is left of the one who lost"
+    assert sign_in(world, password="the faster one").json["id"] == answers[0].json["id"]
+    assert sign_in(world).status == 401
+
+
+def test_a_sign_up_whose_first_try_landed_unseen_has_succeeded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_all = table._write_all
+
+    def lose_the_answer(*args: Any) -> None:
+        monkeypatch.setattr(table, "_write_all", write_all)
+        write_all(*args)
+        raise Busy
+
+    monkeypatch.setattr(table, "_write_all", lose_the_answer)
+
+    assert sign_up(world).status == 201
+    assert sign_in(world).status == 200
+
+
+def test_nobody_becomes_a_user_whose_token_cannot_be_signed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_ARN", "no-such-secret")
+
+    assert sign_up(world).status == 500
+    assert world.items("auth") == []
+
+
+@pytest.mark.parametrize("length", [8, 128])
+@pytest.mark.parametrize("character", ["x", "é", "🎫", " "])
+def test_a_password_is_counted_in_characters_and_taken_as_it_is(
+    world: World, character: str, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def hash_password(password: str) -> str:
+        asked.append(password)
+        return "hash"
+
+    monkeypatch.setattr(passwords, "hash_password", hash_password)
+
+    assert sign_up(world, password=character * length).status == 201
+    assert asked == [character * length]
+
+
+@pytest.mark.parametrize("length", [0, 7, 129])
+def test_a_password_too_short_or_too_long_is_refused(world: World, length: int) -> None:
+    answer = sign_up(world, password="🎫" * length)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert [error["field"] for error in answer.json["errors"]] == ["password"]
+    assert world.items("auth") == []
+
+
+# Signing in
+
+
+def test_signing_in_answers_as_signing_up_did(world: World) -> None:
+    user_id = sign_up(world).json["id"]
+    world.time.advance(hours=1)
+    answer = sign_in(world, "Someone@Example.com")
+
+    assert answer.status == 200
+    assert answer.json.keys() == {"id", "email", "token"}
+    assert (answer.json["id"], answer.json["email"]) == (user_id, EMAIL)
+    assert who(world, authorization=f"Bearer {answer.json['token']}") == {"id": user_id, "email": EMAIL}
+
+
+@pytest.mark.parametrize("password", ["correct horse ", " correct horse", "Correct horse", "x", "correct horse\x00"])
+def test_another_password_is_wrong(world: World, password: str) -> None:
+    sign_up(world)
+    answer = sign_in(world, password=password)
+
+    assert (answer.status, answer.code) == (401, "bad_credentials")
+    assert not answer.cookies
+
+
+def test_an_unknown_email_and_a_wrong_password_get_the_same_words(world: World) -> None:
+    sign_up(world)
+    wrong = sign_in(world, password="not the password")
+    unknown = sign_in(world, "nobody@example.com", "not the password")
+
+    def words(answer: Answer) -> dict[str, Any]:
+        return {name: value for name, value in answer.json.items() if name != "requestId"}
+
+    assert (wrong.status, words(wrong)) == (unknown.status, words(unknown))
+    assert wrong.headers == unknown.headers
+
+
+def test_an_unknown_email_costs_the_same_hash_and_the_same_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_up(world)
+    done: list[str] = []
+
+    class Recorder(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Any:  # noqa: A002
+            done.append(str(hash).rpartition("$")[0].rpartition("$")[0])
+            return super().verify(hash, password)
+
+    def record(call: str, real: Any) -> Any:
+        def recorded(*args: Any) -> Any:
+            done.append(call)
+            return real(*args)
+
+        return recorded
+
+    monkeypatch.setattr(passwords, "hasher", Recorder)
+    monkeypatch.setattr(UserStore, "count", record("count", UserStore.count))
+    monkeypatch.setattr(UserStore, "account", record("account", UserStore.account))
+    sign_in(world, password="not the password")
+    wrong = done.copy()
+    done.clear()
+    sign_in(world, "nobody@example.com", "not the password")
+
+    assert wrong == done == ["count", "count", "count", "account", "$argon2id$v=19$m=19456,t=2,p=1"]
+
+
+def test_nobodys_hash_has_the_parameters_of_everybodys() -> None:
+    assert not passwords.hasher().check_needs_rehash(passwords.NOBODYS_HASH)
+
+
+def test_a_password_that_fits_nobodys_hash_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "NOBODYS_HASH", passwords.hash_password(PASSWORD))
+
+    assert not passwords.is_password(PASSWORD, None)
+
+
+# Cookies, and who one is
+
+
+@pytest.mark.parametrize("path", CREDENTIALS)
+def test_the_session_cookie_holds_the_token_out_of_scripts_reach_for_its_life(world: World, path: str) -> None:
+    answer = sign_up(world)
+    if path == "/api/users/signin":
+        answer = sign_in(world)
+
+    assert answer.cookies == [f"session={answer.json['token']}; Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Lax"]
+
+
+def test_signing_out_clears_the_cookie(world: World) -> None:
+    answer = world.call("POST", "/api/users/signout")
+
+    assert (answer.status, answer.text) == (204, "")
+    assert answer.cookies == ["session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"]
+
+
+def test_nobody_is_nobody(world: World) -> None:
+    assert who(world) is None
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_schemes_case_does_not_matter(world: World, scheme: str) -> None:
+    token = sign_up(world).json["token"]
+
+    assert who(world, authorization=f"{scheme} {token}")["email"] == EMAIL
+
+
+def test_the_cookie_tells_who_one_is(world: World) -> None:
+    token = sign_up(world).json["token"]
+    event = http_event("GET", "/api/users/currentuser") | {"cookies": ["theme=dark", f"session={token}"]}
+
+    assert json.loads(world.invoke("auth.api", event)["body"])["currentUser"]["email"] == EMAIL
+
+
+def test_a_cookie_left_in_the_headers_does_too(world: World) -> None:
+    token = sign_up(world).json["token"]
+
+    assert who(world, cookie=f"theme=dark; session={token}")["email"] == EMAIL
+
+
+def test_a_header_wins_over_the_cookie(world: World) -> None:
+    mine = sign_up(world).json["token"]
+    other = sign_up(world, "other@example.com").json["token"]
+
+    assert who(world, authorization=f"Bearer {other}", cookie=f"session={mine}")["email"] == "other@example.com"
+    assert who(world, authorization="Bearer garbage", cookie=f"session={mine}") is None
+    assert who(world, authorization="", cookie=f"session={mine}") is None
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer ", "Basic dTpw", "garbage", "Bearer a.b.c", "Bearer é", "Bearer  "]
+)
+def test_a_bad_header_is_nobody(world: World, header: str) -> None:
+    assert who(world, authorization=header) is None
+
+
+@pytest.mark.parametrize("cookie", ["session", "session=", "session=garbage", "sessions=x", "=;;", "session=a.b.c"])
+def test_a_bad_cookie_is_nobody(world: World, cookie: str) -> None:
+    assert who(world, cookie=cookie) is None
+
+
+def test_a_session_ends_with_its_token(world: World) -> None:
+    token = sign_up(world).json["token"]
+    world.time.advance(hours=12, milliseconds=-1)
+    assert who(world, cookie=f"session={token}")
+
+    world.time.advance(milliseconds=1)
+    assert who(world, cookie=f"session={token}") is None
+
+
+def test_health_asks_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JWT_SECRET_ARN")
+    answer = world.call("GET", "/api/health")
+
+    assert (answer.status, answer.json) == (200, {"status": "ok"})
+
+
+# Bad input
+
+BAD_BODIES: dict[str, tuple[str, int, str | None]] = {
+    "no body": ("", 400, None),
+    "no JSON": ("{", 400, None),
+    "words": ("hello", 400, None),
+    "two documents": ("{}{}", 400, None),
+    "null": ("null", 400, None),
+    "an array": ("[]", 400, None),
+    "an array of bodies": ('[{"email":"a@example.com","password":"12345678"},{}]', 400, None),
+    "an array of a body": ('[{"email":"a@example.com","password":"12345678"}]', 400, None),
+    "a string": ('"a"', 400, None),
+    "a number": ("1", 400, None),
+    "nothing": ("{}", 400, "email"),
+    "no password": ('{"email":"a@example.com"}', 400, "password"),
+    "no e-mail": ('{"password":"12345678"}', 400, "email"),
+    "null e-mail": ('{"email":null,"password":"12345678"}', 400, "email"),
+    "null password": ('{"email":"a@example.com","password":null}', 400, "password"),
+    "a number as password": ('{"email":"a@example.com","password":12345678}', 400, "password"),
+    "a boolean as e-mail": ('{"email":true,"password":"12345678"}', 400, "email"),
+    "a list as password": ('{"email":"a@example.com","password":["12345678"]}', 400, "password"),
+    "an object as password": ('{"email":"a@example.com","password":{"$ne":""}}', 400, "password"),
+    "an object as e-mail": ('{"email":{"S":"a@example.com"},"password":"12345678"}', 400, "email"),
+    "no e-mail address": ('{"email":"a","password":"12345678"}', 400, "email"),
+    "a control character": ('{"email":"a\\u0000@example.com","password":"12345678"}', 400, "email"),
+    "a header in the e-mail": ('{"email":"a@example.com\\r\\nBcc: b@example.com","password":"12345678"}', 400, "email"),
+    "an unknown field": ('{"email":"a@example.com","password":"12345678","admin":true}', 400, "admin"),
+    "an id of one's own": ('{"email":"a@example.com","password":"12345678","id":"1"}', 400, "id"),
+    "another case": ('{"Email":"a@example.com","password":"12345678"}', 400, "email"),
+    "NaN": ('{"email":"a@example.com","password":NaN}', 400, None),
+    "Infinity": ('{"email":"a@example.com","password":-Infinity}', 400, None),
+    "a huge number": ('{"email":"a@example.com","password":1' + "0" * 4000 + "}", 400, "password"),
+    "a number beyond reading": ('{"email":"a@example.com","password":1' + "0" * 5000 + "}", 400, None),
+    "a number beyond floats": ('{"email":"a@example.com","password":1e999}', 400, None),
+    "a lone surrogate": ('{"email":"a@example.com","password":"\\ud800aaaaaaa"}', 400, None),
+    "a raw control character": ('{"email":"a@example.com","password":"1234\x005678"}', 400, None),
+    "bottomless arrays": ("[" * 30_000, 400, None),
+    "deep arrays": ("[" * 5_000 + "]" * 5_000, 400, None),
+    "bottomless objects": ('{"a":' * 10_000, 400, None),
+    "a long password": ('{"email":"a@example.com","password":"' + "1" * 129 + '"}', 400, "password"),
+    "a long e-mail": ('{"email":"' + "a" * 60_000 + '@example.com","password":"12345678"}', 400, "email"),
+    "a megabyte": ('{"email":"a@example.com","password":"' + "1" * 1_000_000 + '"}', 413, None),
+}
+
+
+@pytest.mark.parametrize(("raw", "status", "field"), BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_does_not_fit_is_a_problem_that_names_the_field(
+    world: World, raw: str, status: int, field: str | None
+) -> None:
+    for path in CREDENTIALS:
+        answer = world.call("POST", path, raw=raw)
+
+        assert answer.status == status
+        assert answer.code in {"invalid_request", "invalid_json", "body_too_large"}
+        if field:
+            assert field in [error.get("field") for error in answer.json["errors"]]
+        assert not answer.cookies
+    assert world.items("auth") == []
+
+
+@pytest.mark.parametrize("path", CREDENTIALS)
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"])
+def test_another_content_type_is_refused_so_that_no_other_sites_form_can_sign_anybody_in(
+    world: World, path: str, content_type: str
+) -> None:
+    body = {"email": EMAIL, "password": PASSWORD}
+    answer = world.call("POST", path, body, headers={"Content-Type": content_type})
+
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    assert world.items("auth") == []
+
+
+@pytest.mark.parametrize("path", CREDENTIALS)
+def test_a_body_that_is_no_utf_8_is_refused(world: World, path: str) -> None:
+    event = http_event("POST", path, {}) | {"body": "//79", "isBase64Encoded": True}
+
+    assert world.invoke("auth.api", event)["statusCode"] == 400
+
+
+def test_all_that_is_wrong_is_named(world: World) -> None:
+    answer = world.call("POST", "/api/users/signup", {"email": "x", "password": "x", "more": 1})
+
+    assert {error["field"] for error in answer.json["errors"]} == {"email", "password", "more"}
+
+
+def test_a_refusal_repeats_neither_password_nor_email(world: World) -> None:
+    answer = world.call("POST", "/api/users/signup", {"email": "who@where", "password": "secret"})
+
+    assert "secret" not in answer.text
+    assert "who@where" not in answer.text
+
+
+# Logs
+
+
+def test_no_log_line_holds_a_password_a_token_or_an_email(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    lines = logging.StreamHandler(written)
+    lines.setFormatter(logger.registered_formatter)
+    logger.addHandler(lines)
+    try:
+        token = sign_up(world).json["token"]
+        sign_up(world)
+        sign_in(world)
+        sign_in(world, password="another secret")
+        sign_up(world, "someone@", "short")
+        who(world, authorization=f"Bearer {token}", cookie=f"session={token}")
+        monkeypatch.setattr(actions, "new_id", lambda: 1 / 0)
+        assert sign_up(world).status == 500
+    finally:
+        logger._logger.removeHandler(lines)
+
+    log = written.getvalue()
+    assert log.count('"request"') == 7
+    assert "ZeroDivisionError" in log
+    for secret in (PASSWORD, "another secret", "short", EMAIL, "someone@", token, token.rpartition(".")[2]):
+        assert secret not in log
