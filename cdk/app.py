@@ -1,0 +1,29 @@
+"""The app: one stack for one stage."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aws_cdk
+
+from cdk.stack import AdmitOneStack
+from cdk.stages import find_stage
+
+
+def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None) -> aws_cdk.App:
+    """The app for the stage that the context names.
+
+    | context | |
+    |---|---|
+    | `stage` | `dev` if absent |
+    | `orderWindowSeconds` | how long an order holds its ticket, in place of the stage's 300 |
+    | `stripeApiBase` | local stages only: another address for Stripe's API |
+    """
+    app = aws_cdk.App(context=context, outdir=outdir)
+    window = app.node.try_get_context("orderWindowSeconds")
+    stage = find_stage(
+        app.node.try_get_context("stage") or "dev",
+        order_window_seconds=None if window is None else int(window),
+        stripe_api_base=app.node.try_get_context("stripeApiBase"),
+    )
+    AdmitOneStack(app, f"AdmitOne-{stage.name}", stage=stage)
+    return app

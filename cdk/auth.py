@@ -1,0 +1,60 @@
+"""Auth: who people are. The only service that knows passwords and the key that signs tokens."""
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdk.function import ServiceFunction
+from cdk.http_api import Route
+from cdk.stages import Stage
+from cdk.table import ServiceTable
+
+SERVICE = "auth"
+
+
+class Auth(Construct):
+    """`authorizer` is what the API asks about a token; `routes` are the calls that the service answers."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        super().__init__(scope, construct_id)
+        users = ServiceTable(self, "Users", stage=stage, service=SERVICE)
+        # CDK makes the first key; rotating it is a new version of this secret, which no later deploy touches.
+        signing_key = secretsmanager.Secret(
+            self,
+            "SigningKey",
+            description=f"Admit One ({stage.name}): signs session tokens",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+        )
+
+        api = ServiceFunction(
+            self,
+            "Api",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.auth.api.handler",
+            timeout=Duration.seconds(10),
+            environment={"TABLE_NAME": users.table.table_name, "JWT_SECRET_ARN": signing_key.secret_arn},
+            memory_mb=1769,  # a whole core: hashing a password is all processor, so it is faster at the same price
+        )
+        users.allow(api, "GetItem", "PutItem", "UpdateItem")
+        api.may_read_secret(signing_key)
+
+        self.authorizer = ServiceFunction(
+            self,
+            "Authorizer",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.auth.authorizer.handler",
+            timeout=Duration.seconds(5),
+            environment={"JWT_SECRET_ARN": signing_key.secret_arn},
+        )
+        self.authorizer.may_read_secret(signing_key)
+
+        self.routes = [
+            Route("POST /api/users/signup", api, public=True),
+            Route("POST /api/users/signin", api, public=True),
+            Route("POST /api/users/signout", api, public=True),
+            Route("GET /api/users/currentuser", api, public=True),
+            Route("GET /api/health", api, public=True),
+        ]

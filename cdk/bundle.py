@@ -1,0 +1,225 @@
+"""Makes what goes into a function's zip: without Docker, the same bytes for the same input, and nothing twice.
+
+A zip holds its service, `shared`, and the service's locked dependencies for the target, all compiled to bytecode.
+Without bytecode a cold start takes more than twice as long, and bytecode that checks its source's time counts as none,
+since a zip changes all times: hence unchecked hashes. Dependencies are kept in `.local/build`, so that a change of our
+own source costs a second.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+type Architecture = Literal["arm64", "x86_64"]
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".local" / "build"
+PYTHON = (3, 13)
+
+SERVICES = ("auth", "tickets", "orders", "expiration", "payments")
+SHARED = "shared"
+
+PLATFORMS: dict[Architecture, str] = {
+    # The runtime is Amazon Linux 2023, whose glibc is 2.34.
+    "arm64": "aarch64-manylinux_2_28",
+    "x86_64": "x86_64-manylinux_2_28",
+}
+
+AWS_SERVICES_CALLED = ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")
+
+# What dependencies bring and no function of ours ever loads.
+UNUSED = (
+    "**/*.pyi",
+    "**/*.c",
+    "**/*.h",
+    "**/tests",
+    "**/__pycache__",
+    "bin",
+    "boto3/examples",
+    "boto3/data/*",
+    "cffi",  # argon2 needs its compiled part only, which lies beside it
+    "pycparser",
+    "dns",  # would tell email-validator whether a domain exists, which we don't ask
+    "requests",  # the stripe package takes it where it finds it, and starts slower; we hand it a client of our own
+    "certifi",
+    "charset_normalizer",
+    "stripe/params",  # types alone
+    "stripe/events",  # Stripe's v2 notifications; our webhook takes its v1 events
+    "pydantic/v1",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",
+)
+# botocore walks all its data folders to make its first client.
+BOTOCORE_DATA_KEPT = frozenset(
+    {*AWS_SERVICES_CALLED, "endpoints.json", "partitions.json", "_retry.json", "sdk-default-configuration.json"}
+)
+# These two look themselves up when they are imported. The rest goes: pydantic reads the metadata of all that it finds.
+METADATA_KEPT = ("email_validator-", "python_ulid-")
+
+
+class BundlingFailed(RuntimeError):
+    """A zip's content could not be made; the text says why and what to do."""
+
+
+def bundle(service: str, output: Path, *, architecture: Architecture, local: bool) -> None:
+    """Fill the empty folder `output` with all that a zip holds; `service` is one of SERVICES, or SHARED.
+
+    `local` takes the compiled packages of this very machine. Raises BundlingFailed.
+    """
+    _copy(_dependencies(service, architecture=architecture, local=local), output)
+    for source in _sources(service):
+        target = output / source.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    _compile(output, [output / "functions", output / "shared"])
+
+
+def fingerprint(service: str, *, architecture: Architecture, local: bool) -> str:
+    """What the content depends on, as one hash: sources, locked dependencies, target, and the bundler itself."""
+    digest = hashlib.sha256(_dependencies_key(service, architecture=architecture, local=local).encode())
+    for source in _sources(service):
+        digest.update(f"\0{source.relative_to(ROOT).as_posix()}\0".encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(service: str) -> list[Path]:
+    folders = [ROOT / "shared"]
+    files = []
+    if service != SHARED:
+        folders.append(ROOT / "functions" / service)
+        files.append(ROOT / "functions" / "__init__.py")
+    files += [file for folder in folders for file in folder.rglob("*.py")]
+    return sorted(files)
+
+
+def _requirements(service: str) -> Path:
+    folder = ROOT / SHARED if service == SHARED else ROOT / "functions" / service
+    return folder / "requirements.txt"
+
+
+def _pins(service: str) -> str:
+    """The requirements without comments, which say how the file was made and not what is in it."""
+    lines = _requirements(service).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def _dependencies_key(service: str, *, architecture: Architecture, local: bool) -> str:
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    target = f"{sys.platform}-{architecture}" if local else PLATFORMS[architecture]
+    digest.update(f"\0{target}\0{_pins(service)}".encode())
+    return digest.hexdigest()
+
+
+def _dependencies(service: str, *, architecture: Architecture, local: bool) -> Path:
+    """The folder with the service's dependencies, pruned and compiled; made only if it isn't there."""
+    ready = CACHE / _dependencies_key(service, architecture=architecture, local=local)
+    if ready.exists():
+        return ready
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as temporary:
+        target = Path(temporary) / "content"
+        _install(service, target, platform=None if local else PLATFORMS[architecture])
+        _prune(target)
+        _compile(target, [target])
+        try:
+            target.rename(ready)
+        except OSError:
+            if not ready.exists():  # else another synth has made the same meanwhile
+                raise
+    return ready
+
+
+def _install(service: str, target: Path, *, platform: str | None) -> None:
+    from uv import find_uv_bin
+
+    command = [
+        find_uv_bin(),
+        "pip",
+        "install",
+        "--quiet",
+        "--no-config",
+        "--target",
+        str(target),
+        "--require-hashes",
+        "--requirements",
+        str(_requirements(service)),
+        "--only-binary",
+        ":all:",
+        "--no-deps",  # the file lists them all
+        "--python",
+        sys.executable,
+        "--python-version",
+        ".".join(map(str, PYTHON)),
+        *(["--python-platform", platform] if platform else []),
+    ]
+    if subprocess.run([*command, "--offline"], capture_output=True, check=False).returncode == 0:  # noqa: S603
+        return
+    sys.stderr.write(f"fetching the dependencies of {service}\n")
+    shutil.rmtree(target, ignore_errors=True)
+    fetched = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if fetched.returncode:
+        raise BundlingFailed(f"the dependencies of {service} could not be installed:\n{fetched.stderr}")
+
+
+def _prune(content: Path) -> None:
+    unwanted: list[Path] = [path for pattern in UNUSED for path in content.glob(pattern)]
+    unwanted += [path for path in (content / "botocore" / "data").iterdir() if path.name not in BOTOCORE_DATA_KEPT]
+    unwanted += [path for path in content.glob("*.dist-info") if not path.name.startswith(METADATA_KEPT)]
+    unwanted += [path for path in content.glob("*.dist-info/*") if path.name != "METADATA"]
+    unwanted.append(content / ".lock")
+    for path in unwanted:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _compile(content: Path, folders: Iterable[Path]) -> None:
+    """Compile, in the way that makes the same bytes anywhere: no times, no paths of this machine, no hash seed."""
+    if sys.version_info[:2] != PYTHON:
+        raise BundlingFailed(
+            f"bytecode for Lambda's Python {PYTHON[0]}.{PYTHON[1]} is made by that version only; this is "
+            f"{sys.version_info[0]}.{sys.version_info[1]}: run CDK from the project's .venv"
+        )
+    command = [
+        sys.executable,
+        "-m",
+        "compileall",
+        "-qq",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-s",
+        str(content),
+        "-p",
+        "/var/task",
+        "-j",
+        "0",
+        *(str(folder) for folder in folders if folder.exists()),
+    ]
+    compiled = subprocess.run(  # noqa: S603
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    if compiled.returncode:
+        raise BundlingFailed(f"some source does not compile:\n{compiled.stdout}{compiled.stderr}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder's content by links where the file system can, since nothing ever writes into it."""
+
+    def place(original: str, copy: str) -> None:
+        try:
+            os.link(original, copy)
+        except OSError:
+            shutil.copyfile(original, copy)
+
+    shutil.copytree(source, target, dirs_exist_ok=True, copy_function=place)

@@ -1,0 +1,88 @@
+"""Expiration: tells Orders, promptly, that a deadline has passed. Nothing is correct because of it."""
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from cdk.function import ServiceFunction
+from cdk.listener import EventListener, Wanted
+from cdk.queues import DeadLetterQueue
+from cdk.stages import Stage
+
+SERVICE = "expiration"
+
+
+class Expiration(Construct):
+    """One EventBridge schedule for each order, in a group of their own, calls `expire` at the order's deadline."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus) -> None:
+        super().__init__(scope, construct_id)
+        publishing = {"EVENT_BUS_NAME": bus.event_bus_name}
+        # What a schedule could not hand to the function, and what the function could not handle: the same message.
+        failures = DeadLetterQueue(self, "ExpireFailures")
+        expire = ServiceFunction(
+            self,
+            "Expire",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.expiration.expire.handler",
+            timeout=Duration.seconds(10),
+            environment=publishing,
+            async_failures=failures,
+        )
+        expire.may_publish(bus=bus)
+
+        # Without a name of our choosing: a group takes its time to go, and a stack made anew must not wait for it.
+        deadlines = scheduler.CfnScheduleGroup(self, "Deadlines")
+        caller = iam.Role(
+            self,
+            "ScheduleRole",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={
+                    "StringEquals": {
+                        "aws:SourceAccount": Aws.ACCOUNT_ID,
+                        "aws:SourceArn": deadlines.attr_arn,
+                    }
+                },
+            ),
+        )
+        caller.add_to_policy(
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[expire.function.function_arn])
+        )
+        caller.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[failures.queue_arn]))
+
+        listener = ServiceFunction(
+            self,
+            "Listener",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.expiration.listener.handler",
+            timeout=Duration.seconds(10),
+            environment={
+                **publishing,
+                "SCHEDULE_GROUP": deadlines.ref,
+                "EXPIRE_FUNCTION_ARN": expire.function.function_arn,
+                "SCHEDULER_ROLE_ARN": caller.role_arn,
+                "SCHEDULE_DLQ_ARN": failures.queue_arn,
+            },
+        )
+        listener.may_publish(bus=bus)  # a deadline that has passed already needs no schedule
+        listener.may(
+            "scheduler:CreateSchedule",
+            on=f"arn:{Aws.PARTITION}:scheduler:{Aws.REGION}:{Aws.ACCOUNT_ID}:schedule/{deadlines.ref}/*",
+        )
+        listener.may(
+            "iam:PassRole",
+            on=caller.role_arn,
+            conditions={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
+        )
+        EventListener(
+            self,
+            "Events",
+            function=listener,
+            bus=bus,
+            wanted=[Wanted(name="Orders", source="admit-one.orders", types=("order:created",))],
+        )

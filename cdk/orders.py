@@ -1,0 +1,98 @@
+"""Orders: decides who has a ticket."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from cdk.function import ServiceFunction
+from cdk.http_api import Route
+from cdk.listener import EventListener, Wanted
+from cdk.queues import DeadLetterQueue
+from cdk.schedule import Recurring
+from cdk.stages import Stage
+from cdk.table import NUMBER, Index, ServiceTable
+
+SERVICE = "orders"
+
+
+class Orders(Construct):
+    """`routes` are the calls that the service answers."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus) -> None:
+        super().__init__(scope, construct_id)
+        orders = ServiceTable(
+            self,
+            "Orders",
+            stage=stage,
+            service=SERVICE,
+            sort_key="sk",
+            indexes=[Index(name="open", partition_key="openPartition", sort_key="expiresAt", sort_key_type=NUMBER)],
+            published_on=bus,
+        )
+        table = {"TABLE_NAME": orders.table.table_name}
+
+        api = ServiceFunction(
+            self,
+            "Api",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.orders.api.handler",
+            timeout=Duration.seconds(10),
+            environment={**table, "ORDER_WINDOW_SECONDS": str(stage.order_window_seconds)},
+        )
+        orders.allow(api, "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
+
+        listener = ServiceFunction(
+            self,
+            "Listener",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.orders.listener.handler",
+            timeout=Duration.seconds(10),
+            environment=table,
+        )
+        orders.allow(listener, "GetItem", "PutItem", "UpdateItem")
+        EventListener(
+            self,
+            "Events",
+            function=listener,
+            bus=bus,
+            wanted=[
+                Wanted(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
+                # Never the echo of its own holds.
+                Wanted(
+                    name="TicketsChanged",
+                    source="admit-one.tickets",
+                    types=("ticket:updated",),
+                    data={"change": ("edited", "withdrawn")},
+                ),
+                Wanted(name="Expiration", source="admit-one.expiration", types=("expiration:completed",)),
+                Wanted(
+                    name="Payments",
+                    source="admit-one.payments",
+                    types=("payment:authorized", "payment:created", "payment:failed"),
+                ),
+            ],
+        )
+
+        sweep_failures = DeadLetterQueue(self, "SweepFailures")
+        sweep = ServiceFunction(
+            self,
+            "Sweep",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.orders.sweep.handler",
+            timeout=Duration.seconds(60),
+            environment=table,
+            async_failures=sweep_failures,
+        )
+        orders.allow(sweep, "GetItem", "PutItem", "UpdateItem")
+        orders.allow_query(sweep, index="open")
+        Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=sweep_failures)
+
+        self.routes = [
+            Route("POST /api/orders", api),
+            Route("GET /api/orders", api),
+            Route("GET /api/orders/{id}", api),
+            Route("DELETE /api/orders/{id}", api),
+        ]

@@ -1,0 +1,35 @@
+"""Functions that run by the clock."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from constructs import Construct
+
+from cdk.function import ServiceFunction
+from cdk.queues import DeadLetterQueue
+
+
+class Recurring(Construct):
+    """Calls a function over and over. A call that could not be made lies in `failures`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        function: ServiceFunction,
+        every: Duration,
+        failures: DeadLetterQueue,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        scheduler.Schedule(
+            self,
+            "Schedule",
+            schedule=scheduler.ScheduleExpression.rate(every),
+            target=targets.LambdaInvoke(
+                function.function,
+                dead_letter_queue=failures,
+                max_event_age=every,  # by then the next call is due
+                retry_attempts=3,
+            ),
+        )

@@ -1,0 +1,66 @@
+"""What differs from one deployment to another: every stage, in one typed place.
+
+Whatever the local AWS lacks hangs on `Stage.local`, and is decided here and nowhere else.
+"""
+
+import platform
+import re
+from dataclasses import dataclass, replace
+
+from aws_cdk.aws_logs import RetentionDays
+
+from cdk.bundle import Architecture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One deployment of the whole application."""
+
+    name: str
+    local: bool = False
+    """Deployed to the local AWS, which runs the functions on this machine."""
+    keep_data: bool = False
+    """Tables and secrets outlive the stack, and a table refuses to be deleted."""
+    currency: str = "usd"
+    order_window_seconds: int = 300
+    log_retention: RetentionDays = RetentionDays.TWO_WEEKS
+    stripe_api_base: str | None = None
+    """Where Stripe's API is, if not at Stripe."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """Graviton on AWS; locally whatever this machine is, for the zips hold compiled packages."""
+        if not self.local:
+            return "arm64"
+        return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        # 12111 is where `make run` starts the stand-in for Stripe.
+        Stage(name="local", local=True, log_retention=RetentionDays.ONE_DAY, stripe_api_base="http://127.0.0.1:12111"),
+        Stage(name="dev"),
+        Stage(name="prod", keep_data=True, log_retention=RetentionDays.ONE_YEAR),
+    )
+}
+
+
+def find_stage(name: str, *, order_window_seconds: int | None = None, stripe_api_base: str | None = None) -> Stage:
+    """The stage of that name, with what the caller sets for this once.
+
+    One that is not listed is made like `dev`, so that everybody can have their own. Raises ValueError for a name that
+    cannot be part of a stack's, a window that is no number of seconds up to a day, or another Stripe outside `local`.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
+        raise ValueError(f"a stage's name is a letter and up to 19 more of a-z, 0-9 and -, not {name!r}")
+    stage = STAGES.get(name) or replace(STAGES["dev"], name=name)
+    if order_window_seconds is not None:
+        if not 1 <= order_window_seconds <= 86_400:
+            raise ValueError(f"orderWindowSeconds is from 1 to 86400, not {order_window_seconds}")
+        stage = replace(stage, order_window_seconds=order_window_seconds)
+    if stripe_api_base is not None:
+        if not stage.local:
+            raise ValueError("stripeApiBase is for the local stage only: elsewhere Stripe is Stripe")
+        stage = replace(stage, stripe_api_base=stripe_api_base)
+    return stage

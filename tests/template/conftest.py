@@ -1,0 +1,17 @@
+"""The templates, ready to be read."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.reading import Template
+
+
+@pytest.fixture(scope="session")
+def aws(template: dict[str, Any]) -> Template:
+    return Template(template)
+
+
+@pytest.fixture(scope="session")
+def local(local_template: dict[str, Any]) -> Template:
+    return Template(local_template)

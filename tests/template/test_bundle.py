@@ -1,0 +1,172 @@
+"""What is in a function's zip, and that the same input always makes the same."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cdk import bundle
+from cdk.bundle import SERVICES, SHARED, Architecture
+from cdk.stages import STAGES
+from tests.conftest import ROOT
+from tests.template.test_functions import FUNCTIONS
+
+HERE: Architecture = STAGES["local"].architecture
+
+
+@pytest.fixture(scope="session")
+def zips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every zip's content, made for this machine."""
+    made = {}
+    for service in (*SERVICES, SHARED):
+        made[service] = tmp_path_factory.mktemp(f"zip-{service}")
+        bundle.bundle(service, made[service], architecture=HERE, local=True)
+    return made
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of all that goes into zips, to be changed."""
+    copy = tmp_path / "project"
+    for folder in ("functions", "shared"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(bundle, "ROOT", copy)
+    return copy
+
+
+def _fingerprint(service: str) -> str:
+    return bundle.fingerprint(service, architecture="arm64", local=False)
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_zip_holds_all_that_its_handler_imports(zips: dict[str, Path], name: str) -> None:
+    module = FUNCTIONS[name][0].removesuffix(".handler")
+    zipped = zips[SHARED if module.startswith("shared.") else name.split()[0]]
+    program = f"import sys; sys.path.insert(0, {str(zipped)!r}); import {module}; assert {module}.handler"
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", "-S", "-c", program],  # without any package but the zip's own
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "test"},
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_auths_zip_can_hash_a_password_and_read_an_e_mail_address(zips: dict[str, Path]) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(zips['auth'])!r})\n"
+        "import argon2, pydantic\n"
+        "argon2.PasswordHasher().hash('x')\n"
+        "pydantic.TypeAdapter(pydantic.EmailStr).validate_python('ada@example.com')"
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True)  # noqa: S603
+
+
+@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+def test_a_zip_can_make_each_client_that_we_call(zips: dict[str, Path], service: str) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(zips[service])!r})\n"
+        "from shared import aws\n"
+        "for client in (aws.dynamodb, aws.events, aws.scheduler, aws.secretsmanager, aws.sqs): client()"
+    )
+    subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env={"AWS_DEFAULT_REGION": "x"})  # noqa: S603
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_zip_holds_its_own_service_and_no_other(zips: dict[str, Path], service: str) -> None:
+    assert [path.name for path in (zips[service] / "functions").iterdir() if path.is_dir()] in (
+        [service, "__pycache__"],
+        ["__pycache__", service],
+    )
+    assert (zips[service] / "shared").is_dir()
+
+
+def test_the_relays_zip_holds_no_service(zips: dict[str, Path]) -> None:
+    assert not (zips[SHARED] / "functions").exists()
+
+
+@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+def test_a_zip_holds_nothing_that_no_function_loads(zips: dict[str, Path], service: str) -> None:
+    present = {path.name for path in zips[service].iterdir()}
+    assert not present & {"bin", "tests", "pip", "pytest", "aws_cdk", "requests", "dns"}
+    assert not list(zips[service].rglob("requirements.*"))
+    assert {path.name for path in (zips[service] / "botocore" / "data").iterdir()} == bundle.BOTOCORE_DATA_KEPT
+
+
+@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+def test_every_source_in_a_zip_has_bytecode_that_asks_for_no_check(zips: dict[str, Path], service: str) -> None:
+    for source in zips[service].rglob("*.py"):
+        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+        assert compiled.read_bytes()[4:8] == b"\x01\0\0\0", source  # PEP 552: by hash, unchecked
+
+
+@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+def test_a_zip_does_not_tell_where_it_was_made(zips: dict[str, Path], service: str) -> None:
+    for file in zips[service].rglob("*.pyc"):
+        assert str(zips[service].parent).encode() not in file.read_bytes(), file
+        assert str(ROOT / ".local").encode() not in file.read_bytes(), file
+
+
+def test_made_again_from_nothing_a_zip_is_the_same_to_the_byte(
+    zips: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "CACHE", tmp_path / "cache")
+    again = tmp_path / "again"
+    bundle.bundle("auth", again, architecture=HERE, local=True)
+    assert _digest(again) == _digest(zips["auth"])
+
+
+def test_the_same_sources_anywhere_have_the_same_fingerprint(sources: Path) -> None:
+    elsewhere = {service: _fingerprint(service) for service in (*SERVICES, SHARED)}
+    bundle.ROOT = ROOT
+    assert {service: _fingerprint(service) for service in (*SERVICES, SHARED)} == elsewhere
+
+
+def test_a_changed_service_changes_its_own_fingerprint_only(sources: Path) -> None:
+    before = {service: _fingerprint(service) for service in (*SERVICES, SHARED)}
+    with (sources / "functions" / "orders" / "order.py").open("a") as file:
+        file.write("# changed\n")
+    changed = {service for service in before if _fingerprint(service) != before[service]}
+    assert changed == {"orders"}
+
+
+def test_what_is_shared_changes_every_fingerprint(sources: Path) -> None:
+    before = {service: _fingerprint(service) for service in (*SERVICES, SHARED)}
+    (sources / "shared" / "new.py").write_text("")
+    assert all(_fingerprint(service) != before[service] for service in before)
+
+
+def test_another_version_of_a_package_changes_the_fingerprint_and_a_comment_does_not(sources: Path) -> None:
+    before = _fingerprint("auth")
+    locked = sources / "functions" / "auth" / "requirements.txt"
+    locked.write_text("# a comment\n" + locked.read_text())
+    assert _fingerprint("auth") == before
+    locked.write_text(locked.read_text().replace("pyjwt==", "pyjwt==0."))
+    assert _fingerprint("auth") != before
+
+
+def test_another_target_changes_the_fingerprint() -> None:
+    architectures: tuple[Architecture, ...] = ("arm64", "x86_64")
+    fingerprints = {
+        bundle.fingerprint("auth", architecture=architecture, local=local)
+        for architecture in architectures
+        for local in (True, False)
+    }
+    assert len(fingerprints) == 4
+
+
+def test_bytecode_for_another_python_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "PYTHON", (3, 12))
+    with pytest.raises(bundle.BundlingFailed, match=r"run CDK from the project's \.venv"):
+        bundle.bundle(SHARED, tmp_path, architecture=HERE, local=True)

@@ -1,0 +1,127 @@
+"""From the bus to the consumers: who gets which events, and where those end that cannot be handled."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.reading import Template
+
+ORDER_EVENTS = ["order:created", "order:awaiting-payment", "order:completed", "order:cancelled"]
+
+WANTED: dict[str, list[dict[str, Any]]] = {
+    "tickets listener": [{"source": ["admit-one.orders"], "detail-type": ORDER_EVENTS}],
+    "orders listener": [
+        {"source": ["admit-one.expiration"], "detail-type": ["expiration:completed"]},
+        {
+            "source": ["admit-one.payments"],
+            "detail-type": ["payment:authorized", "payment:created", "payment:failed"],
+        },
+        {"source": ["admit-one.tickets"], "detail-type": ["ticket:created"]},
+        {
+            "source": ["admit-one.tickets"],
+            "detail-type": ["ticket:updated"],
+            "detail": {"data": {"change": ["edited", "withdrawn"]}},
+        },
+    ],
+    "expiration listener": [{"source": ["admit-one.orders"], "detail-type": ["order:created"]}],
+    "payments listener": [{"source": ["admit-one.orders"], "detail-type": ORDER_EVENTS}],
+}
+BATCH_SIZES = {"tickets listener": 10, "orders listener": 10, "expiration listener": 10, "payments listener": 1}
+
+each_listener = pytest.mark.parametrize("listener", WANTED)
+
+
+def _mappings(template: Template) -> dict[str, dict[str, Any]]:
+    """The event source mapping of each function that reads a queue."""
+    return {
+        template.name_of_function(mapping["FunctionName"]): mapping
+        for mapping in template.all_of("AWS::Lambda::EventSourceMapping").values()
+        if "Queue" in str(mapping["EventSourceArn"])
+    }
+
+
+def _rules(template: Template, listener: str) -> list[dict[str, Any]]:
+    queue = _mappings(template)[listener]["EventSourceArn"]
+    return [
+        rule
+        for rule in template.all_of("AWS::Events::Rule").values()
+        if any(target["Arn"] == queue for target in rule["Targets"])
+    ]
+
+
+def _dead_letters(template: Template, listener: str) -> object:
+    queue = template.properties(_mappings(template)[listener]["EventSourceArn"])
+    return queue["RedrivePolicy"]["deadLetterTargetArn"]
+
+
+def test_these_functions_listen_and_no_others(aws: Template) -> None:
+    assert set(_mappings(aws)) == set(WANTED)
+
+
+@each_listener
+def test_a_listener_is_sent_exactly_the_events_it_handles(aws: Template, listener: str) -> None:
+    patterns = [rule["EventPattern"] for rule in _rules(aws, listener)]
+    assert len(patterns) == len(WANTED[listener])
+    assert all(pattern in patterns for pattern in WANTED[listener])
+
+
+def test_no_rule_feeds_anything_but_a_listener(aws: Template) -> None:
+    assert len(aws.all_of("AWS::Events::Rule")) == sum(map(len, WANTED.values()))
+    assert all(len(rule["Targets"]) == 1 for rule in aws.all_of("AWS::Events::Rule").values())
+
+
+def test_every_rule_is_on_the_applications_own_bus(aws: Template) -> None:
+    (bus,) = aws.all_of("AWS::Events::EventBus")
+    assert all(rule["EventBusName"] == {"Ref": bus} for rule in aws.all_of("AWS::Events::Rule").values())
+
+
+@each_listener
+def test_what_a_rule_cannot_hand_over_lies_with_what_its_consumer_cannot_handle(aws: Template, listener: str) -> None:
+    for rule in _rules(aws, listener):
+        (target,) = rule["Targets"]
+        assert target["DeadLetterConfig"]["Arn"] == _dead_letters(aws, listener)
+
+
+@each_listener
+def test_a_dead_letter_queue_keeps_messages_for_14_days(aws: Template, listener: str) -> None:
+    assert aws.properties(_dead_letters(aws, listener))["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+@each_listener
+def test_a_message_is_given_up_after_five_tries(aws: Template, listener: str) -> None:
+    queue = aws.properties(_mappings(aws)[listener]["EventSourceArn"])
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+
+
+@each_listener
+def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run(aws: Template, listener: str) -> None:
+    queue = aws.properties(_mappings(aws)[listener]["EventSourceArn"])
+    assert queue["VisibilityTimeout"] >= 6 * aws.function(listener)["Timeout"]
+
+
+@each_listener
+def test_one_bad_message_does_not_send_back_its_whole_batch(aws: Template, listener: str) -> None:
+    assert _mappings(aws)[listener]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@each_listener
+def test_messages_come_in_batches_of_the_size_that_the_function_can_handle_in_time(
+    aws: Template, listener: str
+) -> None:
+    assert _mappings(aws)[listener]["BatchSize"] == BATCH_SIZES[listener]
+
+
+@each_listener
+def test_only_the_listeners_own_rules_may_write_to_its_queues(aws: Template, listener: str) -> None:
+    rules = {
+        logical_id for logical_id, rule in aws.all_of("AWS::Events::Rule").items() if rule in _rules(aws, listener)
+    }
+    for queue in (_mappings(aws)[listener]["EventSourceArn"], _dead_letters(aws, listener)):
+        senders = [
+            statement
+            for policy in aws.all_of("AWS::SQS::QueuePolicy").values()
+            for statement in policy["PolicyDocument"]["Statement"]
+            if statement["Effect"] == "Allow" and statement["Resource"] == queue
+        ]
+        assert {statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] for statement in senders} == rules
+        assert {statement["Principal"]["Service"] for statement in senders} == {"events.amazonaws.com"}

@@ -1,0 +1,124 @@
+"""Who may do what: every right of every function is listed in `tests/grants.py`, so that a widening shows in review."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.grants import GRANTS
+from tests.template.reading import Template, as_list
+
+# No narrower resource exists for these.
+ON_EVERYTHING = {"dynamodb:ListStreams"}
+
+each_function = pytest.mark.parametrize("name", GRANTS)
+
+
+def _grants(template: Template, role: object) -> set[str]:
+    return {
+        f"{action} on {template.say(resource)}{_condition(statement)}"
+        for statement in template.statements(role)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+def _condition(statement: dict[str, Any]) -> str:
+    conditions = statement.get("Condition", {})
+    assert set(conditions) <= {"StringEquals"}
+    return "".join(f" if {key} is {value}" for key, value in conditions.get("StringEquals", {}).items())
+
+
+def _role_grants(template: Template, name: str) -> set[str]:
+    return _grants(template, template.function(name)["Role"])
+
+
+def test_every_functions_rights_are_listed_here(aws: Template) -> None:
+    assert set(aws.functions()) == set(GRANTS)
+
+
+@each_function
+def test_a_function_may_do_what_is_listed_and_write_its_own_logs(aws: Template, name: str) -> None:
+    group = aws.say(aws.function(name)["LoggingConfig"]["LogGroup"])
+    logs = {f"logs:CreateLogStream on {group}", f"logs:PutLogEvents on {group}"}
+    assert _role_grants(aws, name) == GRANTS[name] | logs
+
+
+def test_each_function_has_a_role_of_its_own(aws: Template) -> None:
+    roles = Counter(str(function["Role"]) for _, function in aws.functions().values())
+    assert set(roles.values()) == {1}
+
+
+@each_function
+def test_a_functions_role_can_be_taken_by_lambda_only(aws: Template, name: str) -> None:
+    trust = aws.properties(aws.function(name)["Role"])["AssumeRolePolicyDocument"]["Statement"]
+    assert [statement["Principal"] for statement in trust] == [{"Service": "lambda.amazonaws.com"}]
+
+
+@each_function
+def test_a_function_touches_nothing_of_another_service(aws: Template, name: str) -> None:
+    service = name.split()[0].title()
+    for grant in _role_grants(aws, name):
+        action, resource = grant.split(" if ")[0].split(" on ")
+        allowed_outside = (
+            (action == "events:PutEvents" and resource == "Bus")
+            or (action == "scheduler:CreateSchedule" and f":schedule/{service}/" in resource)
+            or (action in ON_EVERYTHING and resource == "*")
+        )
+        assert allowed_outside or resource.startswith(f"{service}/"), grant
+
+
+def test_nobody_may_do_a_thing_to_everything(aws: Template) -> None:
+    for policy in aws.all_of("AWS::IAM::Policy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            actions = as_list(statement["Action"])
+            assert not any("*" in action for action in actions)
+            if "*" in as_list(statement["Resource"]):
+                assert set(actions) <= ON_EVERYTHING
+
+
+def test_events_are_told_in_the_tellers_own_name_only(aws: Template) -> None:
+    for name in GRANTS:
+        tells = {grant for grant in _role_grants(aws, name) if grant.startswith("events:PutEvents")}
+        assert tells <= {f"events:PutEvents on Bus if events:source is admit-one.{name.split()[0]}"}
+
+
+def test_the_deadlines_role_can_only_call_expire_for_schedules_of_its_group(aws: Template) -> None:
+    role = aws.function("expiration listener")["Environment"]["Variables"]["SCHEDULER_ROLE_ARN"]
+    assert _grants(aws, role) == {
+        "lambda:InvokeFunction on Expiration/Expire/Function",
+        "sqs:SendMessage on Expiration/ExpireFailures",
+    }
+    (trust,) = aws.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert set(trust["Condition"]["StringEquals"]) == {"aws:SourceAccount", "aws:SourceArn"}
+
+
+@pytest.mark.parametrize(
+    ("name", "failures"),
+    [("orders sweep", "Orders/SweepFailures"), ("payments reconciler", "Payments/ReconcilerFailures")],
+)
+def test_a_clocks_role_can_only_call_its_function(aws: Template, name: str, failures: str) -> None:
+    (schedule,) = [
+        schedule
+        for schedule in aws.all_of("AWS::Scheduler::Schedule").values()
+        if aws.name_of_function(schedule["Target"]["Arn"]) == name
+    ]
+    function = aws.say(schedule["Target"]["Arn"])
+    assert _grants(aws, schedule["Target"]["RoleArn"]) == {
+        f"lambda:InvokeFunction on {function}",
+        f"lambda:InvokeFunction on {function}:*",  # its versions and aliases
+        f"sqs:SendMessage on {failures}",
+    }
+
+
+def test_no_queue_listens_to_anything_unencrypted(aws: Template) -> None:
+    guarded = {
+        str(queue)
+        for policy in aws.all_of("AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for queue in policy["Queues"]
+    }
+    assert guarded == {str({"Ref": queue}) for queue in aws.all_of("AWS::SQS::Queue")}

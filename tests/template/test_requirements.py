@@ -1,0 +1,55 @@
+"""The locked packages: one version of each everywhere, by hash, from no particular address."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cdk.bundle import SERVICES
+from tests.conftest import ROOT
+
+LOCKED = [
+    ROOT / "requirements.txt",
+    ROOT / "requirements-dev.txt",
+    ROOT / "shared" / "requirements.txt",
+    *(ROOT / "functions" / service / "requirements.txt" for service in SERVICES),
+]
+
+each_file = pytest.mark.parametrize("file", LOCKED, ids=lambda file: str(file.relative_to(ROOT)))
+
+
+def _pins(file: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;\\]+)", file.read_text(), flags=re.MULTILINE))
+
+
+@each_file
+def test_what_is_tested_is_what_is_deployed(file: Path) -> None:
+    tested = _pins(ROOT / "requirements-dev.txt")
+    assert _pins(file).items() <= tested.items()
+
+
+@each_file
+def test_every_package_is_locked_by_hash(file: Path) -> None:
+    packages = re.split(r"\n(?=[a-z])", file.read_text())[1:]
+    assert len(packages) == len(_pins(file)) > 0
+    assert all("--hash=sha256:" in package for package in packages)
+
+
+@each_file
+def test_a_lock_file_holds_no_address(file: Path) -> None:
+    assert "://" not in file.read_text()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_brings_what_shared_stands_on(service: str) -> None:
+    shared = _pins(ROOT / "shared" / "requirements.txt")
+    assert shared.items() <= _pins(ROOT / "functions" / service / "requirements.txt").items()
+
+
+def test_the_cdk_command_line_is_pinned_and_its_lock_file_holds_no_address() -> None:
+    wanted = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    lock = (ROOT / "package-lock.json").read_text()
+    assert json.loads(lock)["packages"]["node_modules/aws-cdk"]["version"] == wanted
+    assert "resolved" not in lock
+    assert "://" not in lock
