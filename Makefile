@@ -1,0 +1,97 @@
+# Everything installs what it needs by itself, in this folder: .venv (Python), node_modules (the CDK command line)
+# and .local/ministack (the local AWS).
+
+SHELL := /bin/bash
+VERSION := $(shell cat .python-version)
+CDK := node_modules/.bin/cdk
+BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version $(VERSION) --generate-hashes \
+	--custom-compile-command "make lock"
+# A .venv that somebody else has activated is not ours.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+
+.PHONY: help install run demo reset test check format lock synth deploy clean
+.DEFAULT_GOAL := help
+
+help: ## What there is
+	@echo "Admit One: a serverless ticket marketplace. make ..."
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install ## Run everything on this machine, at http://127.0.0.1:3000 (PORT, ORDER_WINDOW_SECONDS)
+	@exec $(BIN)/python -m local.run
+
+demo: install ## A purchase, step by step, against the running stack or a temporary one
+	@exec $(BIN)/python -m local.demo
+
+reset: .venv/.installed ## Forget what `make run` keeps: users, tickets, orders, payments
+	@exec $(BIN)/python -m local.reset
+
+test: install ## All tests
+	@exec $(BIN)/pytest
+
+check: .venv/.installed ## Style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/.installed ## Put all code into its style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/.installed ## Write all requirement files anew, with hashes (UPGRADE=1 takes newer versions)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
+	set -e; for file in requirements shared/requirements functions/*/requirements; do \
+	  file=$${file%.in}; $(COMPILE) -c requirements-dev.txt $$file.in -o $$file.txt; done
+	$(COMPILE) $(if $(UPGRADE),--upgrade) local/requirements-ministack.in -o local/requirements-ministack.txt
+
+synth: .venv/.installed node_modules/.installed ## The CloudFormation template, in cdk.out (STAGE, dev if absent)
+	@$(CDK) synth --quiet --no-notices -c stage=$(or $(STAGE),dev)
+	@echo "cdk.out/AdmitOne-$(or $(STAGE),dev).template.json"
+
+deploy: .venv/.installed node_modules/.installed ## Deploy to your own AWS account: make deploy STAGE=dev
+	@case "$(STAGE)" in "") echo "Which stage? make deploy STAGE=dev" >&2; exit 2;; \
+	  local) echo "The stage local is for make run." >&2; exit 2;; esac
+	@$(CDK) deploy "AdmitOne-$(STAGE)" -c stage=$(STAGE) || { echo "In a new account, once for each region: $(CDK) bootstrap -c stage=$(STAGE)" >&2; exit 1; }
+
+clean: ## Remove all that was made here, the local data included
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.reset; fi
+	rm -rf .local cdk.out node_modules .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install: .venv/.installed node_modules/.installed .local/ministack/.installed
+
+# The first Python of the right version: by its name, as pyenv's python3, or as uv knows it.
+find_python = $$(for each in python$(VERSION) python3 python; do \
+	  $$each -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' 2>/dev/null && { echo $$each; exit; }; done; \
+	  uv python find --no-python-downloads $(VERSION) 2>/dev/null || true)
+
+.venv/.installed: requirements-dev.txt .python-version
+	@python="$(find_python)"; \
+	if [ -z "$$python" ]; then \
+	  echo "Python $(VERSION) is needed and was not found. Install it, for example with: pyenv install $(VERSION)" >&2; exit 1; fi; \
+	if ! $(BIN)/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(VERSION)")' 2>/dev/null; then \
+	  echo "Making .venv with $$python"; "$$python" -m venv --clear .venv || exit 1; fi
+	@if [ ! -x $(BIN)/uv ]; then \
+	  awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements-dev.txt > .venv/uv.txt; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt; fi
+	@echo "Installing what Python needs, into .venv"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json
+	@major=$$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null); \
+	if [ "$${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then \
+	  echo "Node 20 or newer with npm is needed for the CDK command line; found: $$(node --version 2>/dev/null || echo none)." >&2; exit 1; fi
+	@echo "Installing the CDK command line, into node_modules"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.local/ministack/.installed: local/requirements-ministack.txt .venv/.installed
+	@echo "Installing the local AWS (ministack), into .local/ministack"
+	@mkdir -p .local
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .local/ministack
+	@$(BIN)/uv pip sync --quiet --python .local/ministack/bin/python --require-hashes local/requirements-ministack.txt
+	@touch $@

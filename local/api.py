@@ -1,0 +1,129 @@
+"""A small client of the HTTP API: for seeding, for the demo and for the end-to-end tests."""
+
+import http.client
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class ApiUnreachable(RuntimeError):
+    """Nobody answers at that address."""
+
+
+class UnexpectedAnswer(RuntimeError):
+    """The API answered with something else than the caller can go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """By lower-case name; of several with one name, the last."""
+    body: Any
+    """What the JSON says; text if it is none, None if there is nothing."""
+
+    def expect(self, *statuses: int) -> Any:
+        """The body, if the status is one of these. Raises UnexpectedAnswer, with the problem's own words."""
+        if self.status not in statuses:
+            detail = self.body.get("detail") or self.body.get("title") if isinstance(self.body, dict) else self.body
+            wanted = " or ".join(map(str, statuses))
+            raise UnexpectedAnswer(f"expected {wanted}, the API answered {self.status}: {detail}")
+        return self.body
+
+    @property
+    def code(self) -> str | None:
+        """A problem's machine-readable name."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Whoever calls, with or without a token. Safe for several threads."""
+
+    url: str
+    token: str | None = None
+    email: str | None = None
+    timeout: float = 60.0
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Answer:
+        """Send `body` as JSON, or `raw` as it is. Raises ApiUnreachable."""
+        sent = dict(headers or {})
+        if self.token:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
+        if raw is None and body is not None:
+            raw = json.dumps(body).encode()
+        if raw is not None:
+            sent.setdefault("Content-Type", "application/json")
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=self.timeout)
+        try:
+            connection.request(method, path, body=raw, headers=sent)
+            response = connection.getresponse()
+            text = response.read().decode()
+            return Answer(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, _parsed(text)
+            )
+        except (OSError, http.client.HTTPException) as error:
+            raise ApiUnreachable(f"{method} {self.url}{path}: {error!r}") from error
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Answer:
+        return self.call("GET", path)
+
+    def post(self, path: str, body: object, **headers: str) -> Answer:
+        """A header's name is given with underscores: `Idempotency_Key="..."`."""
+        return self.call("POST", path, body, headers={name.replace("_", "-"): text for name, text in headers.items()})
+
+    def patiently(self, path: str, body: object, *, seconds: float = 30.0) -> Answer:
+        """POST, and again as long as the answer is to come again: what it is about may not have got there yet."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.post(path, body)
+            wait = answer.headers.get("retry-after", "")
+            if answer.status != HTTPStatus.NOT_FOUND or not wait.isdecimal() or time.monotonic() > deadline:
+                return answer
+            time.sleep(int(wait))
+
+    def put(self, path: str, body: object) -> Answer:
+        return self.call("PUT", path, body)
+
+    def delete(self, path: str) -> Answer:
+        return self.call("DELETE", path)
+
+    def is_there(self) -> bool:
+        try:
+            self.get("/")
+        except ApiUnreachable:
+            return False
+        return True
+
+    def sign_up_or_in(self, email: str, password: str) -> "Api":
+        """The same API as that user. Raises UnexpectedAnswer."""
+        credentials = {"email": email, "password": password}
+        answer = self.post("/api/users/signup", credentials)
+        if answer.status == HTTPStatus.CONFLICT:
+            answer = self.post("/api/users/signin", credentials)
+        token = answer.expect(HTTPStatus.OK, HTTPStatus.CREATED)["token"]
+        return Api(self.url, token, email, self.timeout)
+
+
+def _parsed(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,196 @@
+"""`make demo`: what Admit One is for, step by step, over HTTP.
+
+Against the `make run` of this checkout if its orders lapse soon enough to watch, else against a stack of its own that
+is gone afterwards.
+"""
+
+import argparse
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from local.api import Answer, Api, UnexpectedAnswer
+from local.lock import is_held, read_holder
+from local.run import FAILURES, LOGS, RUN_LOCK, Stopped
+from local.screen import console, fail, step
+from local.stack import temporary_stack
+
+WINDOW = 15
+"""Seconds; long enough to pay in, short enough to wait for."""
+LONGEST_WINDOW = 60
+SETTLED_WITHIN = 30.0
+
+
+class NotYet(RuntimeError):
+    """Something that should come about did not, in time."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
+    parser.add_argument("--url", help="where a stack runs already, for example http://127.0.0.1:3000")
+    url = parser.parse_args().url
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    started = time.monotonic()
+    try:
+        with _stack(url) as api:
+            console.print(f"A purchase at [bold]{api.url}[/]")
+            Story(api).tell()
+    except (*FAILURES, NotYet) as error:
+        return fail(f"{error}\nWhat the functions said is in {LOGS.relative_to(LOGS.parent.parent)}/")
+    except Stopped:
+        return fail("Stopped.")
+    console.print(f"[bold green]All as it should be[/] [dim]({time.monotonic() - started:.0f} s)[/]")
+    return 0
+
+
+@contextmanager
+def _stack(url: str | None) -> Iterator[Api]:
+    running = url or _running()
+    if running:
+        yield Api(running)
+        return
+    console.print(f"A stack of its own for this; an order holds its ticket for {WINDOW} s")
+    with temporary_stack("demo", order_window_seconds=WINDOW, step=step, logs=LOGS / "demo") as stack:
+        yield stack.api
+
+
+def _running() -> str | None:
+    """The address of this checkout's `make run`, if it suits."""
+    if not is_held(RUN_LOCK):
+        return None
+    holder = read_holder(RUN_LOCK)
+    url = holder.get("url")
+    if not url:
+        return None
+    if not holder.get("localStripe") or int(holder.get("orderWindowSeconds", 0)) > LONGEST_WINDOW:
+        console.print(f"{url} runs, but its orders take long to lapse (or it uses Stripe itself).")
+        return None
+    return str(url)
+
+
+class Story:
+    """One seller, two buyers, two tickets."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def tell(self) -> None:
+        """Raises what went wrong."""
+        with step("Three people sign up") as say:
+            seller, alice, bob = (self._newcomer(name) for name in ("seller", "alice", "bob"))
+            say("a seller, Alice and Bob")
+        with step("The seller puts two tickets on sale") as say:
+            first = self._sell(seller, "Cup final, block 112", "120.00")
+            second = self._sell(seller, "Chamber music at noon", "18.50")
+            self._wait("both tickets on sale", lambda: {first, second} <= self._on_sale())
+            say("120.00 and 18.50 USD")
+
+        # Whoever has to wait for a function's first start waits here, and not while the ticket is held.
+        with step("Alice thinks it over") as say:
+            order = self._place(alice, second)
+            self._refuse("pay for nothing", alice.post("/api/payments", {"orderId": "no-such-order"}), 404)
+            alice.delete(f"/api/orders/{order['id']}").expect(HTTPStatus.NO_CONTENT)
+            self._wait("her ticket free again", lambda: second in self._on_sale())
+            say("orders one ticket, and cancels")
+
+        with step("Alice orders the other ticket") as say:
+            order = self._place(alice, first)
+            say(f"held until {order['expiresAt']}")
+        with step("Bob wants it too") as say:
+            answer = self._refuse("order it", bob.post("/api/orders", {"ticketID": first}), 409, "ticket_held")
+            say(f"409: {answer.body['detail']}")
+        with step("The seller raises the price meanwhile") as say:
+            self._wait("the seller sees the hold", lambda: self._status(seller, first) == "reserved")
+            edit = seller.put(f"/api/tickets/{first}", {"title": "Cup final", "price": "500.00"})
+            say(f"409: {self._refuse('change it', edit, 409).body['detail']}")
+        with step("Alice pays with an empty card") as say:
+            answer = self._pay(alice, order, "tok_visa_chargeDeclinedInsufficientFunds")
+            say(f"402: {self._refuse('be charged', answer, 402, 'card_declined').body['detail']}")
+        with step("Alice pays with another card") as say:
+            payment = self._pay(alice, order, "tok_visa").expect(HTTPStatus.OK, HTTPStatus.CREATED)
+            say(f"{payment['amount'] / 100:.2f} {payment['currency'].upper()}, {payment['status']}")
+        with step("The order completes, the ticket is sold"):
+            self._wait_until_bought(alice, order)
+            self._wait("the money is captured", lambda: self._payment(alice, order) == "captured")
+            self._wait("the ticket is sold", lambda: self._status(seller, first) == "sold")
+        with step("Bob tries once more") as say:
+            answer = self._refuse("order it", bob.post("/api/orders", {"ticketID": first}), 409, "ticket_sold")
+            say(f"409: {answer.body['detail']}")
+
+        with step("Bob orders the second ticket") as say:
+            lapsing = self._place(bob, second)
+            say(f"held until {lapsing['expiresAt']}")
+        with step("He forgets to pay, the order lapses"):
+            time.sleep(max(0.0, _timestamp(lapsing["expiresAt"]) - time.time()))
+            self._wait("the ticket is on sale again", lambda: second in self._on_sale())
+        with step("Alice orders what he let go"):
+            rebought = self._place(alice, second)
+        with step("Bob comes too late to pay") as say:
+            answer = self._refuse("pay", self._pay(bob, lapsing, "tok_visa"), 409)
+            say(f"409: {answer.body['detail']}")
+        with step("Alice pays, and has both tickets"):
+            self._pay(alice, rebought, "tok_visa").expect(HTTPStatus.OK, HTTPStatus.CREATED)
+            self._wait_until_bought(alice, rebought)
+            self._wait("Bob's order is cancelled", lambda: self._order(bob, lapsing) == "cancelled")
+
+    def _newcomer(self, name: str) -> Api:
+        return self._api.sign_up_or_in(f"{name}-{secrets.token_hex(4)}@example.com", secrets.token_hex(8))
+
+    def _sell(self, seller: Api, title: str, price: str) -> str:
+        return str(seller.post("/api/tickets", {"title": title, "price": price}).expect(HTTPStatus.CREATED)["id"])
+
+    def _place(self, buyer: Api, ticket: str) -> dict[str, Any]:
+        order: dict[str, Any] = buyer.patiently("/api/orders", {"ticketID": ticket}).expect(HTTPStatus.CREATED)
+        return order
+
+    def _pay(self, buyer: Api, order: dict[str, Any], token: str) -> Answer:
+        return buyer.patiently("/api/payments", {"orderId": order["id"], "token": token})
+
+    def _refuse(self, what: str, answer: Answer, status: int, code: str | None = None) -> Answer:
+        if answer.status != status or (code and answer.code != code):
+            raise UnexpectedAnswer(
+                f"should not be able to {what}: expected {status} {code or ''}, got {answer.status} {answer.body}"
+            )
+        return answer
+
+    def _on_sale(self) -> set[str]:
+        page = self._api.get("/api/tickets?limit=100").expect(HTTPStatus.OK)
+        return {ticket["id"] for ticket in page["tickets"]}
+
+    def _status(self, caller: Api, ticket: str) -> str:
+        return str(caller.get(f"/api/tickets/{ticket}").expect(HTTPStatus.OK)["status"])
+
+    def _order(self, buyer: Api, order: dict[str, Any]) -> str:
+        return str(buyer.get(f"/api/orders/{order['id']}").expect(HTTPStatus.OK)["status"])
+
+    def _payment(self, buyer: Api, order: dict[str, Any]) -> str:
+        return str(buyer.get(f"/api/payments/{order['id']}").expect(HTTPStatus.OK)["status"])
+
+    def _wait_until_bought(self, buyer: Api, order: dict[str, Any]) -> None:
+        self._wait("the order is completed", lambda: self._order(buyer, order) == "completed")
+
+    def _wait(self, what: str, has_come: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + SETTLED_WITHIN
+        while not has_come():
+            if time.monotonic() > deadline:
+                raise NotYet(f"after {SETTLED_WITHIN:.0f} s it is still not so: {what}")
+            time.sleep(0.2)
+
+
+def _timestamp(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
+if __name__ == "__main__":
+    sys.exit(main())

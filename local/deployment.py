@@ -1,0 +1,163 @@
+"""Deploying the CDK app to the local AWS, and only when something has changed."""
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.local_aws import ACCOUNT, REGION, LocalAws
+from local.processes import ROOT, Child
+
+STAGE = "local"
+STACK = f"AdmitOne-{STAGE}"
+BOOTSTRAP_STACK = "CDKToolkit"
+DEPLOY_WITHIN = 600.0
+
+_READY = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+_INPUTS = ("app.py", "cdk.json", "package-lock.json", "requirements-dev.txt", "local/requirements-ministack.txt")
+_INPUT_FOLDERS = ("cdk", "functions", "shared")
+
+
+class DeploymentFailed(RuntimeError):
+    """The text says what CDK said, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What the stack says of itself."""
+
+    api_id: str
+    stripe_secret: str
+
+
+def deploy(
+    aws: LocalAws,
+    *,
+    folder: Path,
+    logs: Path,
+    order_window_seconds: int,
+    stripe_api_base: str,
+    keep_open: Sequence[int] = (),
+) -> tuple[Deployed, bool]:
+    """What stands at the local AWS now, and whether anything had to be done for it. Raises DeploymentFailed."""
+    context = [f"stage={STAGE}", f"orderWindowSeconds={order_window_seconds}", f"stripeApiBase={stripe_api_base}"]
+    digest = _digest(context)
+    note = folder / "deployed.sha256"
+    known = note.read_text() if note.exists() else ""
+    if known == digest and (deployed := _find(aws)):
+        return deployed, False
+
+    command = [
+        str(ROOT / "node_modules" / ".bin" / "cdk"),
+        "--no-notices",
+        "--no-color",
+        "--output",
+        str(folder / "cdk.out"),
+        *(argument for each in context for argument in ("--context", each)),
+    ]
+    cdk = _Cdk(aws, command=command, folder=folder, log=logs / "cdk.log", keep_open=keep_open)
+    if not _status(aws, BOOTSTRAP_STACK):
+        cdk.run("bootstrap", f"aws://{ACCOUNT}/{REGION}", app=False)
+    cdk.run("deploy", STACK, "--require-approval", "never", "--progress", "events")
+    found = _find(aws)
+    if found is None:
+        raise DeploymentFailed(f"CDK deployed {STACK}, but its outputs are not there; see {cdk.log}")
+    note.write_text(digest)
+    return found, True
+
+
+class _Cdk:
+    def __init__(
+        self, aws: LocalAws, *, command: Sequence[str], folder: Path, log: Path, keep_open: Sequence[int]
+    ) -> None:
+        self.log = log
+        self._command = command
+        self._keep_open = keep_open
+        # CDK_HOME holds its caches: those of a real account are not to be touched.
+        self._environment = {
+            **aws.environment(),
+            "CDK_HOME": str(folder / "cdk-home"),
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+            "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+        }
+
+    def run(self, *arguments: str, app: bool = True) -> None:
+        options = [] if app else ["--app", ""]
+        child = Child(
+            "CDK",
+            [*self._command, *options, *arguments],
+            log=self.log,
+            environment=self._environment,
+            keep_open=self._keep_open,
+        )
+        try:
+            deadline = time.monotonic() + DEPLOY_WITHIN
+            while (code := child.exit_code()) is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+        finally:
+            child.stop()
+        if code != 0:
+            raise DeploymentFailed(
+                f"`cdk {arguments[0]}` {'takes too long' if code is None else 'failed'}. The end of {self.log}:\n\n"
+                f"{child.output(25)}\n\nIf the code is right, what was kept may not fit it any more: make reset"
+            )
+
+
+def _digest(context: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join([*context, platform.machine()]).encode())
+    for file in _input_files():
+        digest.update(f"\0{file.relative_to(ROOT)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _input_files() -> Iterator[Path]:
+    yield from (ROOT / name for name in _INPUTS)
+    for folder in _INPUT_FOLDERS:
+        yield from sorted(
+            file for file in (ROOT / folder).rglob("*") if file.is_file() and file.suffix in {".py", ".txt", ".json"}
+        )
+
+
+def _find(aws: LocalAws) -> Deployed | None:
+    status = _status(aws, STACK)
+    if status is None or status[0] not in _READY:
+        return None
+    outputs = status[1]
+    if not {"ApiId", "StripeSecretName"} <= outputs.keys():
+        return None
+    return Deployed(api_id=outputs["ApiId"], stripe_secret=outputs["StripeSecretName"])
+
+
+def _status(aws: LocalAws, stack: str) -> tuple[str, dict[str, str]] | None:
+    try:
+        description = aws.cloudformation().describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError:
+        return None
+    except BotoCoreError as error:
+        raise DeploymentFailed(f"The local AWS does not answer: {error}") from error
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
+    return description["StackStatus"], outputs
+
+
+def give_stripe_keys(
+    aws: LocalAws, deployed: Deployed, *, secret_key: str, publishable_key: str, webhook_secret: str
+) -> None:
+    """Do what an operator does after a deployment; writes nothing if the same keys are there."""
+    wanted = {"secretKey": secret_key, "publishableKey": publishable_key, "webhookSecret": webhook_secret}
+    secrets = aws.secrets()
+    try:
+        current = secrets.get_secret_value(SecretId=deployed.stripe_secret)["SecretString"]
+        if json.loads(current) == wanted:
+            return
+        secrets.put_secret_value(SecretId=deployed.stripe_secret, SecretString=json.dumps(wanted))
+    except (ClientError, BotoCoreError, ValueError) as error:
+        raise DeploymentFailed(f"Stripe's keys could not be stored: {error}") from error

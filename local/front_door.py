@@ -1,0 +1,279 @@
+"""`python -m local.front_door`: the one address of the local Admit One, as CloudFront is on AWS.
+
+`/api/*` goes to the API at the local AWS. As the edge function does, the cookie `session` becomes an `Authorization`
+header, unless the caller sends one. What API Gateway would refuse before any function runs (a body over 10 MB) is
+refused here, for the local AWS would not.
+"""
+
+import argparse
+import http.client
+import http.server
+import json
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from email.message import Message
+from http import HTTPStatus
+from typing import Any
+
+from local.ports import HOST
+
+BODY_LIMIT = 10 * 1024 * 1024
+"""Bytes; API Gateway's own limit for a payload."""
+AT_ONCE = 10
+"""Calls upstream. The local AWS starts a process for each that runs at the same time."""
+UPSTREAM_TIMEOUT = 35.0
+IDLE_TIMEOUT = 65.0
+
+# RFC 9110, 7.6.1, and what tells the API who calls: that is ours to say.
+_DROPPED_FROM_REQUEST = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+        "host",
+        "content-length",
+        "forwarded",
+        "x-real-ip",
+    }
+)
+_DROPPED_FROM_ANSWER = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server"})
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")
+
+_HINT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Admit One</title>
+<h1>Admit One</h1>
+<p>The API is at <a href="/api/tickets">/api/tickets</a>. The README shows a purchase with curl.</p>
+"""
+
+
+class BodyTooLarge(Exception):
+    pass
+
+
+class BadBody(Exception):
+    pass
+
+
+def session_token(cookies: str) -> str | None:
+    """The token in a `Cookie` header, if there is one that could be a token."""
+    for pair in cookies.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == "session":
+            return value if _TOKEN.fullmatch(value) else None
+    return None
+
+
+def headers_for_api(headers: Message, caller: str) -> list[tuple[str, str]]:
+    """What the API sees of a request's headers: who calls is what we saw, whatever the caller claims."""
+    named_by_connection = {name.strip().lower() for name in (headers.get("Connection") or "").split(",")}
+    kept = [
+        (name, value)
+        for name, value in headers.items()
+        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection
+        and not name.lower().startswith(("x-forwarded-", "x-ministack-"))
+        and "\n" not in value  # a folded header (RFC 9112, 5.2)
+    ]
+    if "Authorization" not in headers:
+        token = session_token("; ".join(headers.get_all("Cookie") or []))
+        if token:
+            kept.append(("Authorization", f"Bearer {token}"))
+    return [*kept, ("X-Forwarded-For", caller), ("X-Forwarded-Proto", "http")]
+
+
+class FrontDoor(http.server.ThreadingHTTPServer):
+    """Listens on the loopback address at once; `serve_forever` answers. Raises OSError if the port is taken."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, *, aws_port: int, api_id: str) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.aws_port = aws_port
+        self.prefix = f"/_aws/execute-api/{api_id}/$default"
+        self.free_seats = threading.BoundedSemaphore(AT_ONCE)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "AdmitOneLocal"
+    sys_version = ""
+    timeout = IDLE_TIMEOUT
+    disable_nagle_algorithm = True
+    server: FrontDoor
+
+    def _serve(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/api" or path.startswith("/api/"):
+            self._pass_on()
+        elif path in {"/", "/index.html"} and self.command in {"GET", "HEAD"}:
+            self._discard_body()
+            self._answer(HTTPStatus.OK, [("Content-Type", "text/html; charset=utf-8")], _HINT.encode())
+        else:
+            self._discard_body()
+            self._say(HTTPStatus.NOT_FOUND, "Not Found")
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
+
+    def handle_expect_100(self) -> bool:
+        """A caller that asks whether to send its body is told no before it does."""
+        if (self._announced_length() or 0) > BODY_LIMIT:
+            self.close_connection = True
+            self._say(HTTPStatus.CONTENT_TOO_LARGE, "Request Too Long")
+            return False
+        return super().handle_expect_100()
+
+    def _pass_on(self) -> None:
+        try:
+            body = self._body()
+        except BodyTooLarge:
+            self._refuse_body(HTTPStatus.CONTENT_TOO_LARGE, "Request Too Long")
+            return
+        except BadBody:
+            self._refuse_body(HTTPStatus.BAD_REQUEST, "Bad Request")
+            return
+        if not re.fullmatch(r"[!-~]+", self.path):
+            self._say(HTTPStatus.BAD_REQUEST, "Bad Request")
+            return
+        headers = headers_for_api(self.headers, self.client_address[0])
+        try:
+            with self.server.free_seats:
+                status, answer_headers, answer = self._ask_api(headers, body)
+        except (OSError, http.client.HTTPException) as error:
+            self.log_error("the API does not answer: %r", error)
+            self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
+            return
+        self._answer(status, answer_headers, answer)
+
+    def _ask_api(self, headers: list[tuple[str, str]], body: bytes | None) -> tuple[int, list[tuple[str, str]], bytes]:
+        upstream = http.client.HTTPConnection(HOST, self.server.aws_port, timeout=UPSTREAM_TIMEOUT)
+        try:
+            upstream.putrequest(self.command, self.server.prefix + self.path, skip_accept_encoding=True)
+            for name, value in headers:
+                upstream.putheader(name, value)
+            if body is not None:
+                upstream.putheader("Content-Length", str(len(body)))
+            upstream.endheaders(body)
+            response = upstream.getresponse()
+            kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _DROPPED_FROM_ANSWER]
+            return response.status, kept, response.read()
+        finally:
+            upstream.close()
+
+    def _announced_length(self) -> int | None:
+        text = self.headers.get("Content-Length")
+        return int(text) if text and text.isdecimal() and len(text) < 19 else None
+
+    def _body(self) -> bytes | None:
+        """Raises BodyTooLarge and BadBody, with the rest of the body unread."""
+        coding = (self.headers.get("Transfer-Encoding") or "").strip().lower()
+        lengths = self.headers.get_all("Content-Length") or []
+        if coding:
+            if coding != "chunked" or lengths:
+                raise BadBody
+            return self._chunked_body()
+        if not lengths:
+            return None
+        length = self._announced_length()
+        if length is None or len(lengths) > 1:
+            raise BadBody
+        if length > BODY_LIMIT:
+            raise BodyTooLarge
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise BadBody
+        return body
+
+    def _chunked_body(self) -> bytes:
+        chunks: list[bytes] = []
+        total = 0
+        while size := self._chunk_size():
+            total += size
+            if total > BODY_LIMIT:
+                raise BodyTooLarge
+            chunk = self.rfile.read(size)
+            if len(chunk) < size or self.rfile.readline(3) != b"\r\n":
+                raise BadBody
+            chunks.append(chunk)
+        while self.rfile.readline(65537) not in {b"\r\n", b"\n", b""}:
+            pass  # trailers say nothing that we need
+        return b"".join(chunks)
+
+    def _chunk_size(self) -> int:
+        text = self.rfile.readline(1024).partition(b";")[0].strip()
+        if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", text):
+            raise BadBody
+        return int(text, 16)
+
+    def _discard_body(self) -> None:
+        try:
+            self._body()
+        except (BodyTooLarge, BadBody):
+            self.close_connection = True
+
+    def _refuse_body(self, status: HTTPStatus, message: str) -> None:
+        self.close_connection = True
+        self._say(status, message)
+        # Closing on unread bytes resets the connection, and the caller may never see the answer: read on for a moment.
+        deadline = time.monotonic() + 2
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(0.5)
+            while time.monotonic() < deadline and self.connection.recv(65536):
+                pass
+
+    def _say(self, status: HTTPStatus, message: str) -> None:
+        """In API Gateway's words."""
+        self._answer(status, [("Content-Type", "application/json")], json.dumps({"message": message}).encode())
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        names = {name.lower() for name, _ in headers}
+        if "date" not in names:
+            self.send_header("Date", self.date_time_string())
+        for name, value in headers:
+            self.send_header(name, value)
+        if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+            self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD" and status != HTTPStatus.NO_CONTENT:
+            self.wfile.write(body)
+        self.log_request(status, len(body))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.front_door", description=__doc__)
+    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--aws-port", type=int, default=4566)
+    parser.add_argument("--api-id", required=True)
+    args = parser.parse_args()
+    try:
+        server = FrontDoor(args.port, aws_port=args.aws_port, api_id=args.api_id)
+    except OSError as error:
+        print(f"The front door cannot open on {HOST}:{args.port}: {error}", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt), server:
+        server.serve_forever(poll_interval=0.1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

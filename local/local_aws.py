@@ -1,0 +1,170 @@
+"""The local AWS: ministack, in an environment of its own, listening on the loopback address only."""
+
+import http.client
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from local.ports import HOST
+from local.processes import ROOT, Child, clean_environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+MINISTACK = ROOT / ".local" / "ministack" / "bin" / "ministack"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+# Keys of its own: the CDK command line remembers an account for each key.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "admit-one-local", "AWS_SECRET_ACCESS_KEY": "local"}
+
+READY_WITHIN = 60.0
+DRAIN = 1.0
+"""Seconds between the last request and the end, for events on their way: a stream's records are not kept."""
+GRACE = 4.0
+"""Seconds that functions in the middle of a call have to finish it."""
+
+
+class LocalAwsFailed(RuntimeError):
+    """It could not be started; the text says why."""
+
+
+class LocalAws:
+    """Raises LocalAwsFailed if it does not come up. With a `state` folder, it finds there what it left."""
+
+    def __init__(
+        self, *, port: int, scratch: Path, logs: Path, state: Path | None, keep_open: Sequence[int] = ()
+    ) -> None:
+        if not MINISTACK.exists():
+            raise LocalAwsFailed("The local AWS is not installed. Install it with: make install")
+        self.port = port
+        self.url = f"http://{HOST}:{port}"
+        shutil.rmtree(scratch, ignore_errors=True)  # the unpacked functions of the last run
+        scratch.mkdir(parents=True)
+        persistence = {"PERSIST_STATE": "0"}
+        if state is not None:
+            forget_stream_positions(state / "aws")
+            persistence = {
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(state / "aws"),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(state / "s3"),
+            }
+        self._process = Child(
+            "the local AWS",
+            [str(MINISTACK)],
+            log=logs / "aws.log",
+            environment=_for_functions(clean_environment())
+            | persistence
+            | {
+                "TZ": "UTC",
+                "PYTHONUNBUFFERED": "1",
+                "BIND_HOST": HOST,
+                "GATEWAY_PORT": str(port),
+                "TMPDIR": str(scratch),
+                "AWS_EC2_METADATA_DISABLED": "true",
+                "SFTP_ENABLED": "0",
+                "IOT_MTLS_ENABLED": "0",
+            },
+            drain=DRAIN,
+            grace=GRACE,
+            keep_open=keep_open,
+        )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._process.stop()
+            raise
+
+    def stop(self) -> None:
+        """Saves its state, if it has a folder for it."""
+        self._process.stop()
+
+    def has_ended(self) -> bool:
+        return self._process.exit_code() is not None
+
+    def environment(self) -> dict[str, str]:
+        """What a program needs to take it for AWS."""
+        return clean_environment(
+            AWS_ENDPOINT_URL=self.url,
+            AWS_REGION=REGION,
+            AWS_DEFAULT_REGION=REGION,
+            AWS_CONFIG_FILE="/dev/null",
+            AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+            AWS_EC2_METADATA_DISABLED="true",
+            **CREDENTIALS,
+        )
+
+    def cloudformation(self) -> "CloudFormationClient":
+        return self._session().client("cloudformation", endpoint_url=self.url)
+
+    def dynamodb(self) -> "DynamoDBClient":
+        return self._session().client("dynamodb", endpoint_url=self.url)
+
+    def functions(self) -> "LambdaClient":
+        return self._session().client("lambda", endpoint_url=self.url)
+
+    def logs(self) -> "CloudWatchLogsClient":
+        return self._session().client("logs", endpoint_url=self.url)
+
+    def secrets(self) -> "SecretsManagerClient":
+        return self._session().client("secretsmanager", endpoint_url=self.url)
+
+    def _session(self) -> boto3.Session:
+        return boto3.Session(
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+        )
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline:
+            if self.has_ended():
+                raise LocalAwsFailed(f"The local AWS ended while it started:\n{self._process.output()}")
+            with suppress(OSError, http.client.HTTPException):
+                connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
+                try:
+                    connection.request("GET", "/_ministack/health")
+                    if connection.getresponse().status == http.HTTPStatus.OK:
+                        return
+                finally:
+                    connection.close()
+            time.sleep(0.05)
+        raise LocalAwsFailed(f"The local AWS is not ready after {READY_WITHIN:.0f} s; see {self._process.log}")
+
+
+def _for_functions(environment: Mapping[str, str]) -> dict[str, str]:
+    """The little that functions may see of this machine's environment: ministack hands on all of its own."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in {"PATH", "HOME", "LANG", "LC_ALL"}
+        or name.endswith(("_CA_BUNDLE", "SSL_CERT_FILE", "_PROXY", "_proxy"))
+    }
+
+
+def forget_stream_positions(state: Path) -> None:
+    """Make every stream be read from its beginning.
+
+    ministack 1.5.33 keeps how many records of a table's stream were read, but not the records: without this, as many
+    writes after a restart would never be published.
+    """
+    file = state / "lambda.json"
+    with suppress(FileNotFoundError):
+        saved: dict[str, Any] = json.loads(file.read_text())
+        positions = saved.get("payload", {}).get("dynamodb_stream_positions", {}).get("data", {})
+        for mapping in positions:
+            positions[mapping] = 0
+        replacement = file.with_suffix(".mended")
+        replacement.write_text(json.dumps(saved))
+        replacement.replace(file)

@@ -1,0 +1,88 @@
+"""Which ports of this machine the local stack listens on, always on the loopback address."""
+
+import errno
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+HOST = "127.0.0.1"
+
+
+class PortTaken(RuntimeError):
+    """Somebody else listens there; the text says which port, what for, and how to take another."""
+
+
+class BadPort(RuntimeError):
+    """A setting that should be a port is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    front_door: int
+    aws: int
+    stripe: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """PORT, AWS_PORT and STRIPE_PORT, or 3000, 4566 and 12111. Raises BadPort."""
+        return cls(*(_port(environment, name, default) for name, _, default in _KNOWN))
+
+    @classmethod
+    def free(cls) -> Self:
+        """Three that nobody uses at this moment."""
+        sockets = [socket.socket() for _ in range(3)]
+        try:
+            for each in sockets:
+                each.bind((HOST, 0))
+            return cls(*(each.getsockname()[1] for each in sockets))
+        finally:
+            for each in sockets:
+                each.close()
+
+    def check(self, *, with_stripe: bool = True) -> None:
+        """Raises PortTaken for the first that somebody else has."""
+        wanted = zip((self.front_door, self.aws, self.stripe), _KNOWN, strict=True)
+        seen: dict[int, str] = {}
+        for port, (name, purpose, _) in wanted:
+            if name == "STRIPE_PORT" and not with_stripe:
+                continue
+            if port in seen:
+                raise PortTaken(f"{name} and {seen[port]} are both {port}: they need ports of their own.")
+            seen[port] = name
+            if _in_use(port):
+                raise PortTaken(
+                    f"Port {port} ({purpose}) is in use by another program. "
+                    f"Stop that, or take another port: {name}={port + 1} make run"
+                )
+
+
+_KNOWN = (
+    ("PORT", "the address of Admit One", 3000),
+    ("AWS_PORT", "the local AWS", 4566),
+    ("STRIPE_PORT", "the local Stripe", 12111),
+)
+
+
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise BadPort(f"{name} is a port from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def _in_use(port: int) -> bool:
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        if caller.connect_ex((HOST, port)) == 0:
+            return True
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a port that was closed just now counts
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise BadPort(f"Port {port} cannot be used: {error.strerror}.") from error
+    return False

@@ -1,0 +1,25 @@
+"""`make reset`: forget what `make run` keeps."""
+
+import shutil
+import sys
+
+from local.lock import Lock, Locked
+from local.run import LOGS, RUN_LOCK, STATE
+from local.screen import console, fail
+
+
+def main() -> int:
+    try:
+        with Lock(RUN_LOCK):
+            for folder in (STATE, LOGS):
+                shutil.rmtree(folder, ignore_errors=True)
+    except Locked as locked:
+        return fail(
+            f"`make run` is running (process {locked.holder.get('pid', 'unknown')}): stop it with Ctrl-C first."
+        )
+    console.print("Forgotten. `make run` starts from nothing.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""`make run`: the whole of Admit One on this machine, until Ctrl-C."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.markup import escape
+
+from local.api import ApiUnreachable, UnexpectedAnswer
+from local.deployment import DeploymentFailed
+from local.function_logs import FunctionLogs
+from local.local_aws import LocalAwsFailed
+from local.lock import Lock, Locked
+from local.ports import BadPort, Ports, PortTaken
+from local.screen import console, errors, fail, step
+from local.seed import BUYER, PASSWORD, SELLER, NotListed, Seeded, seed
+from local.stack import LOCAL, BadStripeKey, LocalStack, StackFailed, StripeKeys
+
+RUN_LOCK = LOCAL / "run.lock"
+STATE = LOCAL / "state"
+LOGS = LOCAL / "logs"
+WINDOW = 300
+"""Seconds that an order holds its ticket, unless ORDER_WINDOW_SECONDS says otherwise."""
+
+FAILURES = (
+    ApiUnreachable,
+    BadPort,
+    BadStripeKey,
+    DeploymentFailed,
+    LocalAwsFailed,
+    NotListed,
+    PortTaken,
+    StackFailed,
+    UnexpectedAnswer,
+)
+_PREVIOUS_ENDS_WITHIN = 30.0
+
+
+class BadWindow(RuntimeError):
+    pass
+
+
+class Stopped(BaseException):
+    """Somebody asked us to end."""
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        with _only_run() as lock:
+            return _run(lock)
+    except Locked as locked:
+        url = locked.holder.get("url")
+        return fail(
+            f"`make run` is running here already (process {locked.holder.get('pid', 'unknown')}"
+            f"{f', {url}' if url else ''}). Stop it with Ctrl-C there, or use it."
+        )
+    except (*FAILURES, BadWindow) as error:
+        return fail(error)
+    except Stopped:
+        return 0
+
+
+def order_window_seconds() -> int:
+    """Raises BadWindow."""
+    text = os.environ.get("ORDER_WINDOW_SECONDS") or str(WINDOW)
+    if not text.isdecimal() or not 1 <= int(text) <= 86_400:
+        raise BadWindow(f"ORDER_WINDOW_SECONDS is from 1 to 86400, not {text!r}.")
+    return int(text)
+
+
+def _run(lock: Lock) -> int:
+    started = time.monotonic()
+    parent = os.getppid() if os.environ.get("MAKELEVEL") else None
+    window = order_window_seconds()
+    stripe = StripeKeys.from_environment(os.environ)
+    stack = LocalStack(
+        STATE,
+        ports=Ports.from_environment(),
+        order_window_seconds=window,
+        keep=True,
+        logs=LOGS,
+        stripe=stripe,
+        step=step,
+        keep_open=[lock.descriptor],
+    )
+    for log in LOGS.glob("*.log"):
+        log.unlink()
+    console.print("[bold]Admit One[/] on this machine")
+    code = 0
+    try:
+        stack.start()
+        function_logs = FunctionLogs(stack.aws, LOGS / "functions.log")
+        with step("Put tickets on sale") as say:
+            seeded = seed(stack.api)
+            say(f"{len(seeded.tickets)} tickets")
+        lock.tell({"url": stack.url, "orderWindowSeconds": window, "localStripe": stripe is None})
+        _show(stack, seeded, window=window, real_stripe=stripe is not None, took=time.monotonic() - started)
+        while (failure := stack.failure()) is None:
+            time.sleep(0.5)
+            if parent and os.getppid() != parent:
+                raise Stopped  # make was killed
+            function_logs.follow()
+        code = fail(failure)
+    except Stopped:
+        pass
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        with step("Stop, and keep what there is"):
+            stack.stop()
+    return code
+
+
+@contextmanager
+def _only_run() -> Iterator[Lock]:
+    """The lock that one `make run` of this checkout holds. One that was killed gets time to end. Raises Locked."""
+    deadline = time.monotonic() + _PREVIOUS_ENDS_WITHIN
+    told = False
+    while True:
+        try:
+            lock = Lock(RUN_LOCK)
+        except Locked as locked:
+            if _is_alive(locked.holder.get("pid")) or time.monotonic() > deadline:
+                raise
+            if not told:
+                console.print("The last run is still ending ...")
+                told = True
+            time.sleep(0.2)
+            continue
+        with lock:
+            yield lock
+        return
+
+
+def _is_alive(process: Any) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, TypeError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _show(stack: LocalStack, seeded: Seeded, *, window: int, real_stripe: bool, took: float) -> None:
+    console.print(f"\n[bold]Admit One is at {stack.url}[/] [dim](after {took:.0f} s)[/]\n")
+    console.print(f"  Users     {SELLER} sells, {BUYER} buys; the password of both is {PASSWORD}")
+    for number, ticket in enumerate(seeded.tickets):
+        price = f"{ticket['price']:>7} {ticket['currency'].upper()}"
+        console.print(f"  {'' if number else 'Tickets':<8}  {ticket['id']}  {price}  {escape(ticket['title'])}")
+    console.print(f"  Try       curl {stack.url}/api/tickets")
+    console.print("            make demo")
+    console.print(f"  Orders    hold their ticket for {window} s (ORDER_WINDOW_SECONDS)")
+    if real_stripe:
+        console.print("  Stripe    is Stripe itself, in test mode. Its webhooks come with its command line:")
+        console.print(f"            stripe listen --forward-to {stack.url}/api/payments/webhook")
+    else:
+        console.print("  Stripe    is a local one: pay with the token tok_visa")
+    console.print(f"  Logs      {LOGS.relative_to(LOCAL.parent)}/")
+    console.print("\nCtrl-C stops everything and keeps the data; `make reset` forgets it.")
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
+if __name__ == "__main__":
+    code = main()
+    errors.file.flush()
+    sys.exit(code)

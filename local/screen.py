@@ -1,0 +1,39 @@
+"""What `make run` and `make demo` show: one line for each step, with what came of it and how long it took."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+@contextmanager
+def step(title: str) -> Iterator[Callable[[str], None]]:
+    """A line that ends with ✓ and what the caller says, or with ✗ if the step raises."""
+    result = ""
+
+    def say(text: str) -> None:
+        nonlocal result
+        result = text
+
+    started = time.monotonic()
+    try:
+        with console.status(f"{escape(title)} ..."):
+            yield say
+    except BaseException:
+        console.print(f"  [red]✗[/] {escape(title)}")
+        raise
+    took = time.monotonic() - started
+    console.print(f"  [green]✓[/] {escape(title):<38} [dim]{took:6.1f} s[/]  {escape(result)}".rstrip())
+
+
+def fail(message: object) -> int:
+    """Say what is wrong; the exit code to end with."""
+    sys.stdout.flush()
+    errors.print(f"[red]{escape(str(message))}[/]")
+    return 1

@@ -1,0 +1,73 @@
+"""Two people and three tickets, so that there is something to buy at once. Through the API, as anybody would."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from local.api import Api
+
+PASSWORD = "admit-one-demo"  # noqa: S105 - known to everybody, on this machine only
+SELLER = "seller@example.com"
+BUYER = "buyer@example.com"
+TICKETS = (
+    ("Nina Simone tribute, front row", "45.00"),
+    ("Cup final, block 112", "120.00"),
+    ("Chamber music at noon", "18.50"),
+)
+LISTED_WITHIN = 30.0
+
+
+class NotListed(RuntimeError):
+    """A ticket was made but did not come on sale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    seller: Api
+    buyer: Api
+    tickets: list[dict[str, Any]]
+
+
+def seed(api: Api, *, clock: Callable[[], float] = time.monotonic) -> Seeded:
+    """The demo's users, and one ticket of each kind on sale; makes only those that are missing.
+
+    Raises NotListed, and what Api raises.
+    """
+    seller = api.sign_up_or_in(SELLER, PASSWORD)
+    buyer = api.sign_up_or_in(BUYER, PASSWORD)
+    offered = {ticket["title"]: ticket for ticket in _all_of(seller) if ticket["status"] in {"available", "reserved"}}
+    tickets = []
+    for title, price in TICKETS:
+        ticket = offered.get(title) or seller.post("/api/tickets", {"title": title, "price": price}).expect(
+            HTTPStatus.CREATED
+        )
+        tickets.append(ticket)
+
+    free = {ticket["id"] for ticket in tickets if ticket["status"] == "available"}
+    deadline = clock() + LISTED_WITHIN
+    while missing := free - {ticket["id"] for ticket in _on_sale(api)}:
+        if clock() > deadline:
+            raise NotListed(f"{len(missing)} new tickets are not on sale after {LISTED_WITHIN:.0f} s")
+        time.sleep(0.2)
+    return Seeded(seller, buyer, tickets)
+
+
+def _all_of(seller: Api) -> list[dict[str, Any]]:
+    return _pages(seller, "/api/tickets/mine?limit=100")
+
+
+def _on_sale(api: Api) -> list[dict[str, Any]]:
+    return _pages(api, "/api/tickets?limit=100")
+
+
+def _pages(api: Api, path: str) -> list[dict[str, Any]]:
+    tickets: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = api.get(path + cursor).expect(HTTPStatus.OK)
+        tickets += page["tickets"]
+        if not page["nextCursor"]:
+            return tickets
+        cursor = f"&cursor={page['nextCursor']}"

@@ -1,0 +1,253 @@
+"""The whole local Admit One as one object: the local AWS, Stripe, the deployed app and its front door."""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local.api import Api
+from local.deployment import Deployed, deploy, give_stripe_keys
+from local.local_aws import LocalAws
+from local.lock import Lock, is_held
+from local.ports import HOST, Ports
+from local.processes import ROOT, Child, clean_environment
+
+LOCAL = ROOT / ".local"
+TEMPORARY = LOCAL / "temporary"
+LOCK_NAME = "lock"
+REAL_STRIPE = "https://api.stripe.com"
+
+type Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
+"""Announces a step; inside of it, a call says what has come of it."""
+
+
+class StackFailed(RuntimeError):
+    """A part of it did not come up; the text says which and why."""
+
+
+class BadStripeKey(RuntimeError):
+    """A key that is not one of Stripe's test mode: nothing here may ever move money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripeKeys:
+    secret: str
+    publishable: str
+    webhook: str = field(repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self | None:
+        """Stripe's own, if somebody has set them. Raises BadStripeKey."""
+        secret = environment.get("STRIPE_SECRET_KEY", "")
+        if not secret:
+            return None
+        if not secret.startswith(("sk_test_", "rk_test_")):
+            raise BadStripeKey("STRIPE_SECRET_KEY is not a key of Stripe's test mode (sk_test_...): not used.")
+        return cls(
+            secret=secret,
+            publishable=environment.get("STRIPE_PUBLISHABLE_KEY", ""),
+            webhook=environment.get("STRIPE_WEBHOOK_SECRET", ""),
+        )
+
+
+LOCAL_STRIPE_KEYS = StripeKeys(
+    secret="sk_test_local_admit_one",  # noqa: S106 - opens the local Stripe only
+    publishable="pk_test_local_admit_one",
+    webhook="whsec_local_admit_one",
+)
+
+
+@contextmanager
+def silent_step(_: str) -> Iterator[Callable[[str], None]]:
+    yield lambda _: None
+
+
+class LocalStack:
+    """Use it as a context manager, or call `start` and, whatever comes of that, `stop`.
+
+    `folder` holds logs and scratch files, and with `keep` what must survive a restart. `stripe` are keys of Stripe's
+    own test mode, None for the local one. `keep_open` are file descriptors that every process of the stack holds until
+    it has ended: a lock, say.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ports: Ports,
+        order_window_seconds: int,
+        keep: bool,
+        logs: Path | None = None,
+        stripe: StripeKeys | None = None,
+        step: Step = silent_step,
+        keep_open: Sequence[int] = (),
+    ) -> None:
+        self.folder = folder
+        self.ports = ports
+        self.order_window_seconds = order_window_seconds
+        self.logs = logs or folder / "logs"
+        self.url = f"http://{HOST}:{ports.front_door}"
+        self.stripe_url = f"http://{HOST}:{ports.stripe}"
+        self._keep = keep
+        self._stripe = stripe
+        self._step = step
+        self._keep_open = keep_open
+        self._aws: LocalAws | None = None
+        self._children: list[Child] = []
+
+    @property
+    def aws(self) -> LocalAws:
+        if self._aws is None:
+            raise StackFailed("The stack is not started.")
+        return self._aws
+
+    @property
+    def api(self) -> Api:
+        return Api(self.url)
+
+    def start(self) -> None:
+        """Returns when the API answers. Raises PortTaken, LocalAwsFailed, DeploymentFailed or StackFailed."""
+        self.ports.check(with_stripe=self._stripe is None)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._step("Start the local AWS") as say:
+            self._aws = LocalAws(
+                port=self.ports.aws,
+                scratch=self.folder / "scratch",
+                logs=self.logs,
+                state=self.folder if self._keep else None,
+                keep_open=self._keep_open,
+            )
+            say(f"ministack on {self._aws.url}")
+        if self._stripe is None:
+            with self._step("Start the local Stripe") as say:
+                self._start_local_stripe()
+                say(self.stripe_url)
+        with self._step("Deploy the app") as say:
+            deployed, changed = deploy(
+                self._aws,
+                folder=self.folder,
+                logs=self.logs,
+                order_window_seconds=self.order_window_seconds,
+                stripe_api_base=REAL_STRIPE if self._stripe else self.stripe_url,
+                keep_open=self._keep_open,
+            )
+            keys = self._stripe or LOCAL_STRIPE_KEYS
+            give_stripe_keys(
+                self._aws,
+                deployed,
+                secret_key=keys.secret,
+                publishable_key=keys.publishable,
+                webhook_secret=keys.webhook,
+            )
+            say("deployed by CDK" if changed else "nothing has changed")
+        with self._step("Open the front door") as say:
+            self._open_front_door(deployed)
+            say(self.url)
+
+    def failure(self) -> str | None:
+        """What has ended by itself since the start, if anything has."""
+        for child in self._children:
+            if child.exit_code() is not None:
+                return f"{child.name} has ended. The end of {child.log}:\n{child.output()}"
+        if self._aws and self._aws.has_ended():
+            return f"The local AWS has ended; see {self.logs / 'aws.log'}"
+        return None
+
+    def stop(self) -> None:
+        """Returns when no process of the stack is left. Does no harm twice."""
+        for child in reversed(self._children):  # nobody comes in any more
+            child.ask_to_stop()
+        if self._aws:
+            self._aws.stop()
+        for child in self._children:
+            child.stop()
+        self._children.clear()
+        self._aws = None
+        shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start_local_stripe(self) -> None:
+        command = [
+            *(sys.executable, "-m", "local.stripe"),
+            *("--port", str(self.ports.stripe)),
+            *("--webhook-url", f"{self.url}/api/payments/webhook"),
+            *("--webhook-secret", LOCAL_STRIPE_KEYS.webhook),
+            *(("--state", str(self.folder / "stripe.json")) if self._keep else ()),
+        ]
+        child = self._start("the local Stripe", command, "stripe.log")
+        self._wait(child, Api(self.stripe_url))
+
+    def _open_front_door(self, deployed: Deployed) -> None:
+        command = [
+            *(sys.executable, "-m", "local.front_door"),
+            *("--port", str(self.ports.front_door)),
+            *("--aws-port", str(self.ports.aws)),
+            *("--api-id", deployed.api_id),
+        ]
+        child = self._start("the front door", command, "front-door.log")
+        self._wait(child, Api(self.url))
+
+    def _start(self, name: str, command: Sequence[str], log: str) -> Child:
+        child = Child(name, command, log=self.logs / log, environment=clean_environment(), keep_open=self._keep_open)
+        self._children.append(child)
+        return child
+
+    def _wait(self, child: Child, api: Api, *, seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not api.is_there():
+            if child.exit_code() is not None:
+                raise StackFailed(f"{child.name} did not start:\n{child.output()}")
+            if time.monotonic() > deadline:
+                raise StackFailed(f"{child.name} does not answer after {seconds:.0f} s; see {child.log}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def temporary_stack(
+    name: str, *, order_window_seconds: int, step: Step = silent_step, logs: Path | None = None
+) -> Iterator[LocalStack]:
+    """A stack of its own on free ports, gone afterwards; its logs stay if a folder is given for them."""
+    TEMPORARY.mkdir(parents=True, exist_ok=True)
+    _sweep_temporary()
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=TEMPORARY))
+    try:
+        with (
+            Lock(folder / LOCK_NAME) as lock,
+            LocalStack(
+                folder,
+                ports=Ports.free(),
+                order_window_seconds=order_window_seconds,
+                keep=False,
+                logs=logs,
+                step=step,
+                keep_open=[lock.descriptor],
+            ) as stack,
+        ):
+            yield stack
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep_temporary() -> None:
+    """Remove what was left by those who were killed."""
+    for folder in TEMPORARY.iterdir():
+        if (folder / LOCK_NAME).exists() and not is_held(folder / LOCK_NAME):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,219 @@
+"""The front door before an API that tells what it was sent."""
+
+import http.client
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from local.front_door import AT_ONCE, BODY_LIMIT, FrontDoor, session_token
+from local.ports import HOST
+
+
+class _Api(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    inside = 0
+    most_inside = 0
+    counting = threading.Lock()
+
+    def do_GET(self) -> None:
+        kind = type(self)
+        with self.counting:
+            kind.inside += 1
+            kind.most_inside = max(kind.inside, kind.most_inside)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "slow" in self.path:
+            time.sleep(0.1)
+        told = {
+            "method": self.command,
+            "path": self.path,
+            "headers": [[name.lower(), value] for name, value in self.headers.items()],
+            "length": len(body),
+            "body": body[:100].decode(),
+        }
+        with self.counting:
+            kind.inside -= 1
+        status = 204 if "nothing" in self.path else 201
+        answer = b"" if status == 204 else json.dumps(told).encode()
+        self.send_response(status)
+        self.send_header("Set-Cookie", "session=one; HttpOnly; Secure")
+        self.send_header("Set-Cookie", "other=two")
+        self.send_header("Content-Type", "application/problem+json")
+        if status != 204:
+            self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_POST = do_PUT = do_DELETE = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[FrontDoor]:
+    api = http.server.ThreadingHTTPServer((HOST, 0), _Api)
+    api.daemon_threads = True
+    door = FrontDoor(0, aws_port=api.server_address[1], api_id="abc")
+    threads = [threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True) for each in (api, door)]
+    for thread in threads:
+        thread.start()
+    yield door
+    for each in (door, api):
+        each.shutdown()
+        each.server_close()
+
+
+def _call(
+    door: FrontDoor, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
+) -> tuple[http.client.HTTPResponse, Any]:
+    connection = http.client.HTTPConnection(HOST, door.server_address[1], timeout=10)
+    try:
+        connection.request(method, path, headers=headers or {}, body=body)
+        response = connection.getresponse()
+        text = response.read()
+        return response, json.loads(text) if text.startswith(b"{") else text
+    finally:
+        connection.close()
+
+
+def _raw(door: FrontDoor, request: bytes) -> bytes:
+    with socket.create_connection((HOST, door.server_address[1]), timeout=10) as connection:
+        connection.sendall(request)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    return answer
+
+
+def _sent(told: Any, name: str) -> list[str]:
+    return [value for key, value in told["headers"] if key == name]
+
+
+def test_what_is_under_api_goes_to_the_api_and_its_answer_comes_back_whole(door: FrontDoor) -> None:
+    response, told = _call(door, "POST", "/api/tickets?limit=2&x=%20y", body=b'{"a": 1}')
+    assert told["path"] == "/_aws/execute-api/abc/$default/api/tickets?limit=2&x=%20y"
+    assert (told["method"], told["body"]) == ("POST", '{"a": 1}')
+    assert response.status == 201
+    assert response.headers.get_all("Set-Cookie") == ["session=one; HttpOnly; Secure", "other=two"]
+    assert response.headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_session_cookie_becomes_a_bearer_token(door: FrontDoor) -> None:
+    _, told = _call(door, "GET", "/api/orders", {"Cookie": "a=b; session=ey.J0.x-_; c=d"})
+    assert _sent(told, "authorization") == ["Bearer ey.J0.x-_"]
+
+
+def test_an_authorization_header_wins_over_the_cookie(door: FrontDoor) -> None:
+    _, told = _call(door, "GET", "/api/orders", {"Cookie": "session=cookie", "Authorization": "Bearer header"})
+    assert _sent(told, "authorization") == ["Bearer header"]
+
+
+@pytest.mark.parametrize("cookies", ["", "session=", "xsession=a", "session=a b", "session=a\tb", "session"])
+def test_a_cookie_that_is_no_token_is_none(cookies: str) -> None:
+    assert session_token(cookies) is None
+
+
+def test_a_caller_cannot_say_that_it_is_somebody_else(door: FrontDoor) -> None:
+    claims = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Host": "evil",
+        "Forwarded": "for=6.6.6.6",
+        "X-Real-IP": "6.6.6.6",
+    }
+    _, told = _call(door, "GET", "/api/tickets", claims)
+    assert _sent(told, "x-forwarded-for") == [HOST]
+    assert "6.6.6.6" not in json.dumps(told)
+    assert "evil" not in json.dumps(told)
+
+
+def test_a_body_of_the_limit_passes_and_one_byte_more_does_not(door: FrontDoor) -> None:
+    _, told = _call(door, "POST", "/api/tickets", body=b"x" * BODY_LIMIT)
+    assert told["length"] == BODY_LIMIT
+    response, told = _call(door, "POST", "/api/tickets", body=b"x" * (BODY_LIMIT + 1))
+    assert response.status == 413
+    assert told == {"message": "Request Too Long"}
+
+
+def test_a_caller_that_asks_first_is_told_before_it_sends(door: FrontDoor) -> None:
+    request = f"POST /api/x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {BODY_LIMIT + 1}\r\n\r\n"
+    assert _raw(door, request.encode()).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_chunked_body_arrives_whole(door: FrontDoor) -> None:
+    connection = http.client.HTTPConnection(HOST, door.server_address[1], timeout=10)
+    connection.request("POST", "/api/x", body=iter([b"one ", b"two"]), encode_chunked=True)
+    told = json.loads(connection.getresponse().read())
+    connection.close()
+    assert (told["length"], told["body"]) == (7, "one two")
+    assert _sent(told, "transfer-encoding") == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Transfer-Encoding: chunked\r\nContent-Length: 3",
+        "Transfer-Encoding: gzip, chunked",
+        "Content-Length: -1",
+        "Content-Length: 3\r\nContent-Length: 4",
+        "Content-Length: abc",
+    ],
+)
+def test_a_body_whose_length_is_not_clear_is_refused(door: FrontDoor, headers: str) -> None:
+    answer = _raw(door, f"POST /api/x HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\nabcd".encode())
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Connection: close" in answer
+
+
+def test_an_answer_without_a_body_has_none(door: FrontDoor) -> None:
+    response, body = _call(door, "DELETE", "/api/nothing")
+    assert (response.status, body) == (204, b"")
+    assert "Content-Length" not in response.headers
+
+
+def test_one_connection_serves_many_requests(door: FrontDoor) -> None:
+    connection = http.client.HTTPConnection(HOST, door.server_address[1], timeout=10)
+    for path in ("/api/one", "/", "/api/two", "/nowhere", "/api/three"):
+        connection.request("POST" if "api" in path else "GET", path, body=b"{}" if "api" in path else None)
+        connection.getresponse().read()
+    connection.close()
+
+
+def test_no_more_than_ten_calls_reach_the_api_at_once(door: FrontDoor) -> None:
+    with ThreadPoolExecutor(30) as crowd:
+        statuses = [each[0].status for each in crowd.map(lambda _: _call(door, "GET", "/api/slow"), range(30))]
+    assert statuses == [201] * 30
+    assert 1 < _Api.most_inside <= AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 200), ("/index.html", 200), ("/apix", 404), ("/_ministack/reset", 404)]
+)
+def test_only_the_api_is_behind_the_door(door: FrontDoor, path: str, status: int) -> None:
+    response, _ = _call(door, "GET", path)
+    assert response.status == status
+
+
+def test_an_address_that_http_does_not_allow_is_a_bad_request(door: FrontDoor) -> None:
+    assert _raw(door, b"GET /api/\xff\x00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").startswith(
+        b"HTTP/1.1 400 "
+    )
+
+
+def test_an_api_that_is_away_is_a_503_and_the_door_stays_open() -> None:
+    with socket.socket() as nobody:
+        nobody.bind((HOST, 0))
+        door = FrontDoor(0, aws_port=nobody.getsockname()[1], api_id="abc")
+        thread = threading.Thread(target=door.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        for _ in range(2):
+            response, told = _call(door, "GET", "/api/tickets")
+            assert (response.status, told) == (503, {"message": "Service Unavailable"})
+        door.shutdown()
+        door.server_close()
