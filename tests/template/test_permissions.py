@@ -3,7 +3,9 @@
 from collections import Counter
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.grants import GRANTS
 from tests.template.reading import Template, as_list
@@ -122,3 +124,18 @@ def test_no_queue_listens_to_anything_unencrypted(aws: Template) -> None:
         for queue in policy["Queues"]
     }
     assert guarded == {str({"Ref": queue}) for queue in aws.all_of("AWS::SQS::Queue")}
+
+
+def _call_as(module: str, operation: str, **request: object) -> None:
+    client = boto3.client("dynamodb", region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
+    exec("getattr(client, operation)(**request)", {"__name__": module, **locals()})  # noqa: S102
+
+
+def test_a_call_beyond_a_functions_rights_fails_in_tests_as_it_would_on_aws() -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _call_as("functions.tickets.listener", "delete_item", TableName="Tickets", Key={"pk": {"S": "x"}})
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _call_as("functions.orders.sweep", "query", TableName="Orders", IndexName="other")
+    delete = {"Delete": {"TableName": "Orders", "Key": {"pk": {"S": "x"}}}}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _call_as("functions.orders.sweep", "transact_write_items", TransactItems=[delete])

@@ -1,0 +1,182 @@
+"""What each function's role allows: checked against the template, and held against the calls that tests make it make.
+
+Neither moto nor the local AWS enforces IAM, so without this a missing right would first show on AWS.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+# Beside this, each may write to its own log group, and nothing else.
+GRANTS: dict[str, set[str]] = {
+    "auth api": {
+        "dynamodb:GetItem on Auth/Users/Table",
+        "dynamodb:PutItem on Auth/Users/Table",
+        "dynamodb:UpdateItem on Auth/Users/Table",
+        "secretsmanager:GetSecretValue on Auth/SigningKey",
+    },
+    "auth authorizer": {
+        "secretsmanager:GetSecretValue on Auth/SigningKey",
+    },
+    "expiration expire": {
+        "events:PutEvents on Bus if events:source is admit-one.expiration",
+        "sqs:SendMessage on Expiration/ExpireFailures",
+    },
+    "expiration listener": {
+        "events:PutEvents on Bus if events:source is admit-one.expiration",
+        "iam:PassRole on Expiration/ScheduleRole if iam:PassedToService is scheduler.amazonaws.com",
+        "scheduler:CreateSchedule on arn:Partition:scheduler:Region:AccountId:schedule/Expiration/Deadlines/*",
+        "sqs:DeleteMessage on Expiration/Events/Queue",
+        "sqs:GetQueueAttributes on Expiration/Events/Queue",
+        "sqs:ReceiveMessage on Expiration/Events/Queue",
+    },
+    "orders api": {
+        "dynamodb:DeleteItem on Orders/Orders/Table",
+        "dynamodb:GetItem on Orders/Orders/Table",
+        "dynamodb:PutItem on Orders/Orders/Table",
+        "dynamodb:Query on Orders/Orders/Table",
+        "dynamodb:UpdateItem on Orders/Orders/Table",
+    },
+    "orders listener": {
+        "dynamodb:GetItem on Orders/Orders/Table",
+        "dynamodb:PutItem on Orders/Orders/Table",
+        "dynamodb:UpdateItem on Orders/Orders/Table",
+        "sqs:DeleteMessage on Orders/Events/Queue",
+        "sqs:GetQueueAttributes on Orders/Events/Queue",
+        "sqs:ReceiveMessage on Orders/Events/Queue",
+    },
+    "orders relay": {
+        "dynamodb:DescribeStream on Orders/Orders/Table.StreamArn",
+        "dynamodb:GetRecords on Orders/Orders/Table.StreamArn",
+        "dynamodb:GetShardIterator on Orders/Orders/Table.StreamArn",
+        "dynamodb:ListStreams on *",
+        "events:PutEvents on Bus if events:source is admit-one.orders",
+        "sqs:SendMessage on Orders/Orders/Relay/Undelivered",
+        "sqs:SendMessage on Orders/Orders/Relay/Unpublished",
+    },
+    "orders sweep": {
+        "dynamodb:GetItem on Orders/Orders/Table",
+        "dynamodb:PutItem on Orders/Orders/Table",
+        "dynamodb:Query on Orders/Orders/Table/index/open",
+        "dynamodb:UpdateItem on Orders/Orders/Table",
+        "sqs:SendMessage on Orders/SweepFailures",
+    },
+    "payments api": {
+        "dynamodb:DeleteItem on Payments/Payments/Table",
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:UpdateItem on Payments/Payments/Table",
+        "secretsmanager:GetSecretValue on Payments/StripeKeys",
+    },
+    "payments listener": {
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "secretsmanager:GetSecretValue on Payments/StripeKeys",
+        "sqs:DeleteMessage on Payments/Events/Queue",
+        "sqs:GetQueueAttributes on Payments/Events/Queue",
+        "sqs:ReceiveMessage on Payments/Events/Queue",
+    },
+    "payments reconciler": {
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:Query on Payments/Payments/Table/index/unsettled",
+        "secretsmanager:GetSecretValue on Payments/StripeKeys",
+        "sqs:SendMessage on Payments/ReconcilerFailures",
+    },
+    "payments relay": {
+        "dynamodb:DescribeStream on Payments/Payments/Table.StreamArn",
+        "dynamodb:GetRecords on Payments/Payments/Table.StreamArn",
+        "dynamodb:GetShardIterator on Payments/Payments/Table.StreamArn",
+        "dynamodb:ListStreams on *",
+        "events:PutEvents on Bus if events:source is admit-one.payments",
+        "sqs:SendMessage on Payments/Payments/Relay/Undelivered",
+        "sqs:SendMessage on Payments/Payments/Relay/Unpublished",
+    },
+    "payments webhook": {
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "secretsmanager:GetSecretValue on Payments/StripeKeys",
+    },
+    "tickets api": {
+        "dynamodb:DeleteItem on Tickets/Tickets/Table",
+        "dynamodb:GetItem on Tickets/Tickets/Table",
+        "dynamodb:PutItem on Tickets/Tickets/Table",
+        "dynamodb:Query on Tickets/Tickets/Table/index/by-seller",
+        "dynamodb:Query on Tickets/Tickets/Table/index/on-sale",
+        "dynamodb:UpdateItem on Tickets/Tickets/Table",
+    },
+    "tickets listener": {
+        "dynamodb:GetItem on Tickets/Tickets/Table",
+        "dynamodb:PutItem on Tickets/Tickets/Table",
+        "sqs:DeleteMessage on Tickets/Events/Queue",
+        "sqs:GetQueueAttributes on Tickets/Events/Queue",
+        "sqs:ReceiveMessage on Tickets/Events/Queue",
+    },
+    "tickets relay": {
+        "dynamodb:DescribeStream on Tickets/Tickets/Table.StreamArn",
+        "dynamodb:GetRecords on Tickets/Tickets/Table.StreamArn",
+        "dynamodb:GetShardIterator on Tickets/Tickets/Table.StreamArn",
+        "dynamodb:ListStreams on *",
+        "events:PutEvents on Bus if events:source is admit-one.tickets",
+        "sqs:SendMessage on Tickets/Tickets/Relay/Undelivered",
+        "sqs:SendMessage on Tickets/Tickets/Relay/Unpublished",
+    },
+}
+
+ENTRY_POINT = re.compile(r"functions\.(\w+)\.(api|authorizer|expire|listener|reconciler|sweep|webhook)|shared\.(relay)")
+
+
+@contextmanager
+def enforced() -> Iterator[None]:
+    """Inside, a function that calls AWS beyond its grants gets AccessDenied; calls that the tests make are free."""
+    from botocore.client import BaseClient
+    from botocore.exceptions import ClientError
+
+    make_call = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def checked(client: Any, operation: str, request: dict[str, Any]) -> Any:
+        function = _calling_function(sys._getframe(1))
+        if function:
+            granted = {grant.split(" if ")[0] for role in function for grant in GRANTS[role]}
+            for action, where in _needed(client.meta.service_model.service_name, operation, request):
+                if not any(grant.startswith(f"{action} on ") and grant.endswith(where) for grant in granted):
+                    error = {"Code": "AccessDeniedException", "Message": f"{function} may not {action} {where}"}
+                    raise ClientError({"Error": error}, operation)  # type: ignore[typeddict-item]
+        return make_call(client, operation, request)
+
+    BaseClient._make_api_call = checked  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        BaseClient._make_api_call = make_call  # type: ignore[attr-defined]
+
+
+def _calling_function(frame: FrameType | None) -> list[str]:
+    """The function in whose name the call is made, or all relays; none for a call of the tests' own."""
+    ours = False
+    while frame:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("tests.") and not ours:
+            return []
+        ours = ours or module.startswith(("functions.", "shared."))
+        if entry := ENTRY_POINT.fullmatch(module):
+            service, trigger, relay = entry.groups()
+            return [name for name in GRANTS if name.endswith(" relay")] if relay else [f"{service} {trigger}"]
+        frame = frame.f_back
+    return []
+
+
+def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each action that the call needs, and how the resource's name must end."""
+    if operation == "TransactWriteItems":
+        for item in request["TransactItems"]:
+            for kind in item:
+                yield f"dynamodb:{'ConditionCheckItem' if kind == 'ConditionCheck' else kind + 'Item'}", "/Table"
+    elif service == "dynamodb":
+        index = request.get("IndexName")
+        yield f"dynamodb:{operation}", f"/Table/index/{index}" if index else "/Table"
+    else:
+        yield f"{service}:{operation}", ""
