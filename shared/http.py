@@ -100,6 +100,7 @@ class Api(APIGatewayHttpResolver):
                 response = self.resolve(event, context)
             logger.info("request", route=event["routeKey"], status=response["statusCode"])
         response.setdefault("headers", {})["Cache-Control"] = "no-store"
+        response["body"] = response.get("body") or ""
         return response
 
     @property

@@ -72,7 +72,7 @@ class Tokens:
                     "verify_nbf": False,
                 },
             )
-        except (jwt.InvalidTokenError, ValueError):
+        except jwt.InvalidTokenError:
             return None
         if not isinstance(claims["exp"], int) or claims["exp"] <= clock.now().timestamp():
             return None
@@ -88,6 +88,6 @@ def bearer_token(header: str | None) -> str | None:
 def _key_id(token: str) -> str | None:
     try:
         key_id: str | None = jwt.get_unverified_header(token).get("kid")
-    except (jwt.InvalidTokenError, ValueError, RecursionError):  # the last two: no text, and bottomless JSON
+    except (jwt.InvalidTokenError, UnicodeEncodeError):  # the latter for what is no text at all
         return None
     return key_id
