@@ -27,13 +27,14 @@ from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
 from shared import aws, clock, settings
 from shared.ids import new_id
 from tests.handlers.stripe_in_process import WEBHOOK_SECRET, Stripe
-from tests.handlers.world import Clock, World
+from tests.handlers.world import Clock, Tables, World
 
 
 @pytest.fixture(scope="session")
-def _moto() -> Iterator[None]:
+def tables(template: dict[str, Any]) -> Iterator[Tables]:
+    """The services' tables, in the session's one mock."""
     with mock_aws():
-        yield
+        yield Tables(template)
     aws._client.cache_clear()
 
 
@@ -47,12 +48,11 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def world(_moto: None, template: dict[str, Any], time: Clock, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tables: Tables, time: Clock, monkeypatch: pytest.MonkeyPatch) -> World:
     """All five services with empty tables."""
     settings.load.cache_clear()
-    made = World(template, time, monkeypatch, boto3.Session())
-    made.empty()
-    return made
+    tables.empty()
+    return World(tables, time, monkeypatch)
 
 
 @pytest.fixture

@@ -126,6 +126,12 @@ def test_an_idempotency_key_has_1_to_255_characters(world: World, buyer: Person,
     assert (answer.status, answer.json["errors"][0]["field"]) == (400, "Idempotency-Key")
 
 
+def test_an_array_around_a_good_body_is_no_body(world: World, buyer: Person) -> None:
+    answer = world.call("POST", "/api/orders", [{"ticketID": "x"}], by=buyer)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+
+
 def test_a_delete_with_a_broken_body_and_a_key_is_no_crash(world: World, buyer: Person) -> None:
     answer = world.call("DELETE", ORDER, raw="{", by=buyer, headers={"Idempotency-Key": "k"})
 

@@ -199,7 +199,7 @@ def test_a_lapsed_orders_expiry_cannot_free_a_newer_hold(world: World, ticket_id
 def test_the_hold_is_fenced_by_the_order_that_has_it(world: World, ticket_id: str, buyer: Person) -> None:
     """Even an order that believes it still has the ticket cannot move a hold that names another."""
     order = place(world, ticket_id, buyer).json
-    world._resource.Table("orders").update_item(
+    world.tables.resource.Table("orders").update_item(
         Key={"pk": f"ticket#{ticket_id}", "sk": "ticket"},
         UpdateExpression="SET holdOrderID = :other",
         ExpressionAttributeValues={":other": NOT_AN_ORDER},

@@ -14,13 +14,13 @@ from shared.events import TicketCreated, TicketUpdated, tell
 from shared.ids import TicketID, UserID, new_id
 from shared.money import Price
 from tests.handlers.bus import Bus
-from tests.handlers.world import Clock, Context
+from tests.handlers.world import Clock, Context, Tables
 
 BUS = "relay-test"
 
 
 @pytest.fixture
-def queue(_moto: None, time: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def queue(tables: Tables, time: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The relay's dead-letter queue."""
     settings.load.cache_clear()
     sqs = boto3.client("sqs")

@@ -55,7 +55,9 @@ def pages(world: World, path: str, *, limit: int, by: Person | None = None) -> I
         yield ids(answer)
         if answer.json["nextCursor"] is None:
             return
-        cursor = f"&cursor={answer.json['nextCursor']}"
+        following = f"&cursor={answer.json['nextCursor']}"
+        assert following != cursor, "the list goes round in circles"
+        cursor = following
 
 
 def chained(pages: Iterable[list[str]]) -> list[str]:
