@@ -78,7 +78,7 @@ def look(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payment:
     if payment.status is Status.OPEN and store.claim_read(payment.order.id, READ_EVERY):
         try:
             return settle(store, Gateway(), payment.order.id).payment
-        except (StripeUnavailable, PaymentsNotConfigured) as error:
+        except (StripeUnavailable, PaymentsNotConfigured, IntentMissing) as error:
             logger.warning("showing a payment as it was", order_id=payment.order.id, reason=str(error))
     return payment
 
@@ -172,10 +172,14 @@ def _confirm(store: PaymentStore, stripe: Gateway, payment: Payment, token: str,
     after, telling = payment.observe(intent, tell_again=False)
     if after == payment:
         return payment  # 3-D Secure: the buyer's device goes on with the client secret
+    has_funds = after.status in (Status.AUTHORIZED, Status.CAPTURED)
     try:
-        return store.save(payment, after, telling, receipt(after))
+        now = store.save(payment, after, telling, receipt(after) if has_funds else None)
     except PaymentChanged:
-        return settle(store, stripe, payment.order.id).payment
+        now = settle(store, stripe, payment.order.id).payment
+    if now.status not in (Status.AUTHORIZED, Status.CAPTURED):
+        now.check_can_be_started(clock.now())
+    return now
 
 
 def _do_duty(stripe: Gateway, payment: Payment, intent: Intent) -> Intent:

@@ -53,6 +53,9 @@ api = Api(
         CardDeclined: _declined,
         StripeUnavailable: refusal(503, "stripe_unavailable", Retry_After="2"),
         PaymentsNotConfigured: refusal(503, "payments_not_configured"),
+        stripe_gateway.IntentMissing: lambda _: Problem(
+            503, "payments_not_configured", "the Stripe account of this stage does not know this payment"
+        ),
     }
 )
 

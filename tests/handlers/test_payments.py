@@ -147,6 +147,30 @@ def test_three_d_secure_stays_open_until_the_webhook_tells(
     assert status_of(world, order, buyer) == "completed"
 
 
+def test_a_payment_intent_that_was_cancelled_at_stripe_cannot_be_paid(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer, token=None)
+    stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/cancel")
+
+    for _ in range(2):
+        refused = pay(world, order, buyer, Idempotency_Key="k")
+        assert (refused.status, refused.code) == (409, "payment_over")
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "voided"
+
+
+def test_a_stripe_account_that_does_not_know_the_payment_is_told_as_such(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """As after the stage's keys were changed to those of another account."""
+    pay(world, order, buyer, token=None)
+    stripe.account = type(stripe)(world.time, secret_arn=stripe.secret_arn).account
+
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "open"
+    answer = pay(world, order, buyer)
+    assert (answer.status, answer.code) == (503, "payments_not_configured")
+
+
 @pytest.mark.parametrize("token", ["tok_nothing_like_this", "pm_card_unheard_of"])
 def test_a_token_that_stripe_does_not_know_is_refused(
     world: World, order: dict[str, Any], buyer: Person, token: str
