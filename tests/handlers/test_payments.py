@@ -701,3 +701,21 @@ def test_one_payment_that_cannot_be_reconciled_does_not_stop_the_others(
         reconcile(world)
 
     assert [event["detail-type"] for event in world.told()] == ["payment:authorized"]
+
+
+@pytest.mark.parametrize(("price", "currency", "amount"), [("500", "jpy", 500), ("19.99", "eur", 1999)])
+def test_the_amount_is_in_the_currencys_smallest_unit(
+    world: World, buyer: Person, stripe: Stripe, price: str, currency: str, amount: int
+) -> None:
+    order = {
+        "id": new_id(),
+        "version": 1,
+        "status": "created",
+        "userID": buyer.id,
+        "expiresAt": "2026-11-23T12:05:00Z",
+        "ticket": {"id": new_id(), "title": "A seat", "price": price, "currency": currency, "hold": 1},
+    }
+    world.deliver(message("order:created", order), "payments")
+
+    assert pay(world, order, buyer).json["amount"] == amount
+    assert (stripe.intents()[0]["amount"], stripe.intents()[0]["currency"]) == (amount, currency)
