@@ -43,8 +43,8 @@ format: .venv/.installed ## Put all code into its style
 
 lock: .venv/.installed ## Write all requirement files anew, with hashes (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
-	set -e; for file in requirements shared/requirements functions/*/requirements; do \
-	  file=$${file%.in}; $(COMPILE) -c requirements-dev.txt $$file.in -o $$file.txt; done
+	set -e; for each in requirements.in shared/requirements.in functions/*/requirements.in; do \
+	  $(COMPILE) -c requirements-dev.txt $$each -o $${each%.in}.txt; done
 	$(COMPILE) $(if $(UPGRADE),--upgrade) local/requirements-ministack.in -o local/requirements-ministack.txt
 
 synth: .venv/.installed node_modules/.installed ## The CloudFormation template, in cdk.out (STAGE, dev if absent)
@@ -61,6 +61,7 @@ clean: ## Remove all that was made here, the local data included
 	rm -rf .local cdk.out node_modules .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+install: ## Only install what the others need
 install: .venv/.installed node_modules/.installed .local/ministack/.installed
 
 # The first Python of the right version: by its name, as pyenv's python3, or as uv knows it.

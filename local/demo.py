@@ -95,6 +95,7 @@ class Story:
         # Whoever has to wait for a function's first start waits here, and not while the ticket is held.
         with step("Alice thinks it over") as say:
             order = self._place(alice, second)
+            self._wait("the hold shows", lambda: self._status(seller, second) != "available")
             self._refuse("pay for nothing", alice.post("/api/payments", {"orderId": "no-such-order"}), 404)
             alice.delete(f"/api/orders/{order['id']}").expect(HTTPStatus.NO_CONTENT)
             self._wait("her ticket free again", lambda: second in self._on_sale())

@@ -15,8 +15,8 @@ import threading
 import time
 from contextlib import suppress
 
-KILL_AFTER = 15.0
-"""Seconds from the group's SIGTERM to SIGKILL."""
+KILL_AFTER = 8.0
+"""Seconds from the group's first SIGTERM to SIGKILL."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -67,15 +67,17 @@ def _wait(child: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
-    if not _signal_group(child, signal.SIGTERM):
-        return
     deadline = time.monotonic() + KILL_AFTER
     while time.monotonic() < deadline:
-        if child.poll() is not None:
-            _collect_orphans(child)
-        if not _signal_group(child, 0):
+        # Again and again: a member may have started another since.
+        if not _signal_group(child, signal.SIGTERM):
             return
-        time.sleep(0.05)
+        for _ in range(10):
+            time.sleep(0.02)
+            if child.poll() is not None:
+                _collect_orphans(child)
+            if not _signal_group(child, 0):
+                return
     _signal_group(child, signal.SIGKILL)
 
 

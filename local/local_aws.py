@@ -1,13 +1,12 @@
 """The local AWS: ministack, in an environment of its own, listening on the loopback address only."""
 
 import http.client
-import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -21,16 +20,17 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-MINISTACK = ROOT / ".local" / "ministack" / "bin" / "ministack"
+PYTHON = ROOT / ".local" / "ministack" / "bin" / "python"
+MINISTACK = Path(__file__).with_name("ministack_mended.py")
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 # Keys of its own: the CDK command line remembers an account for each key.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "admit-one-local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 READY_WITHIN = 60.0
-DRAIN = 1.0
+DRAIN = 1.5
 """Seconds between the last request and the end, for events on their way: a stream's records are not kept."""
-GRACE = 4.0
+GRACE = 1.0
 """Seconds that functions in the middle of a call have to finish it."""
 
 
@@ -44,7 +44,7 @@ class LocalAws:
     def __init__(
         self, *, port: int, scratch: Path, logs: Path, state: Path | None, keep_open: Sequence[int] = ()
     ) -> None:
-        if not MINISTACK.exists():
+        if not PYTHON.exists():
             raise LocalAwsFailed("The local AWS is not installed. Install it with: make install")
         self.port = port
         self.url = f"http://{HOST}:{port}"
@@ -52,7 +52,6 @@ class LocalAws:
         scratch.mkdir(parents=True)
         persistence = {"PERSIST_STATE": "0"}
         if state is not None:
-            forget_stream_positions(state / "aws")
             persistence = {
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(state / "aws"),
@@ -61,7 +60,7 @@ class LocalAws:
             }
         self._process = Child(
             "the local AWS",
-            [str(MINISTACK)],
+            [str(PYTHON), "-P", str(MINISTACK)],
             log=logs / "aws.log",
             environment=_for_functions(clean_environment())
             | persistence
@@ -75,8 +74,8 @@ class LocalAws:
                 "SFTP_ENABLED": "0",
                 "IOT_MTLS_ENABLED": "0",
             },
-            drain=DRAIN,
-            grace=GRACE,
+            drain=0.0 if state is None else DRAIN,
+            grace=0.0 if state is None else GRACE,
             keep_open=keep_open,
         )
         try:
@@ -151,20 +150,3 @@ def _for_functions(environment: Mapping[str, str]) -> dict[str, str]:
         if name in {"PATH", "HOME", "LANG", "LC_ALL"}
         or name.endswith(("_CA_BUNDLE", "SSL_CERT_FILE", "_PROXY", "_proxy"))
     }
-
-
-def forget_stream_positions(state: Path) -> None:
-    """Make every stream be read from its beginning.
-
-    ministack 1.5.33 keeps how many records of a table's stream were read, but not the records: without this, as many
-    writes after a restart would never be published.
-    """
-    file = state / "lambda.json"
-    with suppress(FileNotFoundError):
-        saved: dict[str, Any] = json.loads(file.read_text())
-        positions = saved.get("payload", {}).get("dynamodb_stream_positions", {}).get("data", {})
-        for mapping in positions:
-            positions[mapping] = 0
-        replacement = file.with_suffix(".mended")
-        replacement.write_text(json.dumps(saved))
-        replacement.replace(file)

@@ -90,6 +90,7 @@ def _run(lock: Lock) -> int:
         step=step,
         keep_open=[lock.descriptor],
     )
+    stack.ports.check(with_stripe=stripe is None)
     for log in LOGS.glob("*.log"):
         log.unlink()
     console.print("[bold]Admit One[/] on this machine")

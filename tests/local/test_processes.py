@@ -49,9 +49,8 @@ def _family(folder: Path, kind: str = "obedient") -> list[str]:
 
 def _is_alive(process: int) -> bool:
     """Whether it runs; one that has ended and nobody has collected does not."""
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
-    ).stdout
+    ps = ["ps", "-o", "stat=", "-p", str(process)]
+    state = subprocess.run(ps, capture_output=True, text=True, check=False).stdout  # noqa: S603
     return bool(state.strip()) and not state.startswith("Z")
 
 

@@ -1,0 +1,124 @@
+"""The whole of Admit One on this machine, for these tests alone: real HTTP, real functions, a short window."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from local.api import Answer, Api
+from local.stack import LOCAL, LocalStack, temporary_stack
+
+WINDOW = 15
+"""Seconds that an order holds its ticket: enough to pay in on a slow machine."""
+SETTLES_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The stack as its users see it."""
+
+    stack: LocalStack
+
+    @property
+    def anyone(self) -> Api:
+        return self.stack.api
+
+    def newcomer(self, name: str = "somebody") -> Api:
+        return self.anyone.sign_up_or_in(f"{name}-{secrets.token_hex(4)}@example.com", secrets.token_hex(8))
+
+    def sell(self, seller: Api, *, title: str = "Front row", price: str = "45.00") -> str:
+        """The id of a ticket that can be ordered."""
+        ticket = str(seller.post("/api/tickets", {"title": title, "price": price}).expect(201)["id"])
+        eventually(lambda: ticket in self.on_sale(), "the new ticket is on sale")
+        return ticket
+
+    def on_sale(self) -> set[str]:
+        page = self.anyone.get("/api/tickets?limit=100").expect(200)
+        return {ticket["id"] for ticket in page["tickets"]}
+
+    def order(self, buyer: Api, ticket: str) -> dict[str, Any]:
+        order: dict[str, Any] = buyer.patiently("/api/orders", {"ticketID": ticket}).expect(201)
+        return order
+
+    def pay(self, buyer: Api, order: dict[str, Any], card: str = "tok_visa") -> Answer:
+        return buyer.patiently("/api/payments", {"orderId": order["id"], "token": card})
+
+    def ticket(self, ticket: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.anyone.get(f"/api/tickets/{ticket}").expect(200)
+        return found
+
+    def order_status(self, buyer: Api, order: dict[str, Any]) -> str:
+        return str(buyer.get(f"/api/orders/{order['id']}").expect(200)["status"])
+
+    def payment_status(self, buyer: Api, order: dict[str, Any]) -> str:
+        return str(buyer.get(f"/api/payments/{order['id']}").expect(200)["status"])
+
+    def settle_purchase(self, buyer: Api, order: dict[str, Any]) -> None:
+        """Returns when the ticket is bought, in the eyes of all three services."""
+        eventually(lambda: self.order_status(buyer, order) == "completed", "the order is completed")
+        eventually(lambda: self.payment_status(buyer, order) == "captured", "the money is captured")
+        eventually(lambda: self.ticket(order["ticket"]["id"])["status"] == "sold", "the ticket is sold")
+
+
+def eventually(is_so: Callable[[], bool], what: str, *, seconds: float = SETTLES_WITHIN) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s it is still not so: {what}"
+        time.sleep(0.2)
+
+
+def wait_for_deadline(order: dict[str, Any]) -> None:
+    """Returns when the order is past its deadline, at the first instant."""
+    time.sleep(max(0.0, datetime.fromisoformat(order["expiresAt"]).timestamp() - time.time()) + 0.001)
+
+
+def problem(answer: Answer, status: int, code: str | None = None) -> dict[str, Any]:
+    """The problem document, as section 3 of the design says it must look."""
+    assert answer.status == status, answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = answer.body
+    assert document.keys() >= {"type", "title", "status", "detail", "code", "errors", "requestId"}
+    assert document["status"] == status
+    assert all(error["message"] for error in document["errors"])
+    if code:
+        assert document["code"] == code
+    return document
+
+
+@pytest.fixture(scope="session")
+def market() -> Iterator[Market]:
+    with temporary_stack("e2e", order_window_seconds=WINDOW, logs=LOCAL / "logs" / "e2e") as stack:
+        market = Market(stack)
+        _start_every_function(market)
+        yield market
+
+
+@pytest.fixture
+def seller(market: Market) -> Api:
+    return market.newcomer("seller")
+
+
+@pytest.fixture
+def alice(market: Market) -> Api:
+    return market.newcomer("alice")
+
+
+@pytest.fixture
+def bob(market: Market) -> Api:
+    return market.newcomer("bob")
+
+
+def _start_every_function(market: Market) -> None:
+    """A first start takes seconds here, which would eat up the first order's window."""
+    seller, buyer = market.newcomer("early"), market.newcomer("bird")
+    order = market.order(buyer, market.sell(seller))
+    market.pay(buyer, order, "tok_chargeDeclined")
+    eventually(lambda: order["ticket"]["id"] not in market.on_sale(), "the hold shows", seconds=60)
+    buyer.delete(f"/api/orders/{order['id']}").expect(204)
+    patient = replace(market.anyone, timeout=60)
+    patient.call("POST", "/api/payments/webhook", raw=b"{}")
+    eventually(lambda: order["ticket"]["id"] in market.on_sale(), "the first ticket is free again", seconds=60)

@@ -1,0 +1,86 @@
+"""One ticket, many who want it: whoever comes first holds it, and never longer than the window."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from local.api import Api
+from tests.e2e.conftest import Market, eventually, problem, wait_for_deadline
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_of_two_orders_at_once_one_wins_and_one_is_refused(
+    market: Market, seller: Api, alice: Api, bob: Api, round_number: int
+) -> None:
+    ticket = market.sell(seller)
+    eventually(lambda: _is_known_to_orders(market, ticket), "orders know the ticket")
+    with ThreadPoolExecutor(2) as together:
+        answers = list(together.map(lambda buyer: buyer.post("/api/orders", {"ticketID": ticket}), (alice, bob)))
+    assert sorted(answer.status for answer in answers) == [201, 409]
+    (refused,) = (answer for answer in answers if answer.status == 409)
+    problem(refused, 409, "ticket_held")
+
+
+def test_of_a_crowd_one_wins(market: Market, seller: Api) -> None:
+    ticket = market.sell(seller)
+    eventually(lambda: _is_known_to_orders(market, ticket), "orders know the ticket")
+    crowd = [market.newcomer(f"fan-{number}") for number in range(8)]
+    with ThreadPoolExecutor(len(crowd)) as together:
+        answers = list(together.map(lambda buyer: buyer.post("/api/orders", {"ticketID": ticket}), crowd))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
+
+
+def test_a_lapsed_order_is_cancelled_and_its_ticket_sold_to_another(
+    market: Market, seller: Api, alice: Api, bob: Api
+) -> None:
+    ticket = market.sell(seller)
+    lapsing = market.order(alice, ticket)
+    problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_held")
+    eventually(lambda: market.ticket(ticket)["status"] == "reserved", "the hold shows")
+    assert ticket not in market.on_sale()
+    wait_for_deadline(lapsing)
+    assert market.ticket(ticket)["status"] == "available"
+    assert ticket in market.on_sale()
+
+    order = market.order(bob, ticket)
+    problem(market.pay(alice, lapsing), 409)
+    market.pay(bob, order).expect(200, 201)
+    market.settle_purchase(bob, order)
+    eventually(lambda: market.order_status(alice, lapsing) == "cancelled", "the lapsed order is cancelled")
+
+
+def test_with_expiration_down_a_ticket_can_be_ordered_the_second_its_deadline_has_passed(
+    market: Market, seller: Api, alice: Api, bob: Api
+) -> None:
+    ticket = market.sell(seller)
+    with _expiration_down(market):
+        lapsing = market.order(alice, ticket)
+        problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_held")
+        wait_for_deadline(lapsing)
+        bob.post("/api/orders", {"ticketID": ticket}).expect(201)
+        assert ticket not in market.on_sale() or market.ticket(ticket)["status"] in {"available", "reserved"}
+        eventually(lambda: market.order_status(alice, lapsing) == "cancelled", "whoever took over ended it")
+
+
+@contextmanager
+def _expiration_down(market: Market) -> Iterator[None]:
+    """Its queue is read no more."""
+    functions = market.stack.aws.functions()
+    mappings = functions.list_event_source_mappings()["EventSourceMappings"]
+    (mapping,) = (each["UUID"] for each in mappings if "ExpirationListener" in each["FunctionArn"])
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+        state = functions.get_event_source_mapping(UUID=mapping)["State"]
+        assert state == "Disabled", "it was down all the time"
+    finally:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+def _is_known_to_orders(market: Market, ticket: str) -> bool:
+    """Both buyers must get to the same write: nobody may be refused for a ticket not heard of yet."""
+    (table,) = (name for name in market.stack.aws.dynamodb().list_tables()["TableNames"] if "OrdersTable" in name)
+    key = {"pk": {"S": f"ticket#{ticket}"}, "sk": {"S": "ticket"}}
+    return "Item" in market.stack.aws.dynamodb().get_item(TableName=table, Key=key)

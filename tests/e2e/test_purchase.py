@@ -1,0 +1,139 @@
+"""Buying a ticket, from one end to the other."""
+
+import http.client
+import time
+from urllib.parse import urlencode, urlsplit
+
+from local.api import Api
+from tests.e2e.conftest import Market, eventually, problem
+
+
+def test_whoever_orders_and_pays_gets_the_ticket(market: Market, seller: Api, alice: Api, bob: Api) -> None:
+    ticket = market.sell(seller, title="Cup final", price="120.00")
+    order = market.order(alice, ticket)
+    assert order["status"] == "created"
+    assert (order["ticket"]["price"], order["ticket"]["currency"]) == ("120.00", "usd")
+    payment = market.pay(alice, order).expect(200, 201)
+    assert (payment["amount"], payment["currency"]) == (12000, "usd")
+    market.settle_purchase(alice, order)
+
+    assert ticket not in market.on_sale()
+    problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_sold")
+    problem(alice.post("/api/orders", {"ticketID": ticket}), 409, "ticket_sold")
+    problem(alice.delete(f"/api/orders/{order['id']}"), 409)
+    assert alice.get("/api/orders").expect(200)["orders"][0]["id"] == order["id"]
+    assert bob.get("/api/orders").expect(200)["orders"] == []
+    problem(bob.get(f"/api/orders/{order['id']}"), 404)
+    problem(bob.get(f"/api/payments/{order['id']}"), 404)
+    assert market.pay(alice, order).expect(200)["id"] == payment["id"], "paying again changes nothing"
+
+
+def test_a_declined_card_can_be_replaced(market: Market, seller: Api, alice: Api) -> None:
+    order = market.order(alice, market.sell(seller))
+    declined = market.pay(alice, order, "tok_chargeDeclinedInsufficientFunds")
+    assert problem(declined, 402, "card_declined")["declineCode"] == "insufficient_funds"
+    assert market.order_status(alice, order) == "created"
+    market.pay(alice, order).expect(200, 201)
+    market.settle_purchase(alice, order)
+
+
+def test_a_card_that_asks_its_holder_is_paid_after_the_answer(market: Market, seller: Api, alice: Api) -> None:
+    order = market.order(alice, market.sell(seller))
+    payment = market.pay(alice, order, "pm_card_threeDSecure2Required").expect(200, 201)
+    assert payment["status"] == "open"
+    assert payment["clientSecret"]
+
+    stripe = urlsplit(market.stack.stripe_url)
+    connection = http.client.HTTPConnection(stripe.hostname or "", stripe.port, timeout=30)
+    connection.request(
+        "POST",
+        f"/local/3ds/{payment['stripeId']}",
+        body=urlencode({"outcome": "complete"}),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert connection.getresponse().status < 400
+    connection.close()
+    market.settle_purchase(alice, order)
+
+
+def test_a_cancelled_order_frees_its_ticket_at_once(market: Market, seller: Api, alice: Api, bob: Api) -> None:
+    ticket = market.sell(seller)
+    order = market.order(alice, ticket)
+    alice.delete(f"/api/orders/{order['id']}").expect(204)
+    alice.delete(f"/api/orders/{order['id']}").expect(204)
+    assert market.order_status(alice, order) == "cancelled"
+    market.order(bob, ticket)
+
+    answer = market.pay(alice, order)
+    if answer.status == 409:
+        problem(answer, 409, "order_cancelled")
+    else:  # payments had not heard of it yet
+        eventually(lambda: market.payment_status(alice, order) == "voided", "her money is not held any more")
+
+
+def test_a_ticket_on_hold_cannot_be_changed_and_one_that_is_free_can(market: Market, seller: Api, alice: Api) -> None:
+    ticket = market.sell(seller, price="10.00")
+    order = market.order(alice, ticket)
+    eventually(lambda: market.ticket(ticket)["status"] == "reserved", "the hold shows")
+    problem(seller.put(f"/api/tickets/{ticket}", {"title": "Dearer", "price": "99.00"}), 409, "ticket_held")
+    problem(seller.delete(f"/api/tickets/{ticket}"), 409, "ticket_held")
+    (mine,) = seller.get("/api/tickets/mine").expect(200)["tickets"]
+    assert mine["orderID"] == order["id"], "its seller sees which order"
+    assert "orderID" not in market.ticket(ticket), "nobody else does"
+
+    alice.delete(f"/api/orders/{order['id']}").expect(204)
+    eventually(lambda: market.ticket(ticket)["status"] == "available", "the hold is gone")
+    problem(alice.put(f"/api/tickets/{ticket}", {"title": "Mine", "price": "0.50"}), 403)
+    assert seller.put(f"/api/tickets/{ticket}", {"title": "Dearer", "price": "99"}).expect(200)["price"] == "99.00"
+
+    def price_has_arrived() -> bool:
+        answer = alice.post("/api/orders", {"ticketID": ticket, "price": "10.00"})
+        assert answer.status in {201, 409}, answer.body
+        if answer.status == 201:  # still the old price: give it back, and try again
+            alice.delete(f"/api/orders/{answer.body['id']}").expect(204)
+        return answer.code == "price_changed"
+
+    eventually(price_has_arrived, "a buyer is told that the price has changed")
+    assert alice.post("/api/orders", {"ticketID": ticket, "price": "99.0"}).expect(201)["ticket"]["price"] == "99.00"
+
+
+def test_a_withdrawn_ticket_is_not_for_sale(market: Market, seller: Api, alice: Api) -> None:
+    ticket = market.sell(seller)
+    seller.delete(f"/api/tickets/{ticket}").expect(204)
+    assert ticket not in market.on_sale()
+    eventually(
+        lambda: alice.post("/api/orders", {"ticketID": ticket}).code == "ticket_withdrawn",
+        "orders know of it",
+        seconds=10,
+    )
+
+
+def test_the_same_key_and_body_give_the_first_answer_again(market: Market, seller: Api, alice: Api) -> None:
+    body = {"title": "Once", "price": "5.00"}
+    first = seller.post("/api/tickets", body, Idempotency_Key="key-1")
+    again = seller.post("/api/tickets", body, Idempotency_Key="key-1")
+    assert (first.status, first.body) == (again.status, again.body)
+    problem(
+        seller.post("/api/tickets", {**body, "price": "6.00"}, Idempotency_Key="key-1"), 422, "idempotency_key_reused"
+    )
+    assert alice.post("/api/tickets", body, Idempotency_Key="key-1").expect(201)["id"] != first.body["id"]
+    mine = seller.get("/api/tickets/mine").expect(200)["tickets"]
+    assert [ticket["id"] for ticket in mine] == [first.body["id"]]
+
+    ticket = first.body["id"]
+    eventually(lambda: ticket in market.on_sale(), "it is on sale")
+    placed = alice.patiently("/api/orders", {"ticketID": ticket}).expect(201)
+    assert alice.post("/api/orders", {"ticketID": ticket}).expect(200)["id"] == placed["id"], "one's own live order"
+
+
+def test_a_seller_cannot_buy_their_own_ticket(market: Market, seller: Api) -> None:
+    ticket = market.sell(seller)
+    problem(seller.patiently("/api/orders", {"ticketID": ticket}), 403, "own_ticket")
+
+
+def test_a_purchase_does_not_take_long(market: Market, seller: Api, alice: Api) -> None:
+    order = market.order(alice, market.sell(seller))
+    started = time.monotonic()
+    market.pay(alice, order).expect(200, 201)
+    market.settle_purchase(alice, order)
+    assert time.monotonic() - started < 20
