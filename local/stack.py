@@ -37,7 +37,7 @@ class BadStripeKey(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeKeys:
-    secret: str
+    secret: str = field(repr=False)
     publishable: str
     webhook: str = field(repr=False)
 

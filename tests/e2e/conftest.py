@@ -51,6 +51,13 @@ class Market:
         found: dict[str, Any] = self.anyone.get(f"/api/tickets/{ticket}").expect(200)
         return found
 
+    def orders_copy(self, ticket: str) -> dict[str, Any]:
+        """What Orders knows of a ticket, in DynamoDB's own form; nothing while the news is on its way."""
+        tables = self.stack.aws.dynamodb()
+        (table,) = (name for name in tables.list_tables()["TableNames"] if "OrdersTable" in name)
+        key = {"pk": {"S": f"ticket#{ticket}"}, "sk": {"S": "ticket"}}
+        return dict(tables.get_item(TableName=table, Key=key).get("Item", {}))
+
     def order_status(self, buyer: Api, order: dict[str, Any]) -> str:
         return str(buyer.get(f"/api/orders/{order['id']}").expect(200)["status"])
 

@@ -15,7 +15,7 @@ def test_of_two_orders_at_once_one_wins_and_one_is_refused(
     market: Market, seller: Api, alice: Api, bob: Api, round_number: int
 ) -> None:
     ticket = market.sell(seller)
-    eventually(lambda: _is_known_to_orders(market, ticket), "orders know the ticket")
+    eventually(lambda: bool(market.orders_copy(ticket)), "orders know the ticket")
     with ThreadPoolExecutor(2) as together:
         answers = list(together.map(lambda buyer: buyer.post("/api/orders", {"ticketID": ticket}), (alice, bob)))
     assert sorted(answer.status for answer in answers) == [201, 409]
@@ -25,7 +25,7 @@ def test_of_two_orders_at_once_one_wins_and_one_is_refused(
 
 def test_of_a_crowd_one_wins(market: Market, seller: Api) -> None:
     ticket = market.sell(seller)
-    eventually(lambda: _is_known_to_orders(market, ticket), "orders know the ticket")
+    eventually(lambda: bool(market.orders_copy(ticket)), "orders know the ticket")
     crowd = [market.newcomer(f"fan-{number}") for number in range(8)]
     with ThreadPoolExecutor(len(crowd)) as together:
         answers = list(together.map(lambda buyer: buyer.post("/api/orders", {"ticketID": ticket}), crowd))
@@ -60,7 +60,6 @@ def test_with_expiration_down_a_ticket_can_be_ordered_the_second_its_deadline_ha
         problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_held")
         wait_for_deadline(lapsing)
         bob.post("/api/orders", {"ticketID": ticket}).expect(201)
-        assert ticket not in market.on_sale() or market.ticket(ticket)["status"] in {"available", "reserved"}
         eventually(lambda: market.order_status(alice, lapsing) == "cancelled", "whoever took over ended it")
 
 
@@ -77,10 +76,3 @@ def _expiration_down(market: Market) -> Iterator[None]:
         assert state == "Disabled", "it was down all the time"
     finally:
         functions.update_event_source_mapping(UUID=mapping, Enabled=True)
-
-
-def _is_known_to_orders(market: Market, ticket: str) -> bool:
-    """Both buyers must get to the same write: nobody may be refused for a ticket not heard of yet."""
-    (table,) = (name for name in market.stack.aws.dynamodb().list_tables()["TableNames"] if "OrdersTable" in name)
-    key = {"pk": {"S": f"ticket#{ticket}"}, "sk": {"S": "ticket"}}
-    return "Item" in market.stack.aws.dynamodb().get_item(TableName=table, Key=key)

@@ -1,7 +1,6 @@
 """Buying a ticket, from one end to the other."""
 
 import http.client
-import time
 from urllib.parse import urlencode, urlsplit
 
 from local.api import Api
@@ -101,11 +100,8 @@ def test_a_withdrawn_ticket_is_not_for_sale(market: Market, seller: Api, alice: 
     ticket = market.sell(seller)
     seller.delete(f"/api/tickets/{ticket}").expect(204)
     assert ticket not in market.on_sale()
-    eventually(
-        lambda: alice.post("/api/orders", {"ticketID": ticket}).code == "ticket_withdrawn",
-        "orders know of it",
-        seconds=10,
-    )
+    eventually(lambda: market.orders_copy(ticket).get("withdrawn") == {"BOOL": True}, "orders know of it")
+    problem(alice.post("/api/orders", {"ticketID": ticket}), 409, "ticket_withdrawn")
 
 
 def test_the_same_key_and_body_give_the_first_answer_again(market: Market, seller: Api, alice: Api) -> None:
@@ -129,11 +125,3 @@ def test_the_same_key_and_body_give_the_first_answer_again(market: Market, selle
 def test_a_seller_cannot_buy_their_own_ticket(market: Market, seller: Api) -> None:
     ticket = market.sell(seller)
     problem(seller.patiently("/api/orders", {"ticketID": ticket}), 403, "own_ticket")
-
-
-def test_a_purchase_does_not_take_long(market: Market, seller: Api, alice: Api) -> None:
-    order = market.order(alice, market.sell(seller))
-    started = time.monotonic()
-    market.pay(alice, order).expect(200, 201)
-    market.settle_purchase(alice, order)
-    assert time.monotonic() - started < 20
