@@ -2,11 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from functions.tickets.store import TicketStore
+from functions.tickets.store import TicketChanged, TicketStore
 from shared.ids import new_id
 from shared.table import Item, Put, Table, Write
 from tests.handlers.world import Person, World
@@ -88,6 +89,24 @@ def test_an_unknown_id_or_one_of_the_wrong_form_is_not_found(
     assert (answer.status, answer.code) == (404, "ticket_not_found")
 
 
+def test_an_id_of_the_wrong_form_is_not_looked_up(
+    world: World, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Table, "get", lambda *_args, **_options: pytest.fail("looked up"))
+
+    assert world.call("GET", "/api/tickets/1").status == 404
+
+
+def test_a_new_ticket_never_takes_the_place_of_another(world: World, seller: Person) -> None:
+    store = TicketStore(Table("tickets"))
+    ticket = store.ticket(put_on_sale(world, seller)["id"])
+    assert ticket
+    with pytest.raises(TicketChanged):
+        store.insert(replace(ticket, title="Another seat"))
+
+    assert store.ticket(ticket.id) == ticket
+
+
 def test_a_get_reads_what_was_written_last(world: World, seller: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
     real = Table.get
@@ -149,11 +168,11 @@ def test_a_stranger_cannot_change_a_ticket(world: World, seller: Person, strange
         ("DELETE", f"/api/tickets/{NO_TICKET}"),
     ],
 )
-def test_a_call_without_a_user_is_refused(world: World, method: str, path: str) -> None:
-    body = {"title": "A seat", "price": "1"} if method in ("POST", "PUT") else None
-    answer = world.call(method, path, body)
+def test_a_call_without_a_user_is_refused_whatever_it_asks(world: World, method: str, path: str) -> None:
+    for body in ({"title": "A seat", "price": "1"}, {"no": "ticket"}):
+        answer = world.call(method, path, body)
 
-    assert (answer.status, answer.code) == (401, "unauthenticated")
+        assert (answer.status, answer.code) == (401, "unauthenticated")
     assert world.items("tickets") == []
 
 
@@ -190,7 +209,7 @@ def test_two_edits_at_once_both_count_and_the_last_one_stays(
 ) -> None:
     ticket = put_on_sale(world, seller)
     path = f"/api/tickets/{ticket['id']}"
-    replace = TicketStore.replace
+    write = TicketStore.replace
     waiting = ["the other edit"]
     versions = []
 
@@ -198,7 +217,7 @@ def test_two_edits_at_once_both_count_and_the_last_one_stays(
         if waiting:
             body = {"title": waiting.pop(), "price": "2"}
             versions.append(world.call("PUT", path, body, by=seller).json["version"])
-        replace(self, *args)
+        write(self, *args)
 
     monkeypatch.setattr(TicketStore, "replace", interrupted)
     answer = world.call("PUT", path, {"title": "this edit", "price": "3"}, by=seller)

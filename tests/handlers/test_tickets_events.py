@@ -284,6 +284,18 @@ def test_an_order_placed_just_before_the_withdrawal_still_gets_the_ticket(
     assert world.call("GET", "/api/tickets").json["tickets"] == []
 
 
+def test_a_ticket_that_is_sold_or_withdrawn_leaves_the_index_of_the_list(
+    world: World, seller: Person, ticket_id: str
+) -> None:
+    """Else every listing would read past all that was ever sold."""
+    withdrawn = world.call("POST", "/api/tickets", {"title": "A seat", "price": "1"}, by=seller).json["id"]
+    assert all("onSalePartition" in item for item in world.items("tickets"))
+
+    deliver(world, OrderOf(ticket_id).completed())
+    change(world, seller, withdrawn, "DELETE")
+    assert not any("onSalePartition" in item for item in world.items("tickets"))
+
+
 def test_an_edit_that_races_with_an_order_is_decided_on_the_newer_ticket(
     world: World, seller: Person, ticket_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,12 @@ def test_a_cursor_with_something_added_is_refused(more: str) -> None:
             decode_cursor("on-sale", changed)
 
 
+@pytest.mark.parametrize("key", ["", "x", IDENT[:-1], IDENT + "0", IDENT.lower(), "~" * 26])
+def test_a_cursor_after_something_that_is_no_id_is_refused(key: str) -> None:
+    with pytest.raises(BadCursor):
+        decode_cursor("on-sale", encode_cursor("on-sale", key))
+
+
 def test_a_cursor_needs_no_escaping_in_a_query() -> None:
     for _ in range(100):
         assert encode_cursor("on-sale", new_id()).replace("-", "").replace("_", "").isalnum()
