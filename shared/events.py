@@ -212,6 +212,6 @@ def parse(event_type: str, detail: Mapping[str, Any]) -> Event[Any]:
     if event_type not in CONTRACTS:
         raise UnknownEvent(event_type)
     return Event(
-        metadata=Metadata.model_validate(detail["metadata"]),
-        data=CONTRACTS[event_type].model_validate(detail["data"]),
+        metadata=Metadata.model_validate(detail.get("metadata")),
+        data=CONTRACTS[event_type].model_validate(detail.get("data")),
     )

@@ -150,7 +150,7 @@ class Table:
                 else:
                     _write_all(self.name, wanted)
             except Refused as refused:
-                if len(wanted) == 1 and _is_already_there(wanted[0], refused.items[0]):
+                if any(map(_is_already_there, wanted, refused.items)):
                     return
                 raise _named(wanted, refused) from None
             except Busy:

@@ -58,10 +58,8 @@ def place(
             store.place(order, ticket, _lapsed_order(store, ticket), receipt(order))
         except HoldChanged as changed:
             ticket = changed.ticket or _again(store, ticket)
-            if ticket.hold is None or ticket.hold.order_id != order.id:
-                continue
-            # Else it was this very call that changed it, in a try whose answer was lost.
-        return order, True
+        else:
+            return order, True
     raise TicketHeld("others were faster; look again")
 
 

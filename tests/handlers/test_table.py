@@ -131,6 +131,18 @@ def test_a_write_that_had_landed_unseen_is_recognised_by_its_event(
         table.write(Put(item=KEY | {"event": told | {"id": "e2"}}, condition="attribute_not_exists(pk)"))
 
 
+def test_a_transaction_that_had_landed_unseen_is_recognised_by_its_event(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault(monkeypatch, "", 1, after=True)
+    new = "attribute_not_exists(pk)"
+    told = {"id": "e1", "type": "t", "detail": "{}"}
+    table.write(Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": told}, condition=new))
+
+    with pytest.raises(Refused):
+        table.write(Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": told | {"id": "e2"}}, condition=new))
+
+
 def test_none_among_the_writes_is_skipped(table: Table) -> None:
     table.write(None, Put(item=KEY), None)
 
