@@ -1,0 +1,358 @@
+"""As much of AWS as Admit One stands on, in one process on a virtual clock.
+
+Functions, routes, rules, queues, streams and schedules are read from the synthesized CDK template, so that a wrong
+event pattern or a missing subscription is found. What happens next is the history's choice: everything here only waits.
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from shared import settings
+from tests.simulation.choices import Choices
+from tests.simulation.database import Database, TransactionCanceled
+from tests.simulation.faults import ProcessDied, Profile
+from tests.simulation.patterns import matches
+
+MOST_NESTED = 1  # a function in the middle of a function
+
+type Resources = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass
+class Clock:
+    """The virtual time."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def sleep(self, seconds: float) -> None:
+        self.instant += timedelta(milliseconds=round(seconds * 1000))
+
+
+@dataclass
+class Queue:
+    """A queue with its dead-letter queue and consumer."""
+
+    consumer: str
+    visibility: timedelta
+    receives: int
+    messages: "list[Message]" = field(default_factory=list)
+    dead: "list[Message]" = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Message:
+    """One event in one queue."""
+
+    body: dict[str, Any]
+    visible_at: datetime
+    received: int = 0
+
+
+@dataclass
+class Timer:
+    """A one-time schedule."""
+
+    due: datetime
+    function: str
+    payload: dict[str, Any]
+
+
+@dataclass
+class Recurring:
+    """A function that is called again and again."""
+
+    function: str
+    every: timedelta
+    due: datetime
+
+
+@dataclass
+class Network:
+    """What lies between a function and whatever it calls, with the faults of the moment."""
+
+    choices: Choices
+    profile: Profile
+    story: list[str] = field(default_factory=list)
+    faults: int = 0
+    interleave: Callable[[str], None] = lambda _what: None
+    depth: int = 0
+
+    def pass_through(self, what: str, call: Any, *, refusal: Exception, again: Any = None, acts: bool = False) -> Any:
+        """Make the call, or fail in one of the ways in which calls fail; `again` is what an SDK's repetition does.
+
+        Before a call that `acts` on what was read, others may have been faster: only there does it matter.
+        """
+        faults, chance = self.profile, self.choices.chance
+        if acts and self.depth < MOST_NESTED and chance(faults.interleaved):
+            self.note(f"before {what}, meanwhile:")
+            self.depth += 1
+            self.interleave(what)
+            self.depth -= 1
+        if chance(faults.dies):
+            self.note(f"died before {what}")
+            raise ProcessDied(what)
+        if chance(faults.refused):
+            self.note(f"{what} refused")
+            raise refusal
+        if chance(faults.unreachable):
+            self.note(f"{what} unreachable")
+            raise EndpointConnectionError(endpoint_url=what)
+        answer = call()
+        if chance(faults.repeated):
+            self.note(f"{what} repeated")
+            answer = (again or call)()
+        if chance(faults.answer_lost):
+            self.note(f"answer of {what} lost")
+            raise ReadTimeoutError(endpoint_url=what)
+        if chance(faults.dies):
+            self.note(f"died after {what}")
+            raise ProcessDied(what)
+        return answer
+
+    def note(self, what: str) -> None:
+        """A fault has happened."""
+        self.faults += 1
+        self.story.append(f"        {what}")
+
+
+class Cloud:
+    """The deployed stack."""
+
+    def __init__(self, template: Mapping[str, Any], *, clock: Clock, network: Network) -> None:
+        resources: Resources = template["Resources"]
+        self.clock = clock
+        self.network = network
+        self.database = Database({name: _properties(resources, name) for name in _names(resources, "DynamoDB::Table")})
+        self._functions = {name: _properties(resources, name) for name in _names(resources, "Lambda::Function")}
+        self.queues: dict[str, Queue] = {}
+        self.relays: dict[str, str] = {}
+        self._read_mappings(resources)
+        self._rules = [_properties(resources, name) for name in _names(resources, "Events::Rule")]
+        self._routes = self._read_routes(resources)
+        self.recurring = [
+            Recurring(
+                function=_reference(schedule["Target"]["Arn"]),
+                every=_rate(schedule["ScheduleExpression"]),
+                due=clock.now() + _rate(schedule["ScheduleExpression"]),
+            )
+            for schedule in (_properties(resources, name) for name in _names(resources, "Scheduler::Schedule"))
+        ]
+        self.timers: dict[str, Timer] = {}
+        self.unpublished: list[str] = []
+        self.secret: dict[str, str] = {}
+
+    def table(self, service: str) -> str:
+        """The name of a service's table."""
+        (name,) = (name for name in self.database.streams if name.startswith(service.title()))
+        return name
+
+    def http(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """Call a route; None where the caller gets no answer, or API Gateway's own 500."""
+        try:
+            answer: dict[str, Any] = self.invoke(self._routes[event["routeKey"]], event)
+        except (Exception, ProcessDied):
+            return None
+        return answer
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Run a function's real handler in its environment of the template."""
+        properties = self._functions[function]
+        variables = properties.get("Environment", {}).get("Variables", {})
+        module_name, _, name = properties["Handler"].rpartition(".")
+        module = importlib.import_module(module_name)
+        with _process_of_its_own(module, {name: _reference(value) for name, value in variables.items()}):
+            return getattr(module, name)(event, None)
+
+    # What functions call. Each method has the name and the arguments of boto3's.
+
+    def get_item(self, **request: Any) -> Any:
+        if not request["ConsistentRead"] and self.network.choices.chance(self.network.profile.stale_read):
+            self.network.note("read something stale")
+            return self.database.stale(request)
+        return self._dynamodb("get_item", request)
+
+    def query(self, **request: Any) -> Any:
+        return self._dynamodb("query", request)
+
+    def put_item(self, **request: Any) -> Any:
+        return self._dynamodb("put_item", request)
+
+    def update_item(self, **request: Any) -> Any:
+        return self._dynamodb("update_item", request)
+
+    def delete_item(self, **request: Any) -> Any:
+        return self._dynamodb("delete_item", request)
+
+    def transact_write_items(self, **request: Any) -> Any:
+        reasons: Any = [{"Code": "TransactionConflict"}, *({"Code": "None"} for _ in request["TransactItems"][1:])]
+        conflict = TransactionCanceled(
+            {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons},
+            "TransactWriteItems",
+        )
+        # The SDK's repetition carries the same client token, so DynamoDB answers it with success.
+        return self._dynamodb("transact_write_items", request, refusal=conflict, again=dict)
+
+    @property
+    def exceptions(self) -> Any:
+        return Exceptions
+
+    def _dynamodb(self, operation: str, request: Any, *, refusal: Exception | None = None, again: Any = None) -> Any:
+        return self.network.pass_through(
+            f"{operation} {_keys(request)}",
+            lambda: self.database.call(operation, request),
+            refusal=refusal or _client_error("ThrottlingException", operation),
+            again=again,
+            acts=operation not in ("get_item", "query"),
+        )
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> Any:
+        def put() -> Any:
+            answers: list[dict[str, str]] = []
+            for entry in Entries:
+                if self.network.choices.chance(self.network.profile.refused):
+                    self.network.note("put_events refused one entry")
+                    answers.append({"ErrorCode": "InternalFailure"})
+                    continue
+                self._route_event(entry)
+                answers.append({"EventId": "event"})
+            return {"Entries": answers}
+
+        return self.network.pass_through("put_events", put, refusal=_client_error("InternalFailure", "PutEvents"))
+
+    def create_schedule(self, **request: Any) -> Any:
+        def create() -> None:
+            if request["Name"] in self.timers:
+                raise ScheduleExists({"Error": {"Code": "ConflictException", "Message": "exists"}}, "CreateSchedule")
+            due = datetime.fromisoformat(request["ScheduleExpression"][3:-1] + "+00:00")
+            target = request["Target"]
+            self.timers[request["Name"]] = Timer(due, target["Arn"], json.loads(target["Input"]))
+
+        return self.network.pass_through(
+            f"create_schedule {request['Name']}", create, refusal=_client_error("ThrottlingException", "CreateSchedule")
+        )
+
+    def send_message(self, **request: Any) -> Any:
+        return self.network.pass_through(
+            "send_message",
+            lambda: self.unpublished.append(request["MessageBody"]),
+            refusal=_client_error("ThrottlingException", "SendMessage"),
+        )
+
+    def get_secret_value(self, **_: Any) -> Any:
+        return {"SecretString": json.dumps(self.secret)}
+
+    def _route_event(self, entry: Mapping[str, Any]) -> None:
+        event = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": json.loads(entry["Detail"])}
+        for rule in self._rules:
+            if matches(rule["EventPattern"], event):
+                for target in rule["Targets"]:
+                    self.queues[_reference(target["Arn"])].messages.append(Message(event, self.clock.now()))
+
+    def _read_mappings(self, resources: Resources) -> None:
+        for name in _names(resources, "Lambda::EventSourceMapping"):
+            mapping = _properties(resources, name)
+            source, function = _reference(mapping["EventSourceArn"]), _reference(mapping["FunctionName"])
+            if source in self.database.streams:
+                self.relays[source] = function
+                self.database.filters[source] = [
+                    json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]
+                ]
+                continue
+            queue = _properties(resources, source)
+            self.queues[source] = Queue(
+                consumer=function,
+                visibility=timedelta(seconds=queue["VisibilityTimeout"]),
+                receives=queue["RedrivePolicy"]["maxReceiveCount"],
+            )
+
+    @staticmethod
+    def _read_routes(resources: Resources) -> dict[str, str]:
+        routes = {}
+        for name in _names(resources, "ApiGatewayV2::Route"):
+            route = _properties(resources, name)
+            integration = _properties(resources, route["Target"]["Fn::Join"][1][1]["Ref"])
+            routes[route["RouteKey"]] = _reference(integration["IntegrationUri"])
+        return routes
+
+
+@contextmanager
+def _process_of_its_own(module: Any, variables: Mapping[str, str]) -> Iterator[None]:
+    """On AWS each function has a process and an environment of its own; here one may run in the middle of another.
+
+    So what a function finds in its process is put back after it: its settings, and the request that its routes are in.
+    """
+    api = getattr(module, "api", None)
+    request = getattr(BaseRouter, "current_event", None), dict(api.context) if api else {}
+    environment = dict(os.environ)
+    os.environ.update(variables)
+    settings.load.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        settings.load.cache_clear()
+        if request[0] is not None:
+            BaseRouter.current_event = request[0]
+        if api:
+            api.context.clear()
+            api.context.update(request[1])
+
+
+class ScheduleExists(ClientError):
+    """As botocore's ConflictException."""
+
+
+class Exceptions:
+    """The exception classes that a client carries."""
+
+    ConditionalCheckFailedException = Database.exceptions.ConditionalCheckFailedException
+    TransactionCanceledException = Database.exceptions.TransactionCanceledException
+    ConflictException = ScheduleExists
+
+
+def _names(resources: Resources, kind: str) -> Iterable[str]:
+    return sorted(name for name, resource in resources.items() if resource["Type"] == f"AWS::{kind}")
+
+
+def _properties(resources: Resources, name: str) -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = resources[name]["Properties"]
+    return properties
+
+
+def _reference(value: Any) -> str:
+    """The logical name that a Ref or GetAtt means; here it serves as name, URL and ARN alike."""
+    match value:
+        case {"Ref": str(name)}:
+            return name
+        case {"Fn::GetAtt": [str(name), _]}:
+            return name
+        case _:
+            return str(value)
+
+
+def _rate(expression: str) -> timedelta:
+    number, unit = expression.removeprefix("rate(").removesuffix(")").split()
+    return timedelta(**{unit if unit.endswith("s") else f"{unit}s": int(number)})
+
+
+def _client_error(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "injected"}}, operation)
+
+
+def _keys(request: Mapping[str, Any]) -> str:
+    writes = [write for entry in request.get("TransactItems", []) for write in entry.values()] or [request]
+    found = [write.get("Key") or write.get("Item") or {} for write in writes]
+    return ", ".join(key["pk"]["S"] + (f" {key['sk']['S']}" if "sk" in key else "") for key in found if key)

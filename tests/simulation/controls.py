@@ -1,0 +1,145 @@
+"""The guards of Admit One, each of which can be taken out, to see that the simulation notices.
+
+A guard whose removal nothing notices is either superfluous or lacks a test.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+from functions.orders import store as order_store
+from functions.orders import sweep
+from functions.orders.order import Hold, Order, OrderNotFound, Status
+from functions.payments import reconciler
+from functions.payments.payment import Duty, IntentStatus, OrderStatus, Payment
+from functions.tickets.ticket import Ticket
+from shared import aws, idempotency, publish
+from shared.table import Table, Update, Write
+from tests.simulation.faults import Profile
+
+RACES = Profile(interleaved=0.6, delivered_twice=0.1)
+"""Nothing fails, and much meets: what only a race can show."""
+LOSSES = Profile(dead_letters=4, declined=0.3)
+"""Messages are lost for good: what only a repair can make up for."""
+
+type Control = Callable[[], AbstractContextManager[object]]
+
+
+def _without_condition(condition: str) -> Control:
+    """Every write with this condition is made without it."""
+
+    def strip(write: Write | None) -> Write | None:
+        if write is None or write.condition is None or not write.condition.startswith(condition):
+            return write
+        change = write.change if isinstance(write, Update) else ""
+        needed = {name: value for name, value in write.values.items() if f":{name}" in change}
+        return replace(write, condition=None, values=needed)
+
+    def control() -> AbstractContextManager[object]:
+        real = Table.write
+        return mock.patch.object(Table, "write", lambda self, *writes: real(self, *map(strip, writes)))
+
+    return control
+
+
+def _with(target: Any, name: str, value: Any) -> Control:
+    return lambda: mock.patch.object(target, name, value)
+
+
+def _duty(order: OrderStatus, intent: IntentStatus, instead: Duty | None) -> Control:
+    """Another duty for this pair of statuses."""
+    real = Payment.duty
+
+    def duty(self: Payment, seen: Any, now: Any) -> Duty | None:
+        return instead if (self.order.status, seen.status) == (order, intent) else real(self, seen, now)
+
+    return _with(Payment, "duty", duty)
+
+
+def _awaiting_payment_keeps_the_deadline() -> AbstractContextManager[object]:
+    real = order_store._hold
+
+    def hold(order: Order) -> Update:
+        made = real(order)
+        return (
+            replace(made, change=made.change.replace(" REMOVE holdExpiresAt", ""))
+            if order.status is Status.AWAITING_PAYMENT
+            else made
+        )
+
+    return mock.patch.object(order_store, "_hold", hold)
+
+
+@contextmanager
+def _a_takeover_leaves_the_lapsed_order() -> Iterator[None]:
+    real = order_store.OrderStore.place
+
+    def place(self: Any, order: Any, ticket: Any, _lapsed: Any, also: Any) -> None:
+        real(self, order, ticket, None, also)
+
+    with mock.patch.object(order_store.OrderStore, "place", place):
+        yield
+
+
+@contextmanager
+def _answers_are_remembered_after_the_effect() -> Iterator[None]:
+    """Not in its own transaction: whoever dies in between does it twice."""
+    finish = idempotency.Record.finish
+    remember = idempotency.Record.remember
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(idempotency.Record, "remember", return_value=None))
+
+        def finish_alone(self: idempotency.Record, answer: idempotency.Answer) -> None:
+            with mock.patch.object(idempotency.Record, "remember", remember):
+                finish(self, answer)
+
+        patches.enter_context(mock.patch.object(idempotency.Record, "finish", finish_alone))
+        yield
+
+
+def _entries_are_not_looked_at(events: Any, *, bus: str, source: str) -> Iterator[Any]:
+    """PutEvents' answer is taken for success."""
+    entries: Any = [
+        {"EventBusName": bus, "Source": source, "DetailType": event["type"], "Detail": event["detail"]}
+        for event in events
+    ]
+    aws.events().put_events(Entries=entries)
+    yield from ()
+
+
+def _never_answers(self: Order) -> Order:
+    raise OrderNotFound
+
+
+CONTROLS: dict[str, tuple[Control, Profile | None]] = {
+    "a hold is taken whatever it has become": (_without_condition("holdNumber = :number"), RACES),
+    "an order is moved whatever it has become": (_without_condition("version = :version"), RACES),
+    "a ticket is changed whatever it has become": (_without_condition("version = :before"), RACES),
+    "a payment is changed whatever it has become": (_without_condition("#revision = :revision"), RACES),
+    "an older word of the seller overwrites a newer one": (
+        _without_condition("attribute_not_exists(pk) OR ticketVersion"),
+        None,
+    ),
+    "a key is used though its first call runs": (_without_condition("attribute_not_exists(pk) OR #ttl"), None),
+    "a hold lapses before its deadline": (_with(Hold, "is_live", lambda self, _now: self.expires_at is None), None),
+    "being paid keeps the hold's deadline": (_awaiting_payment_keeps_the_deadline, None),
+    "a takeover leaves the lapsed order as it is": (_a_takeover_leaves_the_lapsed_order, None),
+    "money is captured before Orders has decided": (
+        _duty(OrderStatus.CREATED, IntentStatus.AUTHORIZED, Duty.CAPTURE),
+        None,
+    ),
+    "a late authorisation is not voided": (_duty(OrderStatus.CANCELLED, IntentStatus.AUTHORIZED, None), None),
+    "Tickets follows old news of a hold": (_with(Ticket, "_is_news", lambda _self, _number: True), None),
+    "Payments follows old news of an order": (
+        _with(Payment, "with_order", lambda self, order: replace(self, order=order)),
+        None,
+    ),
+    "answers are remembered after the effect": (_answers_are_remembered_after_the_effect, None),
+    "entries that the bus refused are forgotten": (_with(publish, "_put", _entries_are_not_looked_at), None),
+    "the reconciler is out of order": (_with(reconciler, "handler", lambda *_: None), LOSSES),
+    "the sweep is out of order": (_with(sweep, "handler", lambda *_: None), LOSSES),
+    "a payment event that no longer fits is not answered": (_with(Order, "_tell_again", _never_answers), LOSSES),
+}
+"""Each guard by what happens without it: how it is taken out, and the faults that show it (None: the seed's own)."""

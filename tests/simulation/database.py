@@ -1,0 +1,148 @@
+"""moto's DynamoDB without a network or a client between, fifty times as fast; it writes the streams itself.
+
+moto is right about conditions, transactions and indexes as long as one call runs at a time, and here one does.
+"""
+
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.core.exceptions import JsonRESTError
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.responses import DynamoHandler
+
+from tests.simulation.patterns import matches
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+
+type Image = dict[str, Any]
+
+
+class ConditionalCheckFailed(ClientError):
+    """As botocore's exception of that name."""
+
+
+class TransactionCanceled(ClientError):
+    """As botocore's exception of that name."""
+
+
+class Database:
+    """The tables of the CDK app; for each with a stream, the records that pass its filters, in their order."""
+
+    exceptions = SimpleNamespace(
+        ConditionalCheckFailedException=ConditionalCheckFailed, TransactionCanceledException=TransactionCanceled
+    )
+
+    def __init__(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        self._backend = dynamodb_backends[ACCOUNT][REGION]
+        self._backend.reset()
+        self._tables = tables
+        self.streams: dict[str, list[dict[str, Any]]] = {}
+        self.filters: dict[str, list[dict[str, Any]]] = {}
+        self._previous: dict[tuple[str, str], Image | None] = {}
+        for name, properties in tables.items():
+            self._handle(
+                "create_table",
+                {
+                    "TableName": name,
+                    "BillingMode": "PAY_PER_REQUEST",
+                    **{
+                        part: properties[part]
+                        for part in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+                        if part in properties
+                    },
+                },
+            )
+            if "StreamSpecification" in properties:
+                self.streams[name] = []
+
+    def call(self, operation: str, request: dict[str, Any]) -> Any:
+        """One call of the DynamoDB client; a write that changes an item adds a record to its table's stream."""
+        written = _written(operation, request)
+        before = [self._image(table, key) for table, key in written]
+        answer = self._handle(operation, request)
+        for (table, key), old in zip(written, before, strict=True):
+            new = self._image(table, key)
+            if new == old:
+                continue
+            self._previous[table, json.dumps(self._key(table, key))] = old
+            if table in self.streams:
+                record = _record(old, new)
+                if any(matches(pattern, record) for pattern in self.filters[table]):
+                    self.streams[table].append(record)
+        return answer
+
+    def stale(self, request: dict[str, Any]) -> Any:
+        """What a read would have shown before the item's last write."""
+        table = request["TableName"]
+        old = self._previous.get(
+            (table, json.dumps(self._key(table, request["Key"]))), self._image(table, request["Key"])
+        )
+        return {"Item": old} if old else {}
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """All items of a table as plain values, for the checks."""
+        return [_plain_item(item) for item in self._backend.tables[table].all_items()]
+
+    def _image(self, table: str, key: Image) -> Image | None:
+        item = self._backend.get_item(table, self._key(table, key))
+        return dict(item.to_json()["Attributes"]) if item else None
+
+    def _key(self, table: str, item: Image) -> Image:
+        return {part["AttributeName"]: item[part["AttributeName"]] for part in self._tables[table]["KeySchema"]}
+
+    def _handle(self, operation: str, request: dict[str, Any]) -> Any:
+        handler: Any = DynamoHandler()
+        handler.headers, handler.body = {}, request
+        handler.region, handler.current_account, handler.partition = REGION, ACCOUNT, "aws"
+        try:
+            return getattr(handler, operation)().result
+        except JsonRESTError as error:
+            raise _as_botocore(error, operation) from None
+
+
+def _written(operation: str, request: dict[str, Any]) -> list[tuple[str, Image]]:
+    """The table and key (or whole item) of each write of a call."""
+    match operation:
+        case "put_item":
+            return [(request["TableName"], request["Item"])]
+        case "update_item" | "delete_item":
+            return [(request["TableName"], request["Key"])]
+        case "transact_write_items":
+            writes = [write for entry in request["TransactItems"] for write in entry.values()]
+            return [(write["TableName"], write.get("Item") or write["Key"]) for write in writes]
+        case _:
+            return []
+
+
+def _record(old: Image | None, new: Image | None) -> dict[str, Any]:
+    name = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
+    images = {"OldImage": old, "NewImage": new}
+    return {"eventName": name, "dynamodb": {key: image for key, image in images.items() if image is not None}}
+
+
+def _as_botocore(error: JsonRESTError, operation: str) -> ClientError:
+    body = json.loads(error.description)
+    code = error.relative_error_type
+    kind = {
+        "ConditionalCheckFailedException": ConditionalCheckFailed,
+        "TransactionCanceledException": TransactionCanceled,
+    }.get(code, ClientError)
+    response: Any = {"Error": {"Code": code, "Message": body.get("message") or body.get("Message", "")}, **body}
+    return kind(response, operation)
+
+
+def _plain_item(item: Any) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in item.attrs.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value.type:
+        case "N":
+            return int(value.value)
+        case "M":
+            return {name: _plain(entry) for name, entry in value.value.items()}
+        case _:
+            return value.value

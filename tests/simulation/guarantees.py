@@ -1,0 +1,177 @@
+"""What must hold: after every step, and when all has come to rest.
+
+Guarantees: (1) one sale, (2) no charge without a ticket, (3) no ticket stuck, (4) at least once is enough, (5) what
+happened is told, (6) nobody gets in.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from local.stripe import StripeAccount
+from shared import clock
+from tests.simulation.cloud import Cloud
+
+type Item = dict[str, Any]
+
+
+class Violated(BaseException):
+    """A guarantee does not hold; the text says which and for what. No handler's `except Exception` may hide it."""
+
+
+def check_after_step(cloud: Cloud, stripe: StripeAccount) -> None:
+    """Raise Violated if the state as it is now breaks a guarantee that must hold at every instant."""
+    orders, tickets = orders_and_tickets(cloud)
+    _one_live_order_a_ticket(orders)
+    _nothing_expires_early(orders)
+    _each_hold_is_its_orders(orders, tickets)
+    _no_money_without_a_ticket(orders, stripe)
+
+
+def check_at_rest(cloud: Cloud, stripe: StripeAccount, *, lost_messages: int) -> None:
+    """Raise Violated if anything is unsettled with nothing left to happen; after a lost message, if money is."""
+    check_after_step(cloud, stripe)
+    orders, copies = orders_and_tickets(cloud)
+    _every_order_has_ended(orders)
+    _money_is_where_the_orders_say(orders, stripe)
+    _nothing_is_done_twice(cloud)
+    _nothing_waits(cloud)
+    if not lost_messages:
+        _replicas_equal_their_source(cloud, orders, copies)
+        _payments_agree(cloud, orders)
+
+
+def orders_and_tickets(cloud: Cloud) -> tuple[dict[str, Item], dict[str, Item]]:
+    """Orders' own table: its orders and its copies of tickets, by id."""
+    items = cloud.database.items(cloud.table("orders"))
+    orders = {item["id"]: item for item in items if item["pk"].startswith("user#")}
+    tickets = {item["id"]: item for item in items if item["pk"].startswith("ticket#")}
+    return orders, tickets
+
+
+def is_live(order: Item) -> bool:
+    """Created and not past its deadline, being paid, or completed."""
+    return order["status"] in ("awaiting:payment", "completed") or (
+        order["status"] == "created" and clock.to_millis(clock.now()) < order["expiresAt"]
+    )
+
+
+def _one_live_order_a_ticket(orders: dict[str, Item]) -> None:
+    """Guarantee 1."""
+    live = Counter(order["ticketID"] for order in orders.values() if is_live(order))
+    for ticket, number in live.items():
+        _require(number == 1, f"ticket {ticket} has {number} live orders")
+
+
+def _nothing_expires_early(orders: dict[str, Item]) -> None:
+    """Who holds a ticket holds it until the deadline."""
+    now = clock.to_millis(clock.now())
+    for order in orders.values():
+        early = order.get("reason") == "expired" and now < order["expiresAt"]
+        _require(not early, f"order {order['id']} has expired before its deadline")
+
+
+def _each_hold_is_its_orders(orders: dict[str, Item], tickets: dict[str, Item]) -> None:
+    """Guarantees 1 and 3: an order with a claim has the hold, and a hold names an order with a claim on it."""
+    for order in orders.values():
+        if order["status"] != "cancelled":
+            holder = tickets[order["ticketID"]].get("holdOrderID")
+            _require(holder == order["id"], f"order {order['id']} is {order['status']}, but {holder} has the hold")
+    for ticket in tickets.values():
+        if "holdOrderID" in ticket:
+            holder = orders[ticket["holdOrderID"]]
+            lasts = holder["status"] in ("awaiting:payment", "completed")
+            _require(holder["status"] != "cancelled", f"ticket {ticket['id']} is held by the cancelled {holder['id']}")
+            _require(lasts != ("holdExpiresAt" in ticket), f"the hold of ticket {ticket['id']} has the wrong deadline")
+
+
+def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount) -> None:
+    """Guarantee 2: money is captured only for an order that owns its ticket for good."""
+    for intent in intents(stripe):
+        if intent["status"] == "succeeded" and not _refunded(intent):
+            order = orders[intent["metadata"]["orderID"]]
+            _require(
+                order["status"] in ("awaiting:payment", "completed"),
+                f"{intent['id']} is captured and order {order['id']} is {order['status']}",
+            )
+
+
+def _every_order_has_ended(orders: dict[str, Item]) -> None:
+    for order in orders.values():
+        _require(order["status"] in ("completed", "cancelled"), f"order {order['id']} is still {order['status']}")
+
+
+def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccount) -> None:
+    """Guarantees 2 and 4: money captured = orders completed, and no card is held for an order that was cancelled."""
+    paid: Counter[str] = Counter()
+    for intent in intents(stripe):
+        order = orders[intent["metadata"]["orderID"]]
+        _require(
+            intent["status"] != "requires_capture", f"{intent['id']} still holds money for a {order['status']} order"
+        )
+        if intent["status"] == "succeeded" and not _refunded(intent):
+            paid[order["id"]] += 1
+    completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
+    _require(paid == completed, f"paid for are {sorted(paid)}, completed {sorted(completed)}")
+
+
+def _nothing_is_done_twice(cloud: Cloud) -> None:
+    """Guarantee 4: a ticket that was put on sale under an Idempotency-Key is titled for it, and stands there once."""
+    titles = Counter(
+        item["title"]
+        for item in cloud.database.items(cloud.table("tickets"))
+        if item.get("title", "").startswith("Once, ")
+    )
+    for title, number in titles.items():
+        _require(number == 1, f"{number} tickets were made for {title!r}")
+
+
+def _nothing_waits(cloud: Cloud) -> None:
+    for name, queue in cloud.queues.items():
+        _require(not queue.messages, f"{len(queue.messages)} messages wait in {name}")
+    for table, records in cloud.database.streams.items():
+        _require(not records, f"{len(records)} records wait in the stream of {table}")
+    _require(not cloud.timers, f"{len(cloud.timers)} timers wait")
+
+
+def _replicas_equal_their_source(cloud: Cloud, orders: dict[str, Item], copies: dict[str, Item]) -> None:
+    """Guarantee 5: every change was told, and arrived."""
+    offers = {
+        item["id"]: item for item in cloud.database.items(cloud.table("tickets")) if item["pk"].startswith("ticket")
+    }
+    for ident, offer in offers.items():
+        _require(ident in copies, f"orders has never heard of ticket {ident}")
+        copy = copies[ident]
+        for name in ("title", "price", "currency"):
+            _require(offer[name] == copy[name], f"{name} of ticket {ident} is {offer[name]}, in orders {copy[name]}")
+        _require(("withdrawnAt" in offer) == copy["withdrawn"], f"ticket {ident} is withdrawn in one place only")
+        _require(offer["holdNumber"] == copy["holdNumber"], f"tickets has not heard all of the hold of {ident}")
+        _require(offer.get("holdOrderID") == copy.get("holdOrderID"), f"ticket {ident} is held by two")
+        _require(("soldAt" in offer) == copy.get("sold", False), f"ticket {ident} is sold in one place only")
+        listed = "onSalePartition" in offer
+        _require(listed == ("soldAt" not in offer and "withdrawnAt" not in offer), f"ticket {ident} is listed wrongly")
+
+
+def _payments_agree(cloud: Cloud, orders: dict[str, Item]) -> None:
+    payments = {item["orderID"]: item for item in cloud.database.items(cloud.table("payments")) if "orderID" in item}
+    for ident, order in orders.items():
+        _require(ident in payments, f"payments has never heard of order {ident}")
+        payment = payments[ident]
+        _require(payment["orderStatus"] == order["status"], f"order {ident} is {order['status']}, not so to payments")
+        _require("unsettledPartition" not in payment, f"the payment of order {ident} is not settled")
+
+
+def intents(stripe: StripeAccount) -> Iterator[dict[str, Any]]:
+    """All PaymentIntents at Stripe with their latest charge; read past the API, since it is asked after each step."""
+    charges = dict(stripe._tables.rows("charges"))
+    for _, intent in stripe._tables.rows("payment_intents"):
+        yield intent | {"latest_charge": charges.get(intent["latest_charge"])}
+
+
+def _refunded(intent: dict[str, Any]) -> bool:
+    return bool(intent["latest_charge"]["refunded"])
+
+
+def _require(holds: bool, otherwise: str) -> None:  # reads as a sentence
+    if not holds:
+        raise Violated(otherwise)

@@ -1,0 +1,178 @@
+"""Sellers and buyers: they sell, edit, withdraw, order, cancel, pay, look, click twice, and try what is not theirs."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.stripe import StripeAccount
+from shared import clock
+from shared.ids import UserID
+from tests.handlers.world import Person, http_event
+from tests.simulation.choices import Choices
+from tests.simulation.cloud import Cloud
+from tests.simulation.guarantees import Violated, orders_and_tickets
+
+PRICES = ("10.00", "20.00")
+MOST_TICKETS = 3  # the fewer there are, the more meet at one
+FINE = "tok_visa"
+DECLINED = "tok_chargeDeclined"
+THREE_D_SECURE = "pm_card_threeDSecure2Required"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a caller sees; None where no answer came."""
+
+    status: int | None
+    body: Any
+
+    @property
+    def is_failure(self) -> bool:
+        return self.status is None or self.status >= 500
+
+    @property
+    def code(self) -> str:
+        return str(self.body.get("code", "")) if isinstance(self.body, dict) else ""
+
+
+class People:
+    """All users of one history, and what they know."""
+
+    def __init__(self, cloud: Cloud, stripe: StripeAccount, choices: Choices) -> None:
+        self._cloud = cloud
+        self._stripe = stripe
+        self._choices = choices
+        self._sellers = [Person(UserID(f"seller{n}"), "") for n in range(2)]
+        self._buyers = [Person(UserID(f"buyer{n}"), "") for n in range(3)]
+        self._tickets: list[tuple[Person, str]] = []
+        self._orders: list[tuple[Person, str]] = []
+        self._unanswered: list[tuple[Person, str, str, dict[str, str] | None, dict[str, str]]] = []
+        self._keys = 0
+        self.focus: frozenset[str] = frozenset()
+        """The ids of what everybody is after right now."""
+
+    def act(self) -> None:
+        """One of them does something."""
+        if not self._tickets:
+            return self._sell()
+        deeds: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
+        if self.focus and self._orders:
+            return self._choices.pick((self._edit, self._order, self._cancel, self._cancel, self._pay))()
+        deeds += [self._sell] * (len(self._tickets) < MOST_TICKETS)
+        deeds += [self._try_again] * 2 * bool(self._unanswered)
+        if self._orders:
+            deeds += [self._cancel, *[self._pay] * 5, self._authenticate, self._look, self._try_anothers]
+        return self._choices.pick(deeds)()
+
+    def _sell(self) -> None:
+        seller = self._choices.pick(self._sellers)
+        body = {"title": "A seat", "price": self._choices.pick(PRICES)}
+        answer = self._call(seller, "POST", "/api/tickets", body)
+        if answer.status == 201:
+            self._tickets.append((seller, answer.body["id"]))
+
+    def _edit(self) -> None:
+        seller, ticket = self._recent(self._tickets)
+        body = {"title": "A better seat", "price": self._choices.pick(PRICES)}
+        self._call(seller, "PUT", f"/api/tickets/{ticket}", body)
+
+    def _withdraw(self) -> None:
+        seller, ticket = self._choices.pick(self._tickets)
+        if self._choices.chance(0.3):
+            self._call(seller, "DELETE", f"/api/tickets/{ticket}")
+
+    def _order(self) -> None:
+        buyer = self._choices.pick(self._buyers)
+        _, ticket = self._recent(self._tickets)
+        was_held, faults = self._is_held(ticket), self._cloud.network.faults
+        answer = self._call(buyer, "POST", "/api/orders", {"ticketID": ticket})
+        if answer.status in (200, 201) and (buyer, answer.body["id"]) not in self._orders:
+            self._orders.append((buyer, answer.body["id"]))
+        if answer.code == "ticket_held" and not was_held and faults == self._cloud.network.faults:
+            raise Violated(f"ticket {ticket} was refused as held, and its hold had lapsed")  # guarantee 3
+
+    def _cancel(self) -> None:
+        buyer, order = self._recent(self._orders)
+        self._call(buyer, "DELETE", f"/api/orders/{order}")
+
+    def _pay(self) -> None:
+        buyer, order = self._recent(self._orders)
+        token = self._choices.pick((FINE, FINE, FINE, THREE_D_SECURE, None))
+        if self._choices.chance(self._cloud.network.profile.declined):
+            token = DECLINED
+        self._call(buyer, "POST", "/api/payments", {"orderId": order} | ({"token": token} if token else {}))
+
+    def _authenticate(self) -> None:
+        """Somebody answers their bank's question, in time or long after."""
+        waiting = [i for i, row in self._stripe._tables.rows("payment_intents") if row["status"] == "requires_action"]
+        if waiting:
+            intent = self._choices.pick(waiting)
+            outcome = self._choices.pick(("complete", "complete", "fail"))
+            self._tell(f"3-D Secure of {intent}: {outcome}")
+            self._stripe.handle("POST", f"/local/3ds/{intent}", {}, f"outcome={outcome}")
+
+    def _try_again(self) -> None:
+        """A call that was never answered, made again later with the same key."""
+        call = self._unanswered.pop(self._choices.below(len(self._unanswered)))
+        answer = self._once(*call)
+        if answer.is_failure or answer.code == "idempotency_in_progress":
+            self._unanswered.append(call)
+
+    def _look(self) -> None:
+        buyer, order = self._choices.pick(self._orders)
+        self._call(buyer, "GET", f"/api/payments/{order}")
+
+    def _try_anothers(self) -> None:
+        """Guarantee 6."""
+        owner, order = self._choices.pick(self._orders)
+        stranger = self._choices.pick([person for person in self._buyers if person != owner])
+        method, path = self._choices.pick(
+            (("GET", f"/api/orders/{order}"), ("DELETE", f"/api/orders/{order}"), ("GET", f"/api/payments/{order}"))
+        )
+        answer = self._call(stranger, method, path)
+        if answer.status is not None and answer.status < 400:
+            raise Violated(f"{stranger.id} was let into order {order} of {owner.id}")
+
+    def _recent(self, things: list[tuple[Person, str]]) -> tuple[Person, str]:
+        """What everybody is after, or else one of the latest two: races need meetings."""
+        return self._choices.pick([thing for thing in things if thing[1] in self.focus] or things[-2:])
+
+    def _call(self, by: Person, method: str, path: str, body: dict[str, str] | None = None) -> Answer:
+        """Call; perhaps with an Idempotency-Key, perhaps twice, and again if it failed."""
+        headers = {}
+        if method != "GET" and self._choices.chance(0.5):
+            self._keys += 1
+            headers["Idempotency-Key"] = f"key-{self._keys}"
+            if (method, path) == ("POST", "/api/tickets"):
+                body = {**(body or {}), "title": f"Once, {self._keys}"}
+        answer = self._once(by, method, path, body, headers)
+        if self._choices.chance(self._cloud.network.profile.delivered_twice) or (
+            answer.is_failure and self._choices.chance(0.7)
+        ):
+            again = self._once(by, method, path, body, headers)
+            if headers and not answer.is_failure and not again.is_failure and answer != again:
+                raise Violated(f"{method} {path} with the same key: {answer}, then {again}")
+            answer = again if answer.is_failure else answer
+        if headers and (answer.is_failure or answer.code == "idempotency_in_progress"):
+            self._unanswered.append((by, method, path, body, headers))
+        return answer
+
+    def _once(self, by: Person, method: str, path: str, body: dict[str, str] | None, headers: dict[str, str]) -> Answer:
+        faults = self._cloud.network.faults
+        self._tell(f"{by.id} {method} {path} {json.dumps(body) if body else ''} {headers.get('Idempotency-Key', '')}")
+        raw = self._cloud.http(http_event(method, path, body, by=by, headers=headers))
+        text = (raw or {}).get("body")
+        answer = Answer(raw["statusCode"], json.loads(text) if text else None) if raw else Answer(None, None)
+        self._tell(f"    → {answer.status} {answer.code}")
+        if answer.is_failure and self._cloud.network.faults == faults:
+            raise Violated(f"{method} {path} failed ({answer}) though nothing went wrong")
+        return answer
+
+    def _is_held(self, ticket: str) -> bool:
+        found = orders_and_tickets(self._cloud)[1].get(ticket, {})
+        return "holdOrderID" in found and found.get("holdExpiresAt", float("inf")) > clock.to_millis(clock.now())
+
+    def _tell(self, what: str) -> None:
+        indent = "    " * self._cloud.network.depth
+        self._cloud.network.story.append(f"{clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")

@@ -1,0 +1,55 @@
+"""Histories side by side, one process for each core."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+from tests.simulation.controls import CONTROLS
+from tests.simulation.history import Outcome, run
+
+_template: Mapping[str, Any] = {}
+
+
+def _begin(template: Mapping[str, Any]) -> None:
+    global _template  # once for each process
+    _template = template
+    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+
+
+def _run(seed: int) -> Outcome:
+    return run(_template, seed)
+
+
+def _catch(control: str, budget: int) -> Outcome | None:
+    without_guard, profile = CONTROLS[control]
+    for seed in range(budget):
+        with without_guard():
+            outcome = run(_template, seed, profile=profile)
+        if outcome.violation:
+            return outcome
+    return None
+
+
+class Pool:
+    """Processes that run histories on one template. A context manager."""
+
+    def __init__(self, template: Mapping[str, Any], *, processes: int | None = None) -> None:
+        self._processes = ProcessPoolExecutor(
+            processes or os.cpu_count(), mp_context=get_context("spawn"), initializer=_begin, initargs=(template,)
+        )
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.shutdown(cancel_futures=True)
+
+    def run(self, seeds: Iterable[int]) -> Iterator[Outcome]:
+        """The outcome of each seed's history, in their order."""
+        return self._processes.map(_run, seeds, chunksize=5)
+
+    def catch(self, control: str, *, budget: int) -> "Future[Outcome | None]":
+        """The first history that notices that a guard is out, if one of the first `budget` seeds does."""
+        return self._processes.submit(_catch, control, budget)
