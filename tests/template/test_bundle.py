@@ -11,7 +11,7 @@ import pytest
 from cdk import bundle
 from cdk.bundle import SERVICES, SHARED, Architecture
 from cdk.stages import STAGES
-from tests.conftest import ROOT
+from tests.synthesized import ROOT
 from tests.template.test_functions import FUNCTIONS
 
 HERE: Architecture = STAGES["local"].architecture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.synthesized import ROOT
 from tests.template.reading import Template
 
 USUAL = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdk.bundle import SERVICES
-from tests.conftest import ROOT
+from tests.synthesized import ROOT
 
 LOCKED = [
     ROOT / "requirements.txt",

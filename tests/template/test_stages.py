@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cdk.stages import STAGES, Stage, find_stage
-from tests.conftest import ROOT
+from tests.synthesized import ROOT
 from tests.template.reading import Template
 
 

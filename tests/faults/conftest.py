@@ -1,0 +1,123 @@
+"""The local AWS behind microburst, which breaks what it is told to; and the table of what came of it."""
+
+import itertools
+import json
+import sys
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from local.ports import HOST, Ports
+from local.processes import Child, clean_environment
+from tests.faults.line import KINDS, RULES, faults_of
+from tests.faults.operations import OPERATIONS
+from tests.faults.scene import Case, Verdict
+from tests.races.crew import Race
+from tests.races.ground import Ground, open_ground
+
+RUNNERS = 16
+_RESULTS: list["Results"] = []
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every case and how it went."""
+
+    cases: list[tuple[Case, Verdict]]
+    seconds: float
+
+    def of(self, operation: str) -> list[tuple[Case, Verdict]]:
+        """Those of one operation."""
+        return [(case, verdict) for case, verdict in self.cases if case.operation == operation]
+
+
+@pytest.fixture(scope="session")
+def results(template: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Each operation once without a fault, to learn its calls, and then once for each of them and each fault."""
+    folder = tmp_path_factory.mktemp("faults")
+    began = time.monotonic()
+    with open_ground(folder, template) as ground:
+        port = Ports.free().aws
+        url = f"http://{HOST}:{port}"
+        burst = Child(
+            "microburst",
+            [sys.executable, "-m", "microburst", "-u", ground.aws.url, "-p", str(port), "--host", HOST],
+            log=folder / "microburst.log",
+            environment=clean_environment(),
+        )
+        try:
+            _set_rules(url, burst)
+            environment = ground.environment | {
+                "FAULTY_ENDPOINT": url,
+                "TABLES": json.dumps(ground.definitions),
+            }
+            numbers = itertools.count(1)
+            fair = [Case(operation, None, f"case-{next(numbers)}") for operation in OPERATIONS]
+            tried = _run(ground, environment, fair)
+            faulty = [
+                Case(case.operation, fault, f"case-{next(numbers)}")
+                for case, verdict in tried
+                for fault in faults_of(verdict.calls)
+            ]
+            results = Results(tried + _run(ground, environment, faulty), time.monotonic() - began)
+        finally:
+            burst.stop()
+    _RESULTS.append(results)
+    return results
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Operation by fault, and how its caller got a good answer."""
+    for results in _RESULTS:
+        write = terminalreporter.write_line
+        write("")
+        write("Faults between a function and AWS, on each of an operation's calls: how often its caller had the right")
+        write("answer at once + on repeating it + on repeating it after a dead process's lease (30 s) was over")
+        write(f"{'operation':35} calls" + "".join(f"{kind:>11}" for kind in KINDS))
+        for operation in OPERATIONS:
+            ways: dict[str, Counter[str]] = defaultdict(Counter)
+            calls = 0
+            for case, verdict in results.of(operation):
+                if case.fault is None:
+                    calls = len(verdict.calls)
+                else:
+                    ways[case.fault.kind][verdict.way] += 1
+            write(f"{operation:35} {calls:5}" + "".join(f"{_cell(ways[kind]):>11}" for kind in KINDS))
+        write(f"{len(results.cases)} cases in {results.seconds:.0f} s")
+        for kind, meaning in KINDS.items():
+            write(f"{kind:>10}: {meaning}")
+
+
+def _cell(ways: Counter[str]) -> str:
+    if not ways:
+        return "-"
+    if ways["WRONG"]:
+        return f"WRONG {ways['WRONG']}"
+    return f"{ways['at once']}+{ways['on repeating']}+{ways['after the lease']}"
+
+
+def _run(ground: Ground, environment: dict[str, str], cases: list[Case]) -> list[tuple[Case, Verdict]]:
+    runners = [cases[number::RUNNERS] for number in range(min(RUNNERS, len(cases)))]
+    ran = ground.race(Race(environment, runners))
+    return [pair for cases, verdicts in zip(runners, ran, strict=True) for pair in zip(cases, verdicts, strict=True)]
+
+
+def _set_rules(url: str, burst: Child) -> None:
+    until = time.monotonic() + 30
+    while True:
+        with suppress(OSError):
+            request = urllib.request.Request(  # noqa: S310  # our own local server
+                f"{url}/_microburst/rules",
+                data=json.dumps(RULES).encode(),
+                headers={"Content-Type": "application/json"},
+                method="POST",
+            )
+            with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+                return
+        assert time.monotonic() < until, burst.output()
+        time.sleep(0.05)

@@ -1,0 +1,642 @@
+"""Every operation that talks to AWS: how its scene is set, what is called, and what must be true afterwards."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from boto3 import client
+
+from shared import clock, events
+from shared.ids import new_id
+from shared.table import _to_dynamodb
+from tests.faults.scene import Act, Scene
+from tests.races.crew import Call, Outcome
+from tests.races.ground import ask_stripe, expired, http, order, paid, person, tell, webhook
+
+type Setting = Callable[[Scene], Act]
+
+OPERATIONS: dict[str, Setting] = {}
+BODY = {"title": "Row 1, seat 1", "price": "10.00"}
+
+
+def operation(name: str) -> Callable[[Setting], Setting]:
+    """Register how an operation's scene is set."""
+
+    def register(setting: Setting) -> Setting:
+        OPERATIONS[name] = setting
+        return setting
+
+    return register
+
+
+# Auth
+
+CREDENTIALS = {"email": "somebody@example.com", "password": "correct horse"}
+
+
+@operation("sign up")
+def _sign_up(scene: Scene) -> Act:
+    scene.table("auth")
+
+    def right(_: Outcome) -> None:
+        # Who repeats a sign-up that had landed is told that the e-mail is in use, and can sign in.
+        [claim], [user] = scene.items("auth", "email#"), scene.items("auth", "user#")
+        assert claim["userID"] == user["id"] == scene.http("POST", "/api/users/signin", CREDENTIALS)["id"]
+
+    return Act(http("POST", "/api/users/signup", CREDENTIALS), right, good=(201, 409))
+
+
+@operation("sign in")
+def _sign_in(scene: Scene) -> Act:
+    scene.table("auth")
+    scene.http("POST", "/api/users/signup", CREDENTIALS)
+
+    def right(outcome: Outcome) -> None:
+        assert outcome.json["token"]
+        # A try whose outcome is unknown may stay counted, once for each of its attempts, and never counts against 0.
+        assert all(0 <= item["count"] <= 6 for item in scene.items("auth", "attempts#"))
+
+    return Act(http("POST", "/api/users/signin", CREDENTIALS), right, good=(200,))
+
+
+@operation("authorize")
+def _authorize(scene: Scene) -> Act:
+    scene.table("auth")
+    signed_up = scene.http("POST", "/api/users/signup", CREDENTIALS)
+
+    def right(outcome: Outcome) -> None:
+        assert outcome.answer["context"]["userID"] == signed_up["id"]
+
+    return Act(Call("auth.authorizer", {"headers": {"authorization": f"Bearer {signed_up['token']}"}}), right)
+
+
+# Tickets
+
+
+@operation("sell")
+def _sell(scene: Scene) -> Act:
+    scene.table("tickets")
+
+    def right(outcome: Outcome) -> None:
+        [ticket] = scene.items("tickets", "ticket#")
+        assert (ticket["id"], ticket["version"]) == (outcome.json["id"], 1)
+
+    return Act(http("POST", "/api/tickets", BODY, by=scene.seller, key="key"), right, good=(201,))
+
+
+@operation("sell, no key")
+def _sell_without_key(scene: Scene) -> Act:
+    scene.table("tickets")
+
+    def right(outcome: Outcome) -> None:
+        # Who repeats without a key what may have landed may sell twice; who got an answer at first has not.
+        tickets = {ticket["id"] for ticket in scene.items("tickets", "ticket#")}
+        assert outcome.json["id"] in tickets
+        assert len(tickets) <= 2
+
+    return Act(http("POST", "/api/tickets", BODY, by=scene.seller), right, good=(201,))
+
+
+@operation("edit")
+def _edit(scene: Scene) -> Act:
+    ticket = _ticket(scene)
+    body = BODY | {"price": "11.00"}
+
+    def right(outcome: Outcome) -> None:
+        [item] = scene.items("tickets", "ticket#")
+        assert (item["price"], item["version"], outcome.json["version"]) == ("11.00", 2, 2)
+
+    return Act(http("PUT", f"/api/tickets/{ticket['id']}", body, by=scene.seller, key="key"), right, good=(200,))
+
+
+@operation("withdraw")
+def _withdraw(scene: Scene) -> Act:
+    ticket = _ticket(scene)
+
+    def right(_: Outcome) -> None:
+        [item] = scene.items("tickets", "ticket#")
+        assert (item["withdrawnAt"] > 0, item["version"]) == (True, 2)
+
+    return Act(http("DELETE", f"/api/tickets/{ticket['id']}", by=scene.seller, key="key"), right, good=(204,))
+
+
+@operation("list what is on sale")
+def _on_sale(scene: Scene) -> Act:
+    ticket = _ticket(scene)
+
+    def right(outcome: Outcome) -> None:
+        assert [one["id"] for one in outcome.json["tickets"]] == [ticket["id"]]
+
+    return Act(http("GET", "/api/tickets"), right, good=(200,))
+
+
+@operation("list one's own")
+def _mine(scene: Scene) -> Act:
+    ticket = _ticket(scene)
+
+    def right(outcome: Outcome) -> None:
+        assert [one["id"] for one in outcome.json["tickets"]] == [ticket["id"]]
+
+    return Act(http("GET", "/api/tickets/mine", by=scene.seller), right, good=(200,))
+
+
+@operation("get a ticket")
+def _get_ticket(scene: Scene) -> Act:
+    ticket = _ticket(scene)
+
+    def right(outcome: Outcome) -> None:
+        assert outcome.json["id"] == ticket["id"]
+
+    return Act(http("GET", f"/api/tickets/{ticket['id']}"), right, good=(200,))
+
+
+def _tickets_hear(event_type: str, change: dict[str, Any]) -> Setting:
+    def setting(scene: Scene) -> Act:
+        ticket = _ticket(scene)
+        placed = _order_data(scene, ticket)
+        if event_type != "order:created":
+            scene.deliver("tickets", "order:created", placed)
+        hold = 1 if event_type == "order:created" else 2
+        data = placed | change | {"version": hold, "ticket": placed["ticket"] | {"hold": hold}}
+
+        def right(_: Outcome) -> None:
+            [item] = scene.items("tickets", "ticket#")
+            assert (item["holdNumber"], item["version"]) == (hold, 1 + hold)
+            assert (item.get("holdOrderID") == placed["id"]) is (event_type != "order:cancelled")
+            assert ("soldAt" in item) is (event_type == "order:completed")
+
+        return Act(tell("tickets", event_type, data), right)
+
+    return setting
+
+
+for _type, _change in (
+    ("order:created", {"status": "created"}),
+    ("order:awaiting-payment", {"status": "awaiting:payment"}),
+    ("order:completed", {"status": "completed"}),
+    ("order:cancelled", {"status": "cancelled", "reason": "expired"}),
+):
+    operation(f"tickets: {_type}")(_tickets_hear(_type, _change))
+
+
+# Orders
+
+
+@operation("place an order")
+def _place(scene: Scene) -> Act:
+    ticket = _known_ticket(scene)
+
+    def right(outcome: Outcome) -> None:
+        [placed] = _orders(scene)
+        assert (placed["id"], placed["version"]) == (outcome.json["id"], 1)
+        assert _copy(scene)["holdOrderID"] == placed["id"]
+
+    return Act(order(ticket["id"], scene.buyer, key="key"), right, good=(201,))
+
+
+@operation("place an order, no key")
+def _place_without_key(scene: Scene) -> Act:
+    ticket = _known_ticket(scene)
+
+    def right(outcome: Outcome) -> None:
+        [placed] = _orders(scene)
+        assert placed["id"] == outcome.json["id"] == _copy(scene)["holdOrderID"]
+
+    return Act(order(ticket["id"], scene.buyer), right, good=(201, 200))
+
+
+@operation("take over")
+def _take_over(scene: Scene) -> Act:
+    first = _placed(scene)
+    over = clock.from_rfc3339(first["expiresAt"])
+
+    def right(outcome: Outcome) -> None:
+        after = {item["id"]: item for item in _orders(scene)}
+        assert len(after) == 2
+        assert (after[first["id"]]["status"], after[first["id"]]["version"]) == ("cancelled", 2)
+        assert after[outcome.json["id"]]["status"] == "created"
+        copy = _copy(scene)
+        assert (copy["holdOrderID"], copy["holdNumber"]) == (outcome.json["id"], 3)
+
+    return Act(order(first["ticket"]["id"], person(), at=over, key="key"), right, good=(201,))
+
+
+@operation("cancel an order")
+def _cancel(scene: Scene) -> Act:
+    placed = _placed(scene)
+
+    def right(_: Outcome) -> None:
+        _is_cancelled(scene, "cancelled_by_buyer")
+
+    return Act(http("DELETE", f"/api/orders/{placed['id']}", by=scene.buyer, key="key"), right, good=(204,))
+
+
+@operation("get an order")
+def _get_order(scene: Scene) -> Act:
+    placed = _placed(scene)
+
+    def right(outcome: Outcome) -> None:
+        assert outcome.json["id"] == placed["id"]
+
+    return Act(http("GET", f"/api/orders/{placed['id']}", by=scene.buyer), right, good=(200,))
+
+
+@operation("list orders")
+def _list_orders(scene: Scene) -> Act:
+    placed = _placed(scene)
+
+    def right(outcome: Outcome) -> None:
+        assert [one["id"] for one in outcome.json["orders"]] == [placed["id"]]
+
+    return Act(http("GET", "/api/orders", by=scene.buyer), right, good=(200,))
+
+
+@operation("orders: ticket:created")
+def _keep_ticket(scene: Scene) -> Act:
+    scene.table("orders")
+    data = {"id": new_id(), "version": 1, "currency": "usd", "userID": scene.seller.id} | BODY
+
+    def right(_: Outcome) -> None:
+        copy = _copy(scene)
+        assert (copy["id"], copy["price"], copy["ticketVersion"], copy["holdNumber"]) == (data["id"], "10.00", 1, 0)
+
+    return Act(tell("orders", "ticket:created", data), right)
+
+
+@operation("orders: ticket:updated")
+def _keep_edit(scene: Scene) -> Act:
+    ticket = _known_ticket(scene)
+    data = _ticket_data(ticket) | {"version": 2, "price": "11.00", "change": "edited", "status": "available"}
+
+    def right(_: Outcome) -> None:
+        copy = _copy(scene)
+        assert (copy["price"], copy["ticketVersion"]) == ("11.00", 2)
+
+    return Act(tell("orders", "ticket:updated", data), right)
+
+
+@operation("orders: expiration:completed")
+def _expire_order(scene: Scene) -> Act:
+    placed = _placed(scene)
+    return Act(expired(placed, at=clock.from_rfc3339(placed["expiresAt"])), lambda _: _is_cancelled(scene, "expired"))
+
+
+@operation("orders: payment:authorized")
+def _hear_authorized(scene: Scene) -> Act:
+    placed = _placed(scene)
+
+    def right(_: Outcome) -> None:
+        [item] = _orders(scene)
+        assert item["status"] == "awaiting:payment"
+        assert item["version"] in (2, 3)  # 3: redelivered, so the state was told again
+        assert "holdExpiresAt" not in _copy(scene)
+
+    return Act(paid("payment:authorized", placed), right)
+
+
+def _orders_hear(event_type: str, status: str) -> Setting:
+    def setting(scene: Scene) -> Act:
+        placed = _placed(scene)
+        assert scene.run(paid("payment:authorized", placed)).is_taken
+
+        def right(_: Outcome) -> None:
+            [item] = _orders(scene)
+            assert item["status"] == status
+            assert item["version"] in (3, 4)
+            assert _copy(scene).get("sold", False) is (status == "completed")
+            assert _copy(scene)["holdNumber"] == 3
+
+        return Act(paid(event_type, placed), right)
+
+    return setting
+
+
+operation("orders: payment:created")(_orders_hear("payment:created", "completed"))
+operation("orders: payment:failed")(_orders_hear("payment:failed", "cancelled"))
+
+
+@operation("sweep")
+def _sweep(scene: Scene) -> Act:
+    placed = _placed(scene)
+    later = clock.from_rfc3339(placed["expiresAt"]) + timedelta(minutes=4)
+    return Act(Call("orders.sweep", {}, later), lambda _: _is_cancelled(scene, "expired"))
+
+
+# Payments
+
+
+@operation("start a payment")
+def _start(scene: Scene) -> Act:
+    placed = _payable(scene)
+
+    def right(outcome: Outcome) -> None:
+        [payment] = scene.items("payments", "order#")
+        assert payment["stripeID"] == outcome.json["stripeId"]
+        # One that was made and not recorded stays as it is: nobody has its secret, so nobody can pay into it.
+        assert {intent["status"] for intent in _intents(scene, placed)} <= {"requires_payment_method", "canceled"}
+
+    return Act(
+        http("POST", "/api/payments", {"orderId": placed["id"]}, by=scene.buyer, key="key"), right, good=(201, 200)
+    )
+
+
+@operation("pay with a card")
+def _pay(scene: Scene) -> Act:
+    placed = _payable(scene)
+    body = {"orderId": placed["id"], "token": "tok_visa"}
+
+    def right(outcome: Outcome) -> None:
+        [payment] = scene.items("payments", "order#")
+        assert (payment["status"], payment["stripeID"], payment["version"]) == (
+            "authorized",
+            outcome.json["stripeId"],
+            1,
+        )
+        assert [i["id"] for i in _intents(scene, placed) if i["status"] == "requires_capture"] == [payment["stripeID"]]
+
+    return Act(http("POST", "/api/payments", body, by=scene.buyer, key="key"), right, good=(201, 200))
+
+
+@operation("look at a payment")
+def _look(scene: Scene) -> Act:
+    placed, stripe_id = _started(scene)
+    _confirm(scene, stripe_id)
+
+    def right(outcome: Outcome) -> None:
+        # The read that failed may have used up the turn for two seconds; what is shown is then some moments old.
+        assert outcome.json["status"] in ("open", "authorized")
+        later = scene.run(http("GET", f"/api/payments/{placed['id']}", by=scene.buyer, at=clock.now() + _MOMENT))
+        assert later.json["status"] == "authorized"
+        assert _payment(scene)["version"] == 1
+
+    return Act(http("GET", f"/api/payments/{placed['id']}", by=scene.buyer), right, good=(200,))
+
+
+@operation("webhook")
+def _webhook(scene: Scene) -> Act:
+    placed, stripe_id = _started(scene)
+    _confirm(scene, stripe_id)
+    subject = {"object": "payment_intent", "id": stripe_id}
+    told = {"id": "evt_1", "type": "payment_intent.amount_capturable_updated", "data": {"object": subject}}
+
+    def right(_: Outcome) -> None:
+        payment = _payment(scene)
+        assert (payment["orderID"], payment["status"], payment["version"]) == (placed["id"], "authorized", 1)
+
+    return Act(webhook(told), right, good=(200,))
+
+
+@operation("payments: order:created")
+def _follow_created(scene: Scene) -> Act:
+    scene.table("payments")
+    data = _order_data(scene, {"id": new_id(), "currency": "usd"} | BODY)
+
+    def right(_: Outcome) -> None:
+        payment = _payment(scene)
+        assert (payment["orderID"], payment["orderStatus"], payment["amount"]) == (data["id"], "created", 1000)
+
+    return Act(tell("payments", "order:created", data), right)
+
+
+def _payments_hear(event_type: str, status: str, outcome: str, charged: int) -> Setting:
+    def setting(scene: Scene) -> Act:
+        placed, stripe_id = _started(scene)
+        _confirm(scene, stripe_id)
+        data = placed | {"status": status, "version": 2}
+        if event_type == "order:cancelled":
+            data["reason"] = "expired"
+        if event_type == "order:completed":
+            scene.deliver("payments", "order:awaiting-payment", placed | {"status": "awaiting:payment", "version": 2})
+            data["version"] = 3
+
+        def right(_: Outcome) -> None:
+            payment = _payment(scene)
+            assert (payment["status"], payment["orderStatus"]) == (outcome, status)
+            [intent] = _intents(scene, placed)
+            assert intent["amount_received"] == charged
+            assert intent["status"] == ("succeeded" if charged else "canceled")
+            assert ("unsettledPartition" in payment) is (event_type == "order:awaiting-payment")
+
+        return Act(tell("payments", event_type, data), right)
+
+    return setting
+
+
+operation("payments: order:awaiting-payment")(
+    _payments_hear("order:awaiting-payment", "awaiting:payment", "captured", 1000)
+)
+operation("payments: order:completed")(_payments_hear("order:completed", "completed", "captured", 1000))
+operation("payments: order:cancelled")(_payments_hear("order:cancelled", "cancelled", "voided", 0))
+
+
+@operation("reconcile")
+def _reconcile(scene: Scene) -> Act:
+    placed, stripe_id = _started(scene)
+    _confirm(scene, stripe_id)
+    later = clock.now() + timedelta(minutes=3)
+
+    def right(_: Outcome) -> None:
+        payment = _payment(scene)
+        assert (payment["orderID"], payment["status"]) == (placed["id"], "authorized")
+        assert payment["version"] in (1, 2)
+        assert scene.items("payments", "reconciler")
+
+    return Act(Call("payments.reconciler", {}, later), right)
+
+
+# Events and timers
+
+
+@operation("relay")
+def _relay(scene: Scene) -> Act:
+    bus = _Bus(scene)
+    event = events.tell(_created_event())
+    record = {"eventName": "INSERT", "dynamodb": {"NewImage": _to_dynamodb({"event": event})}}
+
+    def right(_: Outcome) -> None:
+        [(ident, letter)] = (bus.arrived() | bus.unpublished()).items()
+        assert ident == event["id"], letter
+
+    return Act(Call("relay", {"Records": [record]}), right)
+
+
+@operation("expire")
+def _expire(scene: Scene) -> Act:
+    bus = _Bus(scene)
+    timer = {"orderId": new_id(), "userID": scene.buyer.id, "correlationId": "c", "causationId": "c"}
+
+    def right(_: Outcome) -> None:
+        assert {told["data"]["orderId"] for told in bus.arrived().values()} == {timer["orderId"]}
+
+    return Act(Call("expiration.expire", timer), right)
+
+
+@operation("set a timer")
+def _set_timer(scene: Scene) -> Act:
+    _Bus(scene)
+    scheduler: Any = client("scheduler")
+    scheduler.create_schedule_group(Name=f"group-{scene.name}")
+    scene.environment |= {
+        "SCHEDULE_GROUP": f"group-{scene.name}",
+        "EXPIRE_FUNCTION_ARN": "arn:aws:lambda:us-east-1:000000000000:function:expire",
+        "SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/schedule",
+        "SCHEDULE_DLQ_ARN": "arn:aws:sqs:us-east-1:000000000000:letters",
+    }
+    data = _order_data(scene, {"id": new_id(), "currency": "usd"} | BODY)
+
+    def right(_: Outcome) -> None:
+        schedules = scheduler.list_schedules(GroupName=f"group-{scene.name}")["Schedules"]
+        assert [one["Name"] for one in schedules] == [f"order-{data['id']}"]
+
+    return Act(tell("expiration", "order:created", data), right)
+
+
+@operation("set a timer, too late")
+def _set_late_timer(scene: Scene) -> Act:
+    bus = _Bus(scene)
+    scene.environment |= dict.fromkeys(
+        ("SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DLQ_ARN"), "unused"
+    )
+    data = _order_data(scene, {"id": new_id(), "currency": "usd"} | BODY)
+
+    def right(_: Outcome) -> None:
+        assert {told["data"]["orderId"] for told in bus.arrived().values()} == {data["id"]}
+
+    return Act(tell("expiration", "order:created", data, at=clock.now() + timedelta(minutes=6)), right)
+
+
+# What scenes are made of
+
+_MOMENT = timedelta(seconds=3)
+
+
+class _Bus:
+    """A bus whose events arrive in a queue, and a dead-letter queue beside it."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._sqs: Any = client("sqs")
+        eventbridge: Any = client("events")
+        bus = f"bus-{scene.name}"
+        self._arrived = self._sqs.create_queue(QueueName=f"arrived-{scene.name}")["QueueUrl"]
+        self._unpublished = self._sqs.create_queue(QueueName=f"unpublished-{scene.name}")["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:000000000000:arrived-{scene.name}"
+        eventbridge.create_event_bus(Name=bus)
+        pattern = json.dumps({"source": [{"prefix": "admit-one."}]})
+        eventbridge.put_rule(Name="all", EventBusName=bus, EventPattern=pattern)
+        eventbridge.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+        scene.environment |= {
+            "EVENT_BUS_NAME": bus,
+            "EVENT_SOURCE": "admit-one.tickets",
+            "RELAY_DLQ_URL": self._unpublished,
+        }
+
+    def arrived(self) -> dict[str, Any]:
+        """The details of the events that came, by the event's id: consumers drop what they have."""
+        details = [json.loads(body)["detail"] for body in self._bodies(self._arrived)]
+        return {detail["metadata"]["id"]: detail for detail in details}
+
+    def unpublished(self) -> dict[str, Any]:
+        """The events of the records that the relay put aside."""
+        records = [json.loads(body) for body in self._bodies(self._unpublished)]
+        return {record["dynamodb"]["NewImage"]["event"]["M"]["id"]["S"]: record for record in records}
+
+    def _bodies(self, queue: str) -> list[str]:
+        found = self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [message["Body"] for message in found]
+
+
+def _created_event() -> events.TicketCreated:
+    return events.TicketCreated.model_validate(
+        {"id": new_id(), "version": 1, "currency": "usd", "userID": new_id()} | BODY
+    )
+
+
+def _ticket(scene: Scene) -> dict[str, Any]:
+    """A ticket in Tickets."""
+    scene.table("tickets")
+    made: dict[str, Any] = scene.http("POST", "/api/tickets", BODY, by=scene.seller)
+    return made
+
+
+def _ticket_data(ticket: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: ticket[key] for key in ("id", "version", "title", "price", "currency", "userID")}
+
+
+def _known_ticket(scene: Scene) -> dict[str, Any]:
+    """A ticket in Orders."""
+    scene.table("orders")
+    data = {"id": new_id(), "version": 1, "currency": "usd", "userID": scene.seller.id} | BODY
+    scene.deliver("orders", "ticket:created", data)
+    return data
+
+
+def _placed(scene: Scene) -> dict[str, Any]:
+    """An order in Orders."""
+    ticket = _known_ticket(scene)
+    made: dict[str, Any] = scene.http("POST", "/api/orders", {"ticketID": ticket["id"]}, by=scene.buyer)
+    return made
+
+
+def _payable(scene: Scene) -> dict[str, Any]:
+    """An order in Payments."""
+    scene.table("payments")
+    data = _order_data(scene, {"id": new_id(), "currency": "usd"} | BODY)
+    scene.deliver("payments", "order:created", data)
+    return data
+
+
+def _started(scene: Scene) -> tuple[dict[str, Any], str]:
+    """An order in Payments whose payment was started, and its PaymentIntent."""
+    placed = _payable(scene)
+    return placed, scene.http("POST", "/api/payments", {"orderId": placed["id"]}, by=scene.buyer)["stripeId"]
+
+
+def _order_data(scene: Scene, ticket: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of an order:created."""
+    held = {key: ticket[key] for key in ("id", "title", "price", "currency")} | {"hold": 1}
+    deadline = clock.to_rfc3339(clock.now() + timedelta(minutes=5))
+    return {
+        "id": new_id(),
+        "version": 1,
+        "status": "created",
+        "userID": scene.buyer.id,
+        "expiresAt": deadline,
+        "ticket": held,
+    }
+
+
+def _orders(scene: Scene) -> list[dict[str, Any]]:
+    return [item for item in scene.items("orders", "user#") if item["sk"].startswith("order#")]
+
+
+def _copy(scene: Scene) -> dict[str, Any]:
+    [copy] = scene.items("orders", "ticket#")
+    return copy
+
+
+def _payment(scene: Scene) -> dict[str, Any]:
+    [payment] = scene.items("payments", "order#")
+    return payment
+
+
+def _is_cancelled(scene: Scene, reason: str) -> None:
+    [item] = _orders(scene)
+    assert (item["status"], item["reason"], item["version"]) == ("cancelled", reason, 2)
+    copy = _copy(scene)
+    assert "holdOrderID" not in copy
+    assert copy["holdNumber"] == 2
+
+
+def _stripe(scene: Scene, path: str, form: str | None = None) -> Any:
+    return ask_stripe(scene.environment["STRIPE_API_BASE"], path, form)
+
+
+def _confirm(scene: Scene, stripe_id: str) -> None:
+    """What the buyer's browser does."""
+    _stripe(scene, f"/v1/payment_intents/{stripe_id}/confirm", "payment_method=pm_card_visa")
+
+
+def _intents(scene: Scene, placed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = _stripe(scene, "/v1/payment_intents?limit=100")["data"]
+    return [intent for intent in found if intent["metadata"].get("orderID") == placed["id"]]

@@ -1,0 +1,148 @@
+"""One case: a world of its own, one operation on it, one fault in the middle, and whether all came right."""
+
+import json
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from functions.auth.keys import key_ring
+from functions.payments import stripe_gateway
+from shared import aws, clock, settings
+from shared.idempotency import LEASE
+from tests.faults.line import Fault, faulty
+from tests.handlers.world import Person
+from tests.races.crew import Call, Outcome, run_call
+from tests.races.ground import _from_dynamodb, http, person, tell
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The operation under test, and what must be true once its caller has had a good answer."""
+
+    call: Call
+    right: Callable[[Outcome], None]
+    good: tuple[int, ...] = ()
+
+
+class Scene:
+    """Tables of its own on the local AWS, reached without faults."""
+
+    def __init__(self, environment: Mapping[str, str], name: str) -> None:
+        self.name = name
+        definitions: dict[str, Any] = json.loads(environment["TABLES"])
+        self.environment = dict(environment) | {f"{s.upper()}_TABLE": f"{s}-{name}" for s in definitions}
+        self._definitions = definitions
+        self._made: set[str] = set()
+        self.seller, self.buyer = person(), person()
+
+    def table(self, *services: str) -> None:
+        """Make these services' tables."""
+        for service in services:
+            aws.dynamodb().create_table(
+                TableName=f"{service}-{self.name}", BillingMode="PAY_PER_REQUEST", **self._definitions[service]
+            )
+
+    def run(self, call: Call) -> Outcome:
+        """A call without faults."""
+        settings.load.cache_clear()
+        os.environ.update(self.environment)
+        return run_call(call, self.environment)
+
+    def http(self, method: str, path: str, body: object = None, *, by: Person | None = None) -> Any:
+        """A request that must succeed; its answer."""
+        outcome = self.run(http(method, path, body, by=by))
+        assert outcome.status < 300, outcome.answer
+        return outcome.json if outcome.answer["body"] else None
+
+    def deliver(self, service: str, event_type: str, data: Mapping[str, Any]) -> None:
+        """An event that must be taken."""
+        assert self.run(tell(service, event_type, data)).is_taken
+
+    def items(self, service: str, prefix: str = "") -> list[dict[str, Any]]:
+        """What is in a service's table, under keys of a kind."""
+        found = aws.dynamodb().scan(TableName=f"{service}-{self.name}", ConsistentRead=True)["Items"]
+        return [item for item in map(_from_dynamodb, found) if item["pk"].startswith(prefix)]
+
+    def event_of(self, service: str, prefix: str, event_type: str) -> dict[str, Any]:
+        """The data of the last event that the one such item told."""
+        [item] = [i for i in self.items(service, prefix) if "event" in i and i["event"]["type"] == event_type]
+        data: dict[str, Any] = json.loads(item["event"]["detail"])["data"]
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a case went: `answer` at first, `way` in which it came right, or what was wrong."""
+
+    calls: list[str]
+    answer: str
+    way: str
+    wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An operation and a fault, for a runner of the crew."""
+
+    operation: str
+    fault: Fault | None
+    name: str
+
+    def run(self, environment: Mapping[str, str]) -> Verdict:
+        """Set the scene, act, repeat as the caller would, and look."""
+        from tests.faults.operations import OPERATIONS
+
+        answers: list[str] = []
+        calls: list[str] = []
+        try:
+            scene = Scene(environment, self.name)
+            act = OPERATIONS[self.operation](scene)
+            os.environ.update(scene.environment)
+            _forget()
+            with faulty(environment["FAULTY_ENDPOINT"], self.fault) as calls:
+                outcome = run_call(act.call, scene.environment)
+            answers.append(_answer(outcome))
+            for call in _repeats(act.call):
+                if _is_good(outcome, act):
+                    break
+                outcome = scene.run(call)
+                answers.append(_answer(outcome))
+            assert _is_good(outcome, act), f"never came right: {answers} {outcome.crash or outcome.answer}"
+            act.right(outcome)
+        except Exception:
+            return Verdict(calls, " ".join(answers), "WRONG", traceback.format_exc())
+        way = ("at once", "on repeating", "after the lease")[len(answers) - 1]
+        return Verdict(calls, answers[0], way)
+
+
+def _repeats(call: Call) -> list[Call]:
+    """The same again, and once more when a dead process's lease on the key is over."""
+    at = call.at or clock.now()
+    return [call, replace(call, at=at + LEASE + timedelta(seconds=1))]
+
+
+def _forget() -> None:
+    """What a new process would not know."""
+    settings.load.cache_clear()
+    key_ring.cache_clear()
+    stripe_gateway._cached = stripe_gateway._CachedKeys()
+
+
+def _answer(outcome: Outcome) -> str:
+    match outcome:
+        case Outcome(crash=str()):
+            return "raised"
+        case Outcome({"statusCode": status}):
+            return str(status)
+        case Outcome({"batchItemFailures": failures}):
+            return "redelivered" if failures else "taken"
+        case _:
+            return "done"
+
+
+def _is_good(outcome: Outcome, act: Act) -> bool:
+    answer = _answer(outcome)
+    return answer in ("taken", "done") or answer in map(str, act.good)

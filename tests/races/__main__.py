@@ -1,0 +1,5 @@
+"""See tests.races.crew."""
+
+from tests.races import crew
+
+crew.main()

@@ -1,0 +1,106 @@
+"""Races while DynamoDB is throttled, reports conflicts, breaks, or loses its answers: none of which the local one does.
+
+A call ends in success or in a clean 409 or 503, and who repeats it with the same key has one effect.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared import clock, idempotency
+from shared.ids import new_id
+from tests.races.crew import Weather
+from tests.races.ground import RECEIPTS, Market, http, order, paid, person
+
+CONFLICTS = Weather(seed=1, conflict=0.4)
+THROTTLED = Weather(seed=2, throttle=0.5)
+STORM = Weather(seed=3, conflict=0.15, throttle=0.15, broken=0.15)
+LOST = Weather(seed=4, conflict=0.1, throttle=0.1, broken=0.1, lost=0.25)
+
+
+@pytest.mark.parametrize(
+    "weather", [CONFLICTS, THROTTLED, STORM, LOST], ids=["conflicts", "throttled", "storm", "lost"]
+)
+def test_10_tickets_among_200_buyers_who_repeat_what_failed(market: Market, weather: Weather) -> None:
+    tickets = market.on_sale(10)
+    wishes = [(ticket, person(), new_id()) for ticket in tickets for _ in range(12)]
+    answers: dict[str, Any] = {}
+    won: dict[str, Any] = {}
+
+    for attempt in range(12):
+        left = [wish for wish in wishes if wish[2] not in answers]
+        if not left:
+            break
+        calls = [order(ticket, buyer, key=key) for ticket, buyer, key in left]
+        outcomes = market.at_once(calls, processes=20, weather=replace(weather, seed=attempt))
+        for (_, _, key), outcome in zip(left, outcomes, strict=True):
+            assert outcome.status in {201, 409, 503}, outcome.answer
+            if outcome.status == 503:
+                assert outcome.code == "unavailable"
+            elif outcome.code != "idempotency_in_progress":
+                answers[key] = outcome.status
+            if outcome.status == 201:
+                won[key] = outcome.json
+
+    # The record of a call whose release was lost, too, is under a lease; after that its key is free again.
+    left = [wish for wish in wishes if wish[2] not in answers]
+    after_lease = clock.now() + idempotency.LEASE + timedelta(seconds=5)
+    for outcome in market.at_once([order(ticket, buyer, key=key, at=after_lease) for ticket, buyer, key in left]):
+        assert outcome.status in {201, 409}
+        if outcome.status == 201:
+            won[outcome.json["id"]] = outcome.json
+
+    assert sorted(one["id"] for one in won.values()) == sorted(item["id"] for item in market.orders())
+    assert sorted(one["ticket"]["id"] for one in won.values()) == sorted(tickets)
+
+
+@pytest.mark.parametrize("weather", [STORM, LOST], ids=["storm", "lost"])
+def test_what_is_delivered_again_until_it_is_taken_has_its_effect_once(market: Market, weather: Weather) -> None:
+    buyers = [person() for _ in range(16)]
+    placed = market.ordered(market.on_sale(len(buyers)), buyers)
+    market.settle()
+
+    for event_type in ("payment:authorized", "payment:created"):
+        left = [paid(event_type, one) for one in placed for _ in range(2)]
+        for receipt in range(RECEIPTS):
+            outcomes = market.at_once(left, processes=16, weather=replace(weather, seed=receipt))
+            left = [call for call, outcome in zip(left, outcomes, strict=True) if not outcome.is_taken]
+        assert not left
+
+    assert {item["status"] for item in market.orders()} == {"completed"}
+    market.settle(weather=weather)
+    tickets = [item for item in market.items("tickets") if item["pk"].startswith("ticket#")]
+    assert all("soldAt" in item for item in tickets)
+    assert {item["orderStatus"] for item in market.items("payments")} == {"completed"}
+
+
+def test_edits_in_a_storm_each_count_once(market: Market) -> None:
+    seller = person()
+    tickets = market.on_sale(8, seller=seller)
+    body = {"title": "Row 1, seat 1", "price": "11.00"}
+    keys = [(ticket, new_id()) for ticket in tickets for _ in range(3)]
+    versions: dict[str, list[int]] = {ticket: [] for ticket in tickets}
+
+    for attempt in range(12):
+        if not keys:
+            break
+        calls = [http("PUT", f"/api/tickets/{ticket}", body, by=seller, key=key) for ticket, key in keys]
+        weather = Weather(seed=attempt, conflict=0.1, throttle=0.1, broken=0.1, lost=0.2)
+        outcomes = market.at_once(calls, processes=12, weather=weather)
+        again = []
+        for (ticket, key), outcome in zip(keys, outcomes, strict=True):
+            assert outcome.status in {200, 409, 503}, outcome.answer
+            if outcome.status == 200:
+                versions[ticket].append(outcome.json["version"])
+            else:
+                again.append((ticket, key))
+        keys = again
+
+    for item in market.items("tickets"):
+        if item["pk"].startswith("ticket#"):
+            answered = versions[item["id"]]
+            unanswered = sum(ticket == item["id"] for ticket, _ in keys)
+            assert len(set(answered)) == len(answered), "two edits were given one version"
+            assert 1 + len(answered) <= item["version"] <= 1 + len(answered) + unanswered
