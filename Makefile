@@ -12,7 +12,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help install run demo reset test check format lock synth deploy clean
+.PHONY: help install run demo reset test simulate check format openapi lock synth deploy clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -31,6 +31,9 @@ reset: .venv/.installed ## Forget what `make run` keeps: users, tickets, orders,
 test: install ## All tests
 	@exec $(BIN)/pytest
 
+simulate: .venv/.installed ## Histories of the whole system with faults (RUNS=1000, SEED=0)
+	@exec $(BIN)/python -m tests.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),0)
+
 check: .venv/.installed ## Style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,6 +43,9 @@ check: .venv/.installed ## Style, types and import rules
 format: .venv/.installed ## Put all code into its style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: .venv/.installed ## Write docs/openapi.json anew, from the routes
+	@$(BIN)/python -m local.openapi
 
 lock: .venv/.installed ## Write all requirement files anew, with hashes (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt

@@ -8,29 +8,35 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Query
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 from pydantic_core import from_json
 
 from shared import clock, idempotency
 from shared.ids import UserID
-from shared.pages import BadCursor
-from shared.problems import CONTENT_TYPE, FieldError, Problem, Refusals, refusal
+from shared.pages import HIGHEST_LIMIT, BadCursor
+from shared.problems import CONTENT_TYPE, FieldError, Problem, Refusal, refusal
 from shared.table import Busy, Table, Write, is_passing
 from shared.telemetry import Trace, follow, logger
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_KEY_LENGTH = 255
+MAX_ERRORS = 20  # that a refusal names; a body of 64 KB can have thousands
+MAX_FIELD_LENGTH = 100
 
-COMMON_REFUSALS: Refusals = {
+type Told = Mapping[type[Exception], Callable[[Any], Problem]]
+
+COMMON_REFUSALS: Told = {
     Problem: lambda problem: problem,
     NotFoundError: lambda _: Problem(404, "not_found", "there is nothing here"),
     RequestValidationError: lambda error: _invalid(error),
@@ -66,8 +72,19 @@ class User:
 type Instant = Annotated[AwareDatetime, PlainSerializer(clock.to_rfc3339, return_type=str, when_used="json")]
 """A point in time, in JSON as RFC 3339 in UTC."""
 
+Limit = Annotated[int, Query(ge=1, le=HIGHEST_LIMIT, description="At most so many.")]
+Cursor = Annotated[str | None, Query(description="The `nextCursor` of the page before.")]
+
 type Remember = Callable[[int, Output | None], Write | None]
 """Gives the write that remembers an answer (status, body), or None where the caller sent no Idempotency-Key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a route may answer besides its usual success and what every route may: for the API's document alone."""
+
+    refusals: tuple[Refusal, ...]
+    also: Mapping[int, str]
 
 
 class Api(APIGatewayHttpResolver):
@@ -77,14 +94,16 @@ class Api(APIGatewayHttpResolver):
     told.
     """
 
-    def __init__(self, *, public: Collection[str] = (), refusals: Refusals) -> None:
+    def __init__(self, *, public: Collection[str] = (), refusals: Mapping[type[Exception], Refusal]) -> None:
         super().__init__(
             enable_validation=True,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
             json_body_deserializer=_parse_json,
         )
-        self._public = frozenset(public)
-        self._refusals = {**COMMON_REFUSALS, **refusals}
+        self.public = frozenset(public)
+        self.refusals = refusals
+        self.answers: dict[str, Answers] = {}
+        self._told: Told = {**COMMON_REFUSALS, **refusals}
         self.exception_handler(Exception)(lambda error: self._tell(self._problem(error)))
         self.exception_handler(_Replay)(lambda replay: _response(replay.answer))
 
@@ -102,6 +121,20 @@ class Api(APIGatewayHttpResolver):
         response.setdefault("headers", {})["Cache-Control"] = "no-store"
         response["body"] = response.get("body") or ""
         return response
+
+    def refuses[F: Callable[..., Any]](
+        self, *errors: type[Exception], also: Mapping[int, str] = MappingProxyType({})
+    ) -> Callable[[F], F]:
+        """Name the service's errors that a route tells, and its other good statuses, each with its meaning.
+
+        `docs/openapi.json` is made from this. An answer that is not named here fails tests/hostile.
+        """
+
+        def name(route: F) -> F:
+            self.answers[route.__name__] = Answers(tuple(self.refusals[error] for error in errors), also)
+            return route
+
+        return name
 
     @property
     def user(self) -> User:
@@ -139,7 +172,7 @@ class Api(APIGatewayHttpResolver):
 
     def _admit(self, event: dict[str, Any]) -> None:
         """Refuse what no route should see; leave the body as text, under the one name of its type that routes know."""
-        if event["routeKey"] not in self._public and _user(event) is None:
+        if event["routeKey"] not in self.public and _user(event) is None:
             raise _unauthenticated()
         body = raw_body(event)
         if len(body) > MAX_BODY_BYTES:
@@ -176,8 +209,8 @@ class Api(APIGatewayHttpResolver):
 
     def _problem(self, error: Exception) -> Problem:
         for kind in type(error).__mro__:
-            if kind in self._refusals:
-                problem = self._refusals[kind](error)
+            if kind in self._told:
+                problem = self._told[kind](error)
                 if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     logger.warning("request failed", code=problem.code, exc_info=error)
                 return problem
@@ -255,7 +288,7 @@ def _parse_json(text: str) -> Any:
 
 
 def _invalid(error: RequestValidationError) -> Problem:
-    errors = [_field_error(one) for one in error.errors()]
+    errors = [_field_error(one) for one in error.errors()[:MAX_ERRORS]]
     named = "; ".join(f"{one.field} {one.message}" if one.field else one.message for one in errors)
     return Problem(400, "invalid_request", named, errors)
 
@@ -265,7 +298,7 @@ def _field_error(error: dict[str, Any]) -> FieldError:
     message = {"extra_forbidden": "is not a field of this request", "missing": "is required"}.get(
         error["type"], error["msg"].removeprefix("Value error, ")
     )
-    return FieldError(message, ".".join(str(step) for step in path) or None)
+    return FieldError(message, ".".join(str(step) for step in path)[:MAX_FIELD_LENGTH] or None)
 
 
 def _answer(status: int, body: Output | None) -> idempotency.Answer:

@@ -14,7 +14,7 @@ MinorUnits = NewType("MinorUnits", int)
 
 HIGHEST_PRICE = Decimal("999999.99")
 
-_PLAIN_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
+PLAIN_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 
 
 class BadPrice(ValueError):
@@ -75,7 +75,7 @@ def parse_price(text: str, currency: Currency) -> Price:
 
 def parse_decimal(text: str) -> Decimal:
     """The number that a plain decimal says, in whatever currency. Raises BadPrice."""
-    if not _PLAIN_DECIMAL.fullmatch(text):
+    if not PLAIN_DECIMAL.fullmatch(text):
         raise BadPrice('must be a plain decimal number such as "12.50"')
     return Decimal(text)
 

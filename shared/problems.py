@@ -46,11 +46,26 @@ class Problem(Exception):
         return json.dumps(document)
 
 
-type Refusals = Mapping[type[Exception], Callable[[Any], Problem]]
+@dataclass(frozen=True, slots=True, eq=False)
+class Refusal:
+    """How one kind of error is told: in its own words, under a status and code that the API's document can name.
+
+    `more` gives what else depends on the error, by the names of Problem's fields.
+    """
+
+    status: int
+    code: str
+    headers: Mapping[str, str]
+    more: Callable[[Any], Mapping[str, Any]]
+
+    def __call__(self, error: Exception) -> Problem:
+        """The error in its HTTP form."""
+        fields = {"detail": str(error), "headers": self.headers, **self.more(error)}
+        return Problem(self.status, self.code, **fields)
 
 
-def refusal(status: int, code: str, **headers: str) -> Callable[[Exception], Problem]:
-    """How a domain error is told over HTTP: its own words as the detail; header names with `_` for `-`."""
-    return lambda error: Problem(
-        status, code, str(error), headers={name.replace("_", "-"): value for name, value in headers.items()}
-    )
+def refusal(
+    status: int, code: str, more: Callable[[Any], Mapping[str, Any]] = lambda _error: {}, **headers: str
+) -> Refusal:
+    """A Refusal; header names with `_` for `-`."""
+    return Refusal(status, code, {name.replace("_", "-"): value for name, value in headers.items()}, more)

@@ -17,7 +17,7 @@ from functions.auth.tokens import LIFE, Identity, Tokens, bearer_token
 from functions.auth.user import BadCredentials, EmailInUse
 from shared import settings
 from shared.http import Api
-from shared.problems import Problem, refusal
+from shared.problems import refusal
 from shared.table import Table
 
 COOKIE = "session"
@@ -43,8 +43,8 @@ api = Api(
     refusals={
         EmailInUse: refusal(409, "email_in_use"),
         BadCredentials: refusal(401, "bad_credentials", WWW_Authenticate='Bearer realm="admit-one"'),
-        TooManyAttempts: lambda error: Problem(
-            429, "too_many_attempts", str(error), headers={"Retry-After": str(error.retry_after)}
+        TooManyAttempts: refusal(
+            429, "too_many_attempts", lambda error: {"headers": {"Retry-After": str(error.retry_after)}}
         ),
     },
 )
@@ -56,12 +56,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @api.post("/api/users/signup", status_code=201)
+@api.refuses(EmailInUse)
 def sign_up(body: Annotated[SignUp, Body()]) -> Response[SignedIn]:
     """Become a user."""
     return _signed_in(201, *actions.sign_up(_store(), _tokens(), email=body.email, password=body.password))
 
 
 @api.post("/api/users/signin")
+@api.refuses(BadCredentials, TooManyAttempts)
 def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
     """Get a new token for an e-mail and its password."""
     address = api.current_event.request_context.http.source_ip

@@ -15,6 +15,7 @@ type Email = Annotated[
     Field(
         description=f"Trimmed, and compared without case; at most {LONGEST_EMAIL} characters.",
         examples=["someone@example.com"],
+        json_schema_extra={"format": "email", "maxLength": LONGEST_EMAIL},
     ),
 ]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from functions.orders import actions
 from functions.orders.order import (
@@ -21,9 +21,9 @@ from functions.orders.order import (
 from functions.orders.schemas import OrderList, OrderOut, PlaceOrder
 from functions.orders.store import OrderStore
 from shared import settings
-from shared.http import Api, Remember
-from shared.pages import DEFAULT_LIMIT, HIGHEST_LIMIT
-from shared.problems import Problem, refusal
+from shared.http import Api, Cursor, Limit, Remember
+from shared.pages import DEFAULT_LIMIT
+from shared.problems import refusal
 from shared.table import Table
 
 
@@ -37,8 +37,8 @@ class Settings:
 
 api = Api(
     refusals={
-        TicketNotFound: lambda error: Problem(
-            404, "ticket_not_found", str(error), headers={"Retry-After": "1"} if error.young else {}
+        TicketNotFound: refusal(
+            404, "ticket_not_found", lambda error: {"headers": {"Retry-After": "1"}} if error.young else {}
         ),
         OrderNotFound: refusal(404, "order_not_found"),
         OwnTicket: refusal(403, "own_ticket"),
@@ -57,6 +57,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @api.post("/api/orders", status_code=201)
+@api.refuses(
+    *(TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged),
+    also={200: "The order by which the caller holds the ticket already."},
+)
 def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
     """Hold a ticket for the caller."""
 
@@ -75,21 +79,20 @@ def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
 
 
 @api.get("/api/orders")
-def list_orders(
-    limit: Annotated[int, Query(ge=1, le=HIGHEST_LIMIT)] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Query()] = None,
-) -> OrderList:
+def list_orders(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> OrderList:
     """The caller's orders, newest first."""
     return OrderList.of(_store().orders(api.user.id, limit=limit, cursor=cursor))
 
 
 @api.get("/api/orders/<order_id>")
+@api.refuses(OrderNotFound)
 def get_order(order_id: Annotated[str, Path()]) -> OrderOut:
     """One of the caller's orders."""
     return OrderOut.of(actions.find(_store(), user_id=api.user.id, order_id=order_id))
 
 
 @api.delete("/api/orders/<order_id>", status_code=204)
+@api.refuses(OrderNotFound, OrderPaid)
 def cancel_order(order_id: Annotated[str, Path()]) -> Response[None]:
     """Cancel an order that is not paid yet."""
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from functions.orders.order import Order, Status
 from shared.http import Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import Price, parse_decimal
+from shared.money import PLAIN_DECIMAL, Price, parse_decimal
 from shared.pages import Page
 
 
@@ -22,7 +22,10 @@ class PlaceOrder(Input):
 
     ticketID: str | None = None
     ticketId: str | None = None
-    price: Annotated[str, AfterValidator(_is_decimal)] | None = Field(None, examples=["12.50"])
+    price: (
+        Annotated[str, AfterValidator(_is_decimal), Field(json_schema_extra={"pattern": f"^{PLAIN_DECIMAL.pattern}$"})]
+        | None
+    ) = Field(None, examples=["12.50"])
 
     @model_validator(mode="after")
     def _one_ticket(self) -> Self:

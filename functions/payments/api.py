@@ -24,7 +24,7 @@ from functions.payments.schemas import PaymentOut, StartPayment
 from functions.payments.store import PaymentStore
 from shared import settings
 from shared.http import Api, Remember
-from shared.problems import FieldError, Problem, refusal
+from shared.problems import FieldError, refusal
 from shared.table import Table
 
 
@@ -35,26 +35,25 @@ class Settings:
     table_name: str
 
 
-def _declined(error: CardDeclined) -> Problem:
-    members = {"declineCode": error.decline_code} if error.decline_code else {}
-    return Problem(402, error.code, str(error), members=members)
-
-
 api = Api(
     refusals={
-        OrderNotFound: lambda error: Problem(
-            404, "order_not_found", str(error), headers={"Retry-After": "1"} if error.young else {}
+        OrderNotFound: refusal(
+            404, "order_not_found", lambda error: {"headers": {"Retry-After": "1"}} if error.young else {}
         ),
         PaymentNotFound: refusal(404, "payment_not_found"),
         OrderCancelled: refusal(409, "order_cancelled"),
         OrderExpired: refusal(409, "order_expired"),
         PaymentOver: refusal(409, "payment_over"),
-        BadToken: lambda error: Problem(400, "bad_token", str(error), [FieldError(str(error), "token")]),
-        CardDeclined: _declined,
+        BadToken: refusal(400, "bad_token", lambda error: {"errors": [FieldError(str(error), "token")]}),
+        CardDeclined: refusal(
+            402, "card_declined", lambda error: {"members": {"declineCode": error.decline_code or error.code}}
+        ),
         StripeUnavailable: refusal(503, "stripe_unavailable", Retry_After="2"),
         PaymentsNotConfigured: refusal(503, "payments_not_configured"),
-        stripe_gateway.IntentMissing: lambda _: Problem(
-            503, "payments_not_configured", "the Stripe account of this stage does not know this payment"
+        stripe_gateway.IntentMissing: refusal(
+            503,
+            "payments_not_configured",
+            lambda _: {"detail": "the Stripe account of this stage does not know this payment"},
         ),
     }
 )
@@ -66,6 +65,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @api.post("/api/payments", status_code=201)
+@api.refuses(
+    *(OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, BadToken, CardDeclined),
+    *(StripeUnavailable, PaymentsNotConfigured, stripe_gateway.IntentMissing),
+    also={200: "The payment that is open or made already."},
+)
 def start_payment(body: Annotated[StartPayment, Body()]) -> Response[PaymentOut]:
     """Start the payment of one of the caller's orders."""
 
@@ -83,6 +87,7 @@ def start_payment(body: Annotated[StartPayment, Body()]) -> Response[PaymentOut]
 
 
 @api.get("/api/payments/<order_id>")
+@api.refuses(OrderNotFound, PaymentNotFound, PaymentsNotConfigured)
 def get_payment(order_id: Annotated[str, Path()]) -> PaymentOut:
     """The payment of one of the caller's orders."""
     return _out(actions.look(_store(), user_id=api.user.id, order_id=order_id))

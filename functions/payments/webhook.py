@@ -4,6 +4,7 @@ Answers: 200 done or not ours; 400 unsigned, forged or too old; 500 ours but not
 again; 503 Stripe or AWS did not answer.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,9 @@ class Settings:
     table_name: str
 
 
+_INTENT_ID = re.compile(r"pi_\w{1,255}", re.ASCII)
+
+
 class _Subject(BaseModel):
     """What the event is about: a PaymentIntent, or something that belongs to one."""
 
@@ -54,8 +58,9 @@ class _Data(BaseModel):
 
     @property
     def stripe_id(self) -> str | None:
-        """The PaymentIntent's id."""
-        return self.object.id if self.object.object == "payment_intent" else self.object.payment_intent
+        """The PaymentIntent's id; None where there is none, or something that never was one."""
+        found = self.object.id if self.object.object == "payment_intent" else self.object.payment_intent
+        return found if found and _INTENT_ID.fullmatch(found) else None
 
 
 class StripeEvent(BaseModel):
@@ -101,6 +106,8 @@ def _verified(request: dict[str, Any]) -> StripeEvent:
     signature = request.get("headers", {}).get("stripe-signature", "")
     try:
         body = raw_body(request).decode()
+        if not signature.isascii():  # which the SDK cannot compare
+            signature = ""
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_SECONDS)
         return StripeEvent.model_validate_json(body)
     except stripe.SignatureVerificationError as error:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from functions.tickets import actions
 from functions.tickets.schemas import OwnTicketList, OwnTicketOut, TicketIn, TicketList, TicketOut
@@ -11,9 +11,9 @@ from functions.tickets.settings import Settings, stage_currency
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import NotYours, Ticket, TicketHeld, TicketNotFound, TicketSold
 from shared import clock, settings
-from shared.http import Api, Remember
+from shared.http import Api, Cursor, Limit, Remember
 from shared.money import Price
-from shared.pages import DEFAULT_LIMIT, HIGHEST_LIMIT
+from shared.pages import DEFAULT_LIMIT
 from shared.problems import refusal
 from shared.table import Table
 
@@ -52,31 +52,27 @@ def put_on_sale(body: Annotated[TicketIn, Body()]) -> Response[OwnTicketOut]:
 
 
 @api.get("/api/tickets")
-def list_on_sale(
-    limit: Annotated[int, Query(ge=1, le=HIGHEST_LIMIT)] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Query()] = None,
-) -> TicketList:
+def list_on_sale(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> TicketList:
     """The tickets on sale now, newest first."""
     now = clock.now()
     return TicketList.of(_store().on_sale(now, limit=limit, cursor=cursor), now)
 
 
 @api.get("/api/tickets/mine")
-def list_mine(
-    limit: Annotated[int, Query(ge=1, le=HIGHEST_LIMIT)] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Query()] = None,
-) -> OwnTicketList:
+def list_mine(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> OwnTicketList:
     """What the caller sells, whatever its status, newest first."""
     return OwnTicketList.of(_store().of_seller(api.user.id, limit=limit, cursor=cursor), clock.now())
 
 
 @api.get("/api/tickets/<ticket_id>")
+@api.refuses(TicketNotFound)
 def get_ticket(ticket_id: Annotated[str, Path()]) -> TicketOut:
     """One ticket."""
     return TicketOut.of(actions.find(_store(), ticket_id), clock.now())
 
 
 @api.put("/api/tickets/<ticket_id>")
+@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold)
 def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketIn, Body()]) -> Response[OwnTicketOut]:
     """Give one of the caller's tickets another title and price."""
 
@@ -96,6 +92,7 @@ def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketIn, Bod
 
 
 @api.delete("/api/tickets/<ticket_id>", status_code=204)
+@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold)
 def withdraw_ticket(ticket_id: Annotated[str, Path()]) -> Response[None]:
     """Take one of the caller's tickets off sale."""
 

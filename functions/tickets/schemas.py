@@ -9,7 +9,7 @@ from functions.tickets.settings import stage_currency
 from functions.tickets.ticket import LONGEST_TITLE, Status, Ticket, parse_title
 from shared.http import Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import Price, parse_price
+from shared.money import HIGHEST_PRICE, PLAIN_DECIMAL, Price, parse_price
 from shared.pages import Page
 
 
@@ -17,10 +17,14 @@ class TicketIn(Input):
     """What a seller says of a ticket."""
 
     title: Annotated[str, AfterValidator(parse_title)] = Field(
-        description=f"Trimmed; 1 to {LONGEST_TITLE} characters, without control characters.", examples=["Row 1, seat 2"]
+        description=f"Trimmed; 1 to {LONGEST_TITLE} characters, without control characters.",
+        examples=["Row 1, seat 2"],
+        json_schema_extra={"minLength": 1, "maxLength": LONGEST_TITLE},
     )
     price: Annotated[str, AfterValidator(lambda text: parse_price(text, stage_currency()))] = Field(
-        description="A plain decimal with at most the currency's decimals.", examples=["12.50"]
+        description=f"A plain decimal up to {HIGHEST_PRICE}, with at most the currency's decimals.",
+        examples=["12.50"],
+        json_schema_extra={"pattern": f"^{PLAIN_DECIMAL.pattern}$"},
     )
 
 

@@ -82,8 +82,10 @@ class Tables:
     def __init__(self, template: dict[str, Any]) -> None:
         self.resource = boto3.resource("dynamodb")
         self._definitions = _tables(template)
+        there = {table.name for table in self.resource.tables.all()}  # made for another layer of tests
         for name, definition in self._definitions.items():
-            self.resource.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition)
+            if name not in there:
+                self.resource.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition)
 
     def __contains__(self, service: object) -> bool:
         return service in self._definitions

@@ -1,0 +1,366 @@
+"""`make openapi`: docs/openapi.json, made from the routes themselves.
+
+Bodies and parameters come from the routes' types, refusals from what each route names (`Api.refuses`). What the HTTP
+edge refuses on its own stands below, and so does Stripe's webhook, which has no `Api`. Tests keep the file current, its
+routes those of the CDK app, and every answer to what it says.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from functions.auth.api import api as auth
+from functions.orders.api import api as orders
+from functions.payments.api import api as payments
+from functions.payments.webhook import TYPES
+from functions.tickets.api import api as tickets
+from shared.http import MAX_KEY_LENGTH, Api
+from shared.problems import CONTENT_TYPE
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
+
+SERVICES = {"auth": auth, "tickets": tickets, "orders": orders, "payments": payments}
+
+DESCRIPTION = """\
+A ticket marketplace: every ticket sells exactly once, and nobody pays for a ticket they did not get.
+
+Prices are decimal strings, times RFC 3339 in UTC, ids ULIDs. Lists come in pages, newest first. Every refusal is a
+problem document (RFC 9457) with a `code` for programs; bodies that API Gateway itself makes (no such route, too many
+requests) are its own. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
+"""
+
+type Json = dict[str, Any]
+type Told = tuple[int, str]
+"""A status, and the code of its problem document."""
+type Refused = list[tuple[int, tuple[str, ...]]]
+"""Each status, with its codes."""
+
+ULID = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", "examples": ["01KARTQ2M8Z6V3N4J5X7C9E1F2"]}
+SHAPES: dict[str, Json] = {
+    **dict.fromkeys(("id", "userID", "orderID", "orderId"), ULID),
+    "price": {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{2})?$", "examples": ["12.50"]},
+    "currency": {"type": "string", "pattern": "^[a-z]{3}$", "examples": ["usd"]},
+    "createdAt": {"type": "string", "format": "date-time", "examples": ["2026-11-23T12:00:00.000Z"]},
+    "expiresAt": {"type": "string", "format": "date-time", "examples": ["2026-11-23T12:05:00.000Z"]},
+    "version": {"type": "integer", "minimum": 1},
+    "amount": {"type": "integer", "minimum": 1, "examples": [1250]},
+    "stripeId": {"type": "string", "examples": ["pi_3SWbLh2eZvKYlo2C1IuX9Jq7"]},
+    "title": {"type": "string", "minLength": 1, "examples": ["Row 1, seat 2"]},
+    "clientSecret": {"type": "string", "description": "With which a browser confirms at Stripe; while it is open."},
+    "publishableKey": {"type": "string", "description": "With which a browser talks to Stripe; while it is open."},
+}
+"""What answers hold under these names. The types in the code know them as text, since what we wrote is not checked."""
+
+PATH_PARAMETERS = {
+    "tickets": {"ticket_id": "id"},
+    "orders": {"order_id": "id"},
+    "payments": {"order_id": "orderId"},
+}
+"""The names that API Gateway has for the routes' parameters."""
+
+STRIPE_EVENT: Json = {
+    "type": "object",
+    "description": "As much of Stripe's event as is read: of which PaymentIntent it speaks.",
+    "properties": {
+        "id": {"type": "string"},
+        "type": {"type": "string", "examples": sorted(TYPES)},
+        "account": {"type": ["string", "null"], "description": "Another account's events are left alone."},
+        "data": {
+            "type": "object",
+            "properties": {
+                "object": {
+                    "type": "object",
+                    "properties": {
+                        "object": {"type": "string", "examples": ["payment_intent", "charge"]},
+                        "id": {"type": ["string", "null"]},
+                        "payment_intent": {"type": ["string", "null"]},
+                    },
+                }
+            },
+            "required": ["object"],
+        },
+    },
+    "required": ["type", "data"],
+}
+
+ANY_ROUTE: tuple[Told, ...] = (
+    (400, "invalid_json"),
+    (413, "body_too_large"),
+    (415, "unsupported_media_type"),
+    (500, "internal_error"),
+    (503, "unavailable"),
+)
+WEBHOOK: tuple[Told, ...] = (
+    (400, "bad_signature"),
+    (400, "invalid_json"),
+    (400, "invalid_request"),
+    (500, "not_recorded_yet"),
+    (503, "payments_not_configured"),
+    (503, "unavailable"),
+)
+PARAMETERS: dict[str, Json] = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key and request within 24 hours gives the first answer again. Of one user and route.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    }
+}
+HEADERS: dict[str, Json] = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "WWW-Authenticate": {"description": "RFC 9110.", "schema": {"type": "string"}},
+    "Set-Cookie": {
+        "description": "The session cookie: the token, out of scripts' reach.",
+        "schema": {"type": "string", "pattern": "^session="},
+    },
+}
+ALWAYS = {401: "WWW-Authenticate", 429: "Retry-After"}
+"""The headers that every problem of a status has."""
+
+
+def main() -> int:
+    """Write the document."""
+    DOCUMENT.write_text(rendered())
+    sys.stdout.write(f"{DOCUMENT.relative_to(Path.cwd())}\n")
+    return 0
+
+
+def rendered() -> str:
+    """The document as the file holds it."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def document() -> Json:
+    """The whole API as an OpenAPI 3.1 document."""
+    paths: dict[str, Json] = {}
+    schemas: dict[str, Json] = {}
+    for service in SERVICES:
+        for path, method, operation, its_schemas in _operations(service):
+            paths.setdefault(path, {})[method] = operation
+            schemas |= its_schemas
+    paths["/api/payments/webhook"] = {"post": _webhook()}
+    told = {told for path in paths.values() for operation in path.values() for told in operation.pop("x-told")}
+    schemas["StripeEvent"] = STRIPE_EVENT
+    schemas["Problem"] = _problem_schema(sorted({code for _, codes in told for code in codes}))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Admit One",
+            "version": "1",
+            "description": DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": {path: paths[path] for path in sorted(paths)},
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "parameters": PARAMETERS,
+            "responses": {_name(status, codes): _refusal(status, codes) for status, codes in sorted(told)},
+            "schemas": {name: schemas[name] for name in sorted(schemas)},
+        },
+    }
+
+
+def _operations(service: str) -> Iterator[tuple[str, str, Json, dict[str, Json]]]:
+    """Each route of a service: path, method, operation, and the schemas of them all."""
+    api = SERVICES[service]
+    # With names of their own: two services may each have a Status.
+    raw = api.get_openapi_json_schema(title=service, version="1")
+    made = json.loads(re.sub(r"(#/components/schemas/)(\w+)", lambda m: m[1] + _schema_name(service, m[2]), raw))
+    schemas = {
+        _schema_name(service, name): _schema(schema)
+        for name, schema in made["components"]["schemas"].items()
+        if "Validation" not in name and name != "Instant"  # powertools' own, and one that has its shape below
+    }
+    documented = {}
+    for route in api._dynamic_routes + api._static_routes:  # noqa: SLF001 - powertools has no other list of them
+        path = re.sub(r"{(\w+)}", lambda m: f"{{{PATH_PARAMETERS[service][m[1]]}}}", route.openapi_path)
+        made_operation = made["paths"][route.openapi_path][route.method.lower()]
+        documented[path, route.method.lower()] = _operation(service, api, path, route, made_operation)
+    for (path, method), operation in documented.items():
+        yield path, method, operation, schemas
+
+
+def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Json:
+    is_public = f"{route.method} {path}" in api.public
+    takes_key = route.method in ("POST", "PUT", "DELETE") and not is_public
+    parameters = [_parameter(service, parameter) for parameter in made.get("parameters", [])]
+    answers = api.answers.get(route.func.__name__)
+    told = [*ANY_ROUTE, *((refusal.status, refusal.code) for refusal in (answers.refusals if answers else ()))]
+    if not is_public:
+        told.append((401, "unauthenticated"))
+    if takes_key or "requestBody" in made or any(parameter["in"] == "query" for parameter in parameters):
+        told.append((400, "invalid_request"))
+    if "{" in path:
+        told.append((404, "not_found"))
+    if takes_key:
+        told += [(409, "idempotency_in_progress"), (422, "idempotency_key_reused")]
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    refused = _by_status(told)
+    good = {route.status_code: f"{HTTPStatus(route.status_code).phrase}.", **(answers.also if answers else {})}
+    content = made["responses"][str(route.status_code)].get("content", {})
+    operation = {
+        "operationId": route.func.__name__,
+        "summary": _first_line(route.func).removesuffix("."),
+        "description": _rest(route.func),
+        "tags": [service],
+        "security": [] if is_public else [{"bearer": []}],
+        "parameters": parameters,
+        "requestBody": made.get("requestBody"),
+        "responses": {str(status): _success(status, good[status], content) for status in sorted(good)}
+        | _references(refused),
+        "x-told": refused,
+    }
+    if service == "auth" and route.func.__name__.startswith("sign_"):
+        operation["responses"][str(route.status_code)]["headers"] = _headers("Set-Cookie")
+    return {name: value for name, value in operation.items() if value or name == "security"}
+
+
+def _webhook() -> Json:
+    refused = _by_status(WEBHOOK)
+    return {
+        "operationId": "webhook",
+        "summary": "What Stripe tells",
+        "description": "Signed over the raw body. Any answer but 200 makes Stripe come again.",
+        "tags": ["payments"],
+        "security": [],
+        "parameters": [
+            {"name": "Stripe-Signature", "in": "header", "required": True, "schema": {"type": "string"}},
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/StripeEvent"}}},
+        },
+        "responses": {
+            "200": _success(200, "Done, or not ours.", {"application/json": {"schema": {"maxProperties": 0}}})
+        }
+        | _references(refused),
+        "x-told": refused,
+    }
+
+
+def _success(status: int, meaning: str, content: Json) -> Json:
+    answer: Json = {"description": meaning}
+    return answer if status == HTTPStatus.NO_CONTENT else {**answer, "content": content}
+
+
+def _by_status(told: Iterable[Told]) -> Refused:
+    groups = groupby(sorted(set(told)), key=lambda each: each[0])
+    return [(status, tuple(code for _, code in group)) for status, group in groups]
+
+
+def _references(refused: Refused) -> dict[str, Json]:
+    return {str(status): {"$ref": f"#/components/responses/{_name(status, codes)}"} for status, codes in refused}
+
+
+def _name(status: int, codes: tuple[str, ...]) -> str:
+    return f"{status}_{'.'.join(codes)}"
+
+
+def _refusal(status: int, codes: tuple[str, ...]) -> Json:
+    """The problem documents of one status, with the codes that they may have."""
+    which = {"status": {"const": status}, "code": {"enum": codes}}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": which}
+    answer: Json = {
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}.",
+        "content": {CONTENT_TYPE: {"schema": schema}},
+    }
+    return answer | ({"headers": _headers(ALWAYS[status])} if status in ALWAYS else {})
+
+
+def _headers(name: str) -> Json:
+    return {name: {**HEADERS[name], "required": True}}
+
+
+def _problem_schema(codes: list[str]) -> Json:
+    text = {"type": "string"}
+    error = {"type": "object", "properties": {"message": text, "field": text}, "required": ["message"]}
+    return {
+        "type": "object",
+        "description": "Why a request was refused (RFC 9457).",
+        "properties": {
+            "type": {"type": "string", "format": "uri", "pattern": "^urn:admit-one:problem:"},
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "code": {"type": "string", "description": "What programs read.", "enum": codes},
+            "errors": {"type": "array", "minItems": 1, "items": error},
+            "requestId": text,
+            "declineCode": {"type": "string", "description": "Why Stripe says that the card was declined."},
+        },
+        "required": ["type", "title", "status", "detail", "code", "errors", "requestId"],
+        "examples": [
+            {
+                "type": "urn:admit-one:problem:ticket_held",
+                "title": "Conflict",
+                "status": 409,
+                "detail": "somebody else holds the ticket",
+                "code": "ticket_held",
+                "errors": [{"message": "somebody else holds the ticket"}],
+                "requestId": "JKJaXmPLvHcESHA=",
+            }
+        ],
+    }
+
+
+def _parameter(service: str, parameter: Json) -> Json:
+    if parameter["in"] == "path":
+        return {**parameter, "name": PATH_PARAMETERS[service][parameter["name"]], "schema": ULID}
+    schema = _untitled(parameter["schema"])
+    match schema:
+        case {"anyOf": [{"type": kind}, {"type": "null"}]}:  # a parameter is there or not, and never null
+            schema = {"type": kind}
+        case {"type": "integer"}:
+            schema = {key: int(value) if isinstance(value, float) else value for key, value in schema.items()}
+    return {**parameter, "schema": {key: value for key, value in schema.items() if key != "description"}}
+
+
+def _schema_name(service: str, name: str) -> str:
+    """`Status` of Orders is `OrderStatus`, and its `TicketOut` is `OrderedTicket`."""
+    if name == "Status":
+        return f"{service.removesuffix('s').title()}Status"
+    return {("orders", "TicketOut"): "OrderedTicket"}.get((service, name), name).removesuffix("Out")
+
+
+def _schema(schema: Json) -> Json:
+    """A body's schema; what is ours in it has the shape that we always give it."""
+    tidy: Json = _untitled(schema)
+    is_answer = tidy.get("additionalProperties") is not False
+    if is_answer and tidy.get("type") == "object":
+        tidy["properties"] = {field: SHAPES.get(field, properties) for field, properties in tidy["properties"].items()}
+    return tidy
+
+
+def _untitled(schema: Any) -> Any:
+    """Without the titles that only repeat a name."""
+    match schema:
+        case dict():
+            return {
+                key: {name: _untitled(each) for name, each in value.items()}
+                if key == "properties"
+                else _untitled(value)
+                for key, value in schema.items()
+                if key != "title"
+            }
+        case list():
+            return [_untitled(each) for each in schema]
+        case _:
+            return schema
+
+
+def _first_line(function: Any) -> str:
+    return str(function.__doc__).partition("\n")[0].strip()
+
+
+def _rest(function: Any) -> str:
+    return " ".join(str(function.__doc__).partition("\n")[2].split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

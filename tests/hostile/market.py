@@ -1,0 +1,72 @@
+"""A seller with a ticket in every status, a buyer with the orders and payments, and a stranger."""
+
+import copy
+from typing import Any
+
+from tests.handlers.stripe_in_process import Stripe
+from tests.handlers.world import Person, World
+
+SERVICES = ("auth", "tickets", "orders", "payments")
+
+
+class Market:
+    """What there is, by what it is called: ids of tickets, and of the orders for them."""
+
+    def __init__(self, world: World, stripe: Stripe) -> None:
+        self.world = world
+        self.stripe = stripe
+        self.seller = world.person("seller@example.com")
+        self.buyer = world.person("buyer@example.com")
+        self.stranger = world.person("stranger@example.com")
+        self.tickets = {
+            name: self._sell(name) for name in ("available", "ordered", "paying", "sold", "cancelled", "withdrawn")
+        }
+        self.settle()
+        self.orders = {name: self._order(name) for name in ("ordered", "paying", "sold", "cancelled")}
+        self.settle()
+        self._pay("paying")
+        self._pay("sold", token="tok_visa")
+        world.call("DELETE", f"/api/orders/{self.orders['cancelled']}", by=self.buyer)
+        world.call("DELETE", f"/api/tickets/{self.tickets['withdrawn']}", by=self.seller)
+        self.settle()
+        self.settle()
+        self._made = {service: world.items(service) for service in SERVICES}, world.time.instant
+
+    def again(self, world: World, stripe: Stripe) -> "Market":
+        """The same in another test's world, in a hundredth of the time; its Stripe knows nothing of it."""
+        items, world.time.instant = self._made
+        for service in SERVICES:
+            with world.tables.resource.Table(service).batch_writer() as batch:
+                for item in items[service]:
+                    batch.put_item(Item=item)
+        made = copy.copy(self)
+        made.world, made.stripe = world, stripe
+        return made
+
+    def settle(self) -> None:
+        """Let everybody hear of everything, Stripe's webhooks included."""
+        self.stripe.webhooks(self.world)
+        self.world.settle(without=("expiration",))
+
+    def state(self) -> list[dict[str, Any]]:
+        """All that is written anywhere, but for the records of requests."""
+        kept = [item for service in SERVICES for item in self.world.items(service)]
+        return sorted((item for item in kept if not item["pk"].startswith("idempotency#")), key=str)
+
+    def who(self, name: str) -> Person | None:
+        """The seller, the buyer or the stranger; anybody else is nobody."""
+        return {"seller": self.seller, "buyer": self.buyer, "stranger": self.stranger}.get(name)
+
+    def _sell(self, title: str) -> str:
+        answer = self.world.call("POST", "/api/tickets", {"title": title, "price": "12.50"}, by=self.seller)
+        assert answer.status == 201, answer.text
+        return str(answer.json["id"])
+
+    def _order(self, name: str) -> str:
+        answer = self.world.call("POST", "/api/orders", {"ticketID": self.tickets[name]}, by=self.buyer)
+        assert answer.status == 201, answer.text
+        return str(answer.json["id"])
+
+    def _pay(self, name: str, **body: str) -> None:
+        answer = self.world.call("POST", "/api/payments", {"orderId": self.orders[name], **body}, by=self.buyer)
+        assert answer.status == 201, answer.text
