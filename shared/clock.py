@@ -33,8 +33,3 @@ def from_millis(millis: int) -> datetime:
 def to_rfc3339(instant: datetime) -> str:
     """As in `2026-11-23T15:04:05.678Z`."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def from_rfc3339(text: str) -> datetime:
-    """The instant that `to_rfc3339` wrote."""
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -148,8 +148,8 @@ class Api(APIGatewayHttpResolver):
         """Do it once for each `Idempotency-Key`; without the header, just do it.
 
         `act` gets a function that turns the answer to be (status, body) into the write that remembers it, for the
-        transaction of the effect. An answer that no transaction took is remembered afterwards, a refusal too; 5xx and
-        429 are not.
+        transaction of the effect. An answer that no transaction took is remembered afterwards, a refusal too, unless it
+        asks to come again.
         """
         request = self._idempotent_request()
         if request is None:
@@ -162,7 +162,7 @@ class Api(APIGatewayHttpResolver):
             answer = _answer(response.status_code, response.body)
         except Exception as error:
             problem = self._problem(error)
-            if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR or problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+            if problem.asks_to_come_again():
                 begun.release()
             else:
                 begun.finish(idempotency.Answer(problem.status, problem.body(self._request_id)))

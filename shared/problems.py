@@ -28,6 +28,11 @@ class Problem(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
 
+    def asks_to_come_again(self) -> bool:
+        """Whether the same request may be answered differently soon: 5xx, 429, and whatever says `Retry-After`."""
+        is_passing = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status == HTTPStatus.TOO_MANY_REQUESTS
+        return is_passing or "Retry-After" in self.headers
+
     def body(self, request_id: str) -> str:
         """The problem document."""
         document: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from boto3 import client
@@ -209,7 +209,7 @@ def _place_without_key(scene: Scene) -> Act:
 @operation("take over")
 def _take_over(scene: Scene) -> Act:
     first = _placed(scene)
-    over = clock.from_rfc3339(first["expiresAt"])
+    over = datetime.fromisoformat(first["expiresAt"])
 
     def right(outcome: Outcome) -> None:
         after = {item["id"]: item for item in _orders(scene)}
@@ -279,7 +279,9 @@ def _keep_edit(scene: Scene) -> Act:
 @operation("orders: expiration:completed")
 def _expire_order(scene: Scene) -> Act:
     placed = _placed(scene)
-    return Act(expired(placed, at=clock.from_rfc3339(placed["expiresAt"])), lambda _: _is_cancelled(scene, "expired"))
+    return Act(
+        expired(placed, at=datetime.fromisoformat(placed["expiresAt"])), lambda _: _is_cancelled(scene, "expired")
+    )
 
 
 @operation("orders: payment:authorized")
@@ -319,7 +321,7 @@ operation("orders: payment:failed")(_orders_hear("payment:failed", "cancelled"))
 @operation("sweep")
 def _sweep(scene: Scene) -> Act:
     placed = _placed(scene)
-    later = clock.from_rfc3339(placed["expiresAt"]) + timedelta(minutes=4)
+    later = datetime.fromisoformat(placed["expiresAt"]) + timedelta(minutes=4)
     return Act(Call("orders.sweep", {}, later), lambda _: _is_cancelled(scene, "expired"))
 
 

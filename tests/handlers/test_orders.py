@@ -351,6 +351,17 @@ def test_a_refusal_is_remembered_too(world: World, ticket_id: str, buyer: Person
     assert (again.status, again.code) == (409, "ticket_held")
 
 
+def test_a_refusal_that_asks_to_come_again_is_not_remembered(world: World, buyer: Person, seller: Person) -> None:
+    """The ticket had not reached Orders yet; the same key must not keep it away for a day."""
+    key = {"Idempotency-Key": "one"}
+    ident = new_id()
+    early = world.call("POST", "/api/orders", {"ticketID": ident}, by=buyer, headers=key)
+    assert (early.status, early.headers["Retry-After"]) == (404, "1")
+
+    tell_ticket(world, ident, seller)
+    assert world.call("POST", "/api/orders", {"ticketID": ident}, by=buyer, headers=key).status == 201
+
+
 def test_two_users_may_use_the_same_idempotency_key(world: World, ticket_id: str, buyer: Person) -> None:
     key = {"Idempotency-Key": "one"}
     world.call("POST", "/api/orders", {"ticketID": ticket_id}, by=buyer, headers=key)

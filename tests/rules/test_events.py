@@ -5,6 +5,7 @@ A sample is never edited. A field that is added gets a new sample; one that is r
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,7 @@ def test_an_event_says_when_it_was_told() -> None:
     before = clock.now()
     told = tell(ExpirationCompleted(orderId=OrderID("order"), userID=UserID("user")))
 
-    assert before <= clock.from_rfc3339(json.loads(told["detail"])["metadata"]["time"]) <= clock.now()
+    assert before <= datetime.fromisoformat(json.loads(told["detail"])["metadata"]["time"]) <= clock.now()
 
 
 def test_what_there_is_not_is_left_out_and_not_null() -> None:
