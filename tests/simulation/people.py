@@ -26,6 +26,8 @@ class Answer:
 
     status: int | None
     body: Any
+    asks_again: bool = True
+    """The same call may be answered differently soon, so no key keeps this answer."""
 
     @property
     def is_failure(self) -> bool:
@@ -151,7 +153,7 @@ class People:
             answer.is_failure and self._choices.chance(0.7)
         ):
             again = self._once(by, method, path, body, headers)
-            if headers and not answer.is_failure and not again.is_failure and answer != again:
+            if headers and not answer.asks_again and not again.is_failure and answer != again:
                 raise Violated(f"{method} {path} with the same key: {answer}, then {again}")
             answer = again if answer.is_failure else answer
         if headers and (answer.is_failure or answer.code == "idempotency_in_progress"):
@@ -163,7 +165,10 @@ class People:
         self._tell(f"{by.id} {method} {path} {json.dumps(body) if body else ''} {headers.get('Idempotency-Key', '')}")
         raw = self._cloud.http(http_event(method, path, body, by=by, headers=headers))
         text = (raw or {}).get("body")
-        answer = Answer(raw["statusCode"], json.loads(text) if text else None) if raw else Answer(None, None)
+        answer = Answer(None, None)
+        if raw:
+            asks_again = raw["statusCode"] >= 500 or "Retry-After" in raw["headers"]
+            answer = Answer(raw["statusCode"], json.loads(text) if text else None, asks_again)
         self._tell(f"    → {answer.status} {answer.code}")
         if answer.is_failure and self._cloud.network.faults == faults:
             raise Violated(f"{method} {path} failed ({answer}) though nothing went wrong")
