@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from functions.auth.store import UserStore
 from functions.orders import store as order_store
 from functions.orders import sweep
 from functions.orders.order import Hold, Order, OrderNotFound, Status
+from functions.payments import actions as payment_actions
 from functions.payments import reconciler
 from functions.payments.payment import Duty, IntentStatus, OrderStatus, Payment
 from functions.tickets.ticket import Ticket
@@ -23,6 +25,9 @@ RACES = Profile(interleaved=0.6, delivered_twice=0.1)
 """Nothing fails, and much meets: what only a race can show."""
 LOSSES = Profile(dead_letters=4, declined=0.3)
 """Messages are lost for good: what only a repair can make up for."""
+
+BY_HAND = Profile(by_hand=0.2)
+"""Somebody at Stripe does what others would do."""
 
 type Control = Callable[[], AbstractContextManager[object]]
 
@@ -109,6 +114,18 @@ def _entries_are_not_looked_at(events: Any, *, bus: str, source: str) -> Iterato
     yield from ()
 
 
+@contextmanager
+def _an_address_is_claimed_though_it_is_taken() -> Iterator[None]:
+    real = UserStore.add
+
+    def add(self: UserStore, account: Any, *, created_at: Any) -> None:
+        with _without_condition("attribute_not_exists(pk)")():
+            real(self, account, created_at=created_at)
+
+    with mock.patch.object(UserStore, "add", add):
+        yield
+
+
 def _never_answers(self: Order) -> Order:
     raise OrderNotFound
 
@@ -141,5 +158,8 @@ CONTROLS: dict[str, tuple[Control, Profile | None]] = {
     "the reconciler is out of order": (_with(reconciler, "handler", lambda *_: None), LOSSES),
     "the sweep is out of order": (_with(sweep, "handler", lambda *_: None), LOSSES),
     "a payment event that no longer fits is not answered": (_with(Order, "_tell_again", _never_answers), LOSSES),
+    "an order is told again under an old version": (_with(Order, "_tell_again", lambda self: self), None),
+    "an address is claimed though it is taken": (_an_address_is_claimed_though_it_is_taken, None),
+    "what was done by hand is not taken in": (_with(payment_actions, "take_in", lambda *_: False), BY_HAND),
 }
 """Each guard by what happens without it: how it is taken out, and the faults that show it (None: the seed's own)."""
