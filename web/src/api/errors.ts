@@ -42,7 +42,14 @@ export function codeOf(error: unknown): Problem["code"] | null {
 
 /** Whether the server has made up its mind: what is tried again after that is a new try. */
 export function isFinal(error: unknown): boolean {
-  return error instanceof Refusal && error.problem.status < 500 && error.retryAfter === null;
+  return (
+    error instanceof ApiError && error.status !== null && error.status < 500 && error.retryAfter === null
+  );
+}
+
+/** Whether the caller's session is over. API Gateway says it too, without a problem document. */
+export function isSignedOut(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401 && codeOf(error) !== "bad_credentials";
 }
 
 const TRIES_WHEN_UNANSWERED = 2;

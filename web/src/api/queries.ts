@@ -8,7 +8,7 @@ import {
   queryOptions,
 } from "@tanstack/react-query";
 import { answer, api } from "./client";
-import { codeOf, shouldTryAgain, tryAgainAfter } from "./errors";
+import { codeOf, isSignedOut, shouldTryAgain, tryAgainAfter } from "./errors";
 import type { CurrentUser, Payment, User } from "./types";
 
 /** For a page that shows a list: how many it loads at a time. */
@@ -17,7 +17,7 @@ const PAGE = 20;
 export function newQueryClient(): QueryClient {
   // A session can end at any time: whoever is told so reads anew who is signed in.
   const onError = (error: unknown): void => {
-    if (codeOf(error) === "unauthenticated") void client.invalidateQueries(currentUser);
+    if (isSignedOut(error)) void client.invalidateQueries({ queryKey: currentUser.queryKey });
   };
   const client = new QueryClient({
     queryCache: new QueryCache({ onError }),

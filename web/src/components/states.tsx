@@ -1,6 +1,6 @@
 /** The states that every page has: loading, failed, out of date. */
 
-import { type ReactNode, useId } from "react";
+import type { ReactNode } from "react";
 import { explain } from "../api/errors";
 
 interface Query {
@@ -58,13 +58,10 @@ export function Notice({
   title: string;
   children?: ReactNode;
 }) {
-  const id = useId();
   return (
-    <section className={`notice ${tone}`} role={tone === "error" ? "alert" : "status"} aria-labelledby={id}>
-      <p className="notice-title" id={id}>
-        {title}
-      </p>
+    <div className={`notice ${tone}`} role={tone === "error" ? "alert" : "status"}>
+      <p className="notice-title">{title}</p>
       {children}
-    </section>
+    </div>
   );
 }

@@ -41,14 +41,16 @@ function KnownOrder({ order }: { order: Order }) {
   const [isConfirmed, setConfirmed] = useState(false);
   const isPayable = order.status === "created" && !hasLapsed && !isConfirmed;
   const started = useQuery({ ...startedPayment(order.id), enabled: isPayable });
+  const stateWith = (payment: Payment | null | undefined) =>
+    orderState({ order, payment: payment ?? started.data, isConfirmed, hasLapsed });
   // Asking for the payment makes the API look at Stripe, so a webhook that is late holds nothing up.
   const latest = useQuery({
     ...paymentQuery(order.id),
     enabled: !isPayable && order.status !== "completed",
-    refetchInterval: () => askAgainAfter(state),
+    refetchInterval: ({ state }) => askAgainAfter(stateWith(state.data)),
   });
   const payment = latest.data ?? started.data;
-  const state = orderState({ order, payment, isConfirmed, hasLapsed });
+  const state = stateWith(latest.data);
   useQuery({ ...orderQuery(order.id), refetchInterval: askAgainAfter(state) });
   // Past its deadline it may be paid all the same: nothing is said before that is known.
   if (state === "lapsed" && latest.isPending) return <Loading />;
