@@ -201,6 +201,7 @@ class LocalStack:
             *("--port", str(self.ports.front_door)),
             *("--aws-port", str(self.ports.aws)),
             *("--api-id", deployed.api_id),
+            *(("--stripe-port", str(self.ports.stripe)) if self._stripe is None else ()),
         ]
         child = self._start("the front door", command, "front-door.log")
         self._wait(child, Api(self.url))
