@@ -17,6 +17,7 @@ def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None
     | `stage` | `dev` if absent |
     | `orderWindowSeconds` | how long an order holds its ticket, in place of the stage's 300 |
     | `stripeApiBase` | local stages only: another address for Stripe's API |
+    | `alarmEmail` | who is written to when an alarm goes off, in place of the stage's |
     """
     app = aws_cdk.App(context=context, outdir=outdir)
     window = app.node.try_get_context("orderWindowSeconds")
@@ -24,6 +25,7 @@ def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None
         app.node.try_get_context("stage") or "dev",
         order_window_seconds=None if window is None else int(window),
         stripe_api_base=app.node.try_get_context("stripeApiBase"),
+        alarm_email=app.node.try_get_context("alarmEmail"),
     )
     AdmitOneStack(app, f"AdmitOne-{stage.name}", stage=stage)
     return app

@@ -1,13 +1,15 @@
 """Expiration: tells Orders, promptly, that a deadline has passed. Nothing is correct because of it."""
 
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.function import ServiceFunction
 from cdk.listener import EventListener, Wanted
+from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 from cdk.stages import Stage
 
@@ -17,11 +19,13 @@ SERVICE = "expiration"
 class Expiration(Construct):
     """One EventBridge schedule for each order, in a group of their own, calls `expire` at the order's deadline."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
+    ) -> None:
         super().__init__(scope, construct_id)
         publishing = {"EVENT_BUS_NAME": bus.event_bus_name}
         # What a schedule could not hand to the function, and what the function could not handle: the same message.
-        failures = DeadLetterQueue(self, "ExpireFailures")
+        failures = DeadLetterQueue(self, "ExpireFailures", monitoring=monitoring)
         expire = ServiceFunction(
             self,
             "Expire",
@@ -29,6 +33,7 @@ class Expiration(Construct):
             service=SERVICE,
             handler="functions.expiration.expire.handler",
             timeout=Duration.seconds(10),
+            monitoring=monitoring,
             environment=publishing,
             async_failures=failures,
         )
@@ -61,6 +66,7 @@ class Expiration(Construct):
             service=SERVICE,
             handler="functions.expiration.listener.handler",
             timeout=Duration.seconds(10),
+            monitoring=monitoring,
             environment={
                 **publishing,
                 "SCHEDULE_GROUP": deadlines.ref,
@@ -74,6 +80,12 @@ class Expiration(Construct):
             "scheduler:CreateSchedule",
             on=f"arn:{Aws.PARTITION}:scheduler:{Aws.REGION}:{Aws.ACCOUNT_ID}:schedule/{deadlines.ref}/*",
         )
+        group = Stack.of(self).get_logical_id(deadlines)
+        acknowledge(
+            listener.role,
+            f"IAM5[Resource::arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/<{group}>/*]",
+            "One schedule for each order, named for it, in a group of their own.",
+        )
         listener.may(
             "iam:PassRole",
             on=caller.role_arn,
@@ -84,5 +96,6 @@ class Expiration(Construct):
             "Events",
             function=listener,
             bus=bus,
+            monitoring=monitoring,
             wanted=[Wanted(name="Orders", source="admit-one.orders", types=("order:created",))],
         )

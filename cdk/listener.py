@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.function import ServiceFunction
+from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 
 
@@ -41,10 +42,11 @@ class EventListener(Construct):
         function: ServiceFunction,
         bus: events.IEventBus,
         wanted: Sequence[Wanted],
+        monitoring: Monitoring,
         batch_size: int = 10,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.dead_letters = DeadLetterQueue(self, "DeadLetters")
+        self.dead_letters = DeadLetterQueue(self, "DeadLetters", monitoring=monitoring)
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -54,6 +56,7 @@ class EventListener(Construct):
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=5),
         )
+        monitoring.watch_queue(self.queue)
         target = targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)
         for want in wanted:
             events.Rule(

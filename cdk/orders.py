@@ -5,8 +5,9 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from cdk.function import ServiceFunction
-from cdk.http_api import Route
+from cdk.http_api import Route, Throttle
 from cdk.listener import EventListener, Wanted
+from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import Recurring
 from cdk.stages import Stage
@@ -18,13 +19,16 @@ SERVICE = "orders"
 class Orders(Construct):
     """`routes` are the calls that the service answers."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
+    ) -> None:
         super().__init__(scope, construct_id)
         orders = ServiceTable(
             self,
             "Orders",
             stage=stage,
             service=SERVICE,
+            monitoring=monitoring,
             sort_key="sk",
             indexes=[Index(name="open", partition_key="openPartition", sort_key="expiresAt", sort_key_type=NUMBER)],
             published_on=bus,
@@ -38,6 +42,8 @@ class Orders(Construct):
             service=SERVICE,
             handler="functions.orders.api.handler",
             timeout=Duration.seconds(10),
+            monitoring=monitoring,
+            attended=True,
             environment={**table, "ORDER_WINDOW_SECONDS": str(stage.order_window_seconds)},
         )
         orders.allow(api, "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
@@ -49,6 +55,7 @@ class Orders(Construct):
             service=SERVICE,
             handler="functions.orders.listener.handler",
             timeout=Duration.seconds(10),
+            monitoring=monitoring,
             environment=table,
         )
         orders.allow(listener, "GetItem", "PutItem", "UpdateItem")
@@ -57,6 +64,7 @@ class Orders(Construct):
             "Events",
             function=listener,
             bus=bus,
+            monitoring=monitoring,
             wanted=[
                 Wanted(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
                 # Never the echo of its own holds.
@@ -75,7 +83,7 @@ class Orders(Construct):
             ],
         )
 
-        sweep_failures = DeadLetterQueue(self, "SweepFailures")
+        sweep_failures = DeadLetterQueue(self, "SweepFailures", monitoring=monitoring)
         sweep = ServiceFunction(
             self,
             "Sweep",
@@ -83,6 +91,7 @@ class Orders(Construct):
             service=SERVICE,
             handler="functions.orders.sweep.handler",
             timeout=Duration.seconds(60),
+            monitoring=monitoring,
             environment=table,
             async_failures=sweep_failures,
         )
@@ -91,7 +100,8 @@ class Orders(Construct):
         Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=sweep_failures)
 
         self.routes = [
-            Route("POST /api/orders", api),
+            # A rush is answered in seconds either way; this keeps it from taking the account's whole concurrency.
+            Route("POST /api/orders", api, throttle=Throttle(rate=1000, burst=2000)),
             Route("GET /api/orders", api),
             Route("GET /api/orders/{id}", api),
             Route("DELETE /api/orders/{id}", api),

@@ -5,9 +5,11 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.function import ServiceFunction
 from cdk.http_api import Route
 from cdk.listener import EventListener, Wanted
+from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import Recurring
 from cdk.stages import Stage
@@ -19,13 +21,16 @@ SERVICE = "payments"
 class Payments(Construct):
     """`routes` are the calls that the service answers; `stripe_keys` is the secret that an operator fills."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
+    ) -> None:
         super().__init__(scope, construct_id)
         payments = ServiceTable(
             self,
             "Payments",
             stage=stage,
             service=SERVICE,
+            monitoring=monitoring,
             indexes=[
                 Index(
                     name="unsettled",
@@ -47,6 +52,7 @@ class Payments(Construct):
             ),
             removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
         )
+        acknowledge(self.stripe_keys, "SMG4", "Only Stripe can make its keys: an operator rolls them there.")
         environment = {
             "TABLE_NAME": payments.table.table_name,
             "STRIPE_SECRET_ARN": self.stripe_keys.secret_arn,
@@ -61,6 +67,8 @@ class Payments(Construct):
             service=SERVICE,
             handler="functions.payments.api.handler",
             timeout=Duration.seconds(29),  # an HTTP API waits for 30
+            monitoring=monitoring,
+            attended=True,
             environment=environment,
         )
         payments.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
@@ -72,6 +80,8 @@ class Payments(Construct):
             service=SERVICE,
             handler="functions.payments.webhook.handler",
             timeout=Duration.seconds(29),
+            monitoring=monitoring,
+            attended=True,
             environment=environment,
         )
         payments.allow(webhook, "GetItem", "PutItem")
@@ -83,6 +93,7 @@ class Payments(Construct):
             service=SERVICE,
             handler="functions.payments.listener.handler",
             timeout=Duration.seconds(30),
+            monitoring=monitoring,
             environment=environment,
         )
         payments.allow(listener, "GetItem", "PutItem")
@@ -91,6 +102,7 @@ class Payments(Construct):
             "Events",
             function=listener,
             bus=bus,
+            monitoring=monitoring,
             wanted=[
                 Wanted(
                     name="Orders",
@@ -101,7 +113,7 @@ class Payments(Construct):
             batch_size=1,  # each may take several calls to Stripe
         )
 
-        reconciler_failures = DeadLetterQueue(self, "ReconcilerFailures")
+        reconciler_failures = DeadLetterQueue(self, "ReconcilerFailures", monitoring=monitoring)
         reconciler = ServiceFunction(
             self,
             "Reconciler",
@@ -109,6 +121,7 @@ class Payments(Construct):
             service=SERVICE,
             handler="functions.payments.reconciler.handler",
             timeout=Duration.seconds(120),
+            monitoring=monitoring,
             environment=environment,
             async_failures=reconciler_failures,
         )

@@ -6,7 +6,9 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from cdk.acknowledged import acknowledge
 from cdk.function import ServiceFunction
+from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 from cdk.stages import Stage
 
@@ -28,10 +30,13 @@ class Relay(Construct):
         service: str,
         table: dynamodb.ITable,
         bus: events.IEventBus,
+        monitoring: Monitoring,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.unpublished = DeadLetterQueue(self, "Unpublished")
-        self.undelivered = DeadLetterQueue(self, "Undelivered")
+        self.unpublished = DeadLetterQueue(self, "Unpublished", monitoring=monitoring)
+        self.undelivered = DeadLetterQueue(self, "Undelivered", monitoring=monitoring)
+        for queue in (self.unpublished, self.undelivered):
+            acknowledge(queue, "SQS3", "It is a dead-letter queue itself: the relay's, and its stream mapping's.")
         self.function = ServiceFunction(
             self,
             "Publish",
@@ -39,6 +44,7 @@ class Relay(Construct):
             service=service,
             handler="shared.relay.handler",
             timeout=Duration.seconds(30),
+            monitoring=monitoring,
             environment={
                 "EVENT_BUS_NAME": bus.event_bus_name,
                 "EVENT_SOURCE": f"admit-one.{service}",
@@ -73,6 +79,7 @@ class Relay(Construct):
                 filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=_TELLS_SOMETHING)]
             ),
         )
+        monitoring.watch_stream(self.function.function)
 
 
 # The function is not even called (nor paid) for removals and for items that carry no event.

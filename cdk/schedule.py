@@ -1,6 +1,7 @@
 """Functions that run by the clock."""
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from constructs import Construct
@@ -22,7 +23,20 @@ class Recurring(Construct):
         failures: DeadLetterQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        scheduler.Schedule(
+        # A role of our own: the one that CDK makes may call every version and alias of the function, too.
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            ),
+        )
+        for action, target in (
+            ("lambda:InvokeFunction", function.function.function_arn),
+            ("sqs:SendMessage", failures.queue_arn),
+        ):
+            role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[target]))
+        schedule = scheduler.Schedule(
             self,
             "Schedule",
             schedule=scheduler.ScheduleExpression.rate(every),
@@ -31,5 +45,7 @@ class Recurring(Construct):
                 dead_letter_queue=failures,
                 max_event_age=every,  # by then the next call is due
                 retry_attempts=3,
+                role=role.without_policy_updates(),
             ),
         )
+        schedule.node.add_dependency(role)

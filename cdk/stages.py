@@ -26,6 +26,20 @@ class Stage:
     log_retention: RetentionDays = RetentionDays.TWO_WEEKS
     stripe_api_base: str | None = None
     """Where Stripe's API is, if not at Stripe."""
+    alarm_email: str | None = None
+    """Who is written to when an alarm goes off; they confirm it once, by a link in the first mail."""
+    rollback_minutes: int = 0
+    """For so long after a deployment CloudFormation takes it back should an alarm go off."""
+
+    @property
+    def has_event_archive(self) -> bool:
+        """The local AWS knows no AWS::Events::Archive."""
+        return not self.local
+
+    @property
+    def has_metric_math(self) -> bool:
+        """The local AWS refuses alarms on more than one metric."""
+        return not self.local
 
     @property
     def architecture(self) -> Architecture:
@@ -41,12 +55,18 @@ STAGES = {
         # 12111 is where `make run` starts the stand-in for Stripe.
         Stage(name="local", local=True, log_retention=RetentionDays.ONE_DAY, stripe_api_base="http://127.0.0.1:12111"),
         Stage(name="dev"),
-        Stage(name="prod", keep_data=True, log_retention=RetentionDays.ONE_YEAR),
+        Stage(name="prod", keep_data=True, log_retention=RetentionDays.ONE_YEAR, rollback_minutes=15),
     )
 }
 
 
-def find_stage(name: str, *, order_window_seconds: int | None = None, stripe_api_base: str | None = None) -> Stage:
+def find_stage(
+    name: str,
+    *,
+    order_window_seconds: int | None = None,
+    stripe_api_base: str | None = None,
+    alarm_email: str | None = None,
+) -> Stage:
     """The stage of that name, with what the caller sets for this once.
 
     One that is not listed is made like `dev`, so that everybody can have their own. Raises ValueError for a name that
@@ -63,4 +83,6 @@ def find_stage(name: str, *, order_window_seconds: int | None = None, stripe_api
         if not stage.local:
             raise ValueError("stripeApiBase is for the local stage only: elsewhere Stripe is Stripe")
         stage = replace(stage, stripe_api_base=stripe_api_base)
+    if alarm_email is not None:
+        stage = replace(stage, alarm_email=alarm_email)
     return stage

@@ -9,6 +9,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from cdk.function import ServiceFunction
+from cdk.monitoring import Monitoring
 from cdk.relay import Relay
 from cdk.stages import Stage
 
@@ -40,6 +41,7 @@ class ServiceTable(Construct):
         *,
         stage: Stage,
         service: str,
+        monitoring: Monitoring,
         sort_key: str | None = None,
         indexes: Sequence[Index] = (),
         published_on: events.IEventBus | None = None,
@@ -70,7 +72,16 @@ class ServiceTable(Construct):
                 non_key_attributes=[*index.attributes] or None,
             )
         if published_on:
-            Relay(self, "Relay", stage=stage, service=service, table=self.table, bus=published_on)
+            Relay(
+                self,
+                "Relay",
+                stage=stage,
+                service=service,
+                table=self.table,
+                bus=published_on,
+                monitoring=monitoring,
+            )
+        monitoring.watch_table(self.table)
 
     def allow(self, caller: ServiceFunction, *actions: str) -> None:
         """Let the function do these (`GetItem`, `PutItem`, …) on the table."""

@@ -7,6 +7,7 @@ from constructs import Construct
 from cdk.function import ServiceFunction
 from cdk.http_api import Route
 from cdk.listener import EventListener, Wanted
+from cdk.monitoring import Monitoring
 from cdk.stages import Stage
 from cdk.table import Index, ServiceTable
 
@@ -29,13 +30,16 @@ LISTED = (
 class Tickets(Construct):
     """`routes` are the calls that the service answers."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
+    ) -> None:
         super().__init__(scope, construct_id)
         tickets = ServiceTable(
             self,
             "Tickets",
             stage=stage,
             service=SERVICE,
+            monitoring=monitoring,
             indexes=[
                 Index(
                     name="on-sale",
@@ -55,6 +59,8 @@ class Tickets(Construct):
             service=SERVICE,
             handler="functions.tickets.api.handler",
             timeout=Duration.seconds(10),
+            monitoring=monitoring,
+            attended=True,
             environment={"TABLE_NAME": tickets.table.table_name, "CURRENCY": stage.currency},
         )
         tickets.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
@@ -68,6 +74,7 @@ class Tickets(Construct):
             service=SERVICE,
             handler="functions.tickets.listener.handler",
             timeout=Duration.seconds(10),
+            monitoring=monitoring,
             environment={"TABLE_NAME": tickets.table.table_name},
         )
         tickets.allow(listener, "GetItem", "PutItem")
@@ -76,6 +83,7 @@ class Tickets(Construct):
             "Events",
             function=listener,
             bus=bus,
+            monitoring=monitoring,
             wanted=[
                 Wanted(
                     name="Orders",

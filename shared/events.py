@@ -19,7 +19,7 @@ from shared.telemetry import Trace, current_trace
 class Data(BaseModel):
     """What an event says; the class stands for the event's type."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
     type: ClassVar[str]
 
@@ -50,7 +50,7 @@ class TicketUpdated(TicketCreated):
 class OrderedTicket(BaseModel):
     """The ticket as it was ordered; `hold` counts the changes of the ticket's hold, over all its orders."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
     id: TicketID
     title: str
@@ -173,7 +173,7 @@ CONTRACTS: Mapping[str, type[Data]] = {
 class Metadata(BaseModel):
     """An event's own id, when it was told, its schema's version, and what led to it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
     id: str
     time: AwareDatetime
@@ -185,7 +185,7 @@ class Metadata(BaseModel):
 class Event[D: Data](BaseModel):
     """One event as it travels."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
     metadata: Metadata
     data: D

@@ -52,7 +52,7 @@ COMMON_REFUSALS: Told = {
 class Input(BaseModel):
     """Base of request bodies: exact types, and no field that we don't know."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Output(BaseModel):

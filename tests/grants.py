@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# Beside this, each may write to its own log group, and nothing else.
+# Beside this, each may write to its own log group and send its traces, and nothing else.
 GRANTS: dict[str, set[str]] = {
     "auth api": {
         "dynamodb:GetItem on Auth/Users/Table",
@@ -123,6 +123,22 @@ GRANTS: dict[str, set[str]] = {
         "events:PutEvents on Bus if events:source is admit-one.tickets",
         "sqs:SendMessage on Tickets/Tickets/Relay/Undelivered",
         "sqs:SendMessage on Tickets/Tickets/Relay/Unpublished",
+    },
+}
+
+# What clocks may do, by the construct that holds the role.
+CLOCKS: dict[str, set[str]] = {
+    "Expiration/ScheduleRole": {
+        "lambda:InvokeFunction on Expiration/Expire/Function",
+        "sqs:SendMessage on Expiration/ExpireFailures",
+    },
+    "Orders/EveryFiveMinutes/Role": {
+        "lambda:InvokeFunction on Orders/Sweep/Function",
+        "sqs:SendMessage on Orders/SweepFailures",
+    },
+    "Payments/EveryFiveMinutes/Role": {
+        "lambda:InvokeFunction on Payments/Reconciler/Function",
+        "sqs:SendMessage on Payments/ReconcilerFailures",
     },
 }
 

@@ -9,7 +9,7 @@ from typing import TypedDict
 from functions.expiration import actions
 from shared import settings
 from shared.ids import OrderID, UserID
-from shared.telemetry import Trace, follow
+from shared.telemetry import Trace, follow, logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,4 @@ def handler(timer: Timer, _context: object) -> None:
     """Entry point."""
     with follow(Trace(correlation_id=timer["correlationId"], causation_id=timer["causationId"])):
         actions.tell_expired(timer["orderId"], timer["userID"], bus=settings.load(Settings).event_bus_name)
+        logger.info("deadline told", order_id=timer["orderId"])

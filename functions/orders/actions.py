@@ -11,9 +11,13 @@ from functions.orders.order import (
     HeldByBuyer,
     Order,
     OrderNotFound,
+    PriceChanged,
+    Status,
     Ticket,
     TicketHeld,
     TicketNotFound,
+    TicketSold,
+    TicketWithdrawn,
 )
 from functions.orders.store import HoldChanged, OrderChanged, OrderStore
 from shared import clock
@@ -21,6 +25,7 @@ from shared.ids import OrderID, TicketID, UserID, is_id, new_id
 from shared.listener import NotYet
 from shared.patience import is_young, wait_for
 from shared.table import Busy, Write
+from shared.telemetry import count
 
 LOOKS = 10  # writes that may come in between before a caller is asked to try again
 LOOKS_TO_PLACE = 3  # somebody else's write to a wanted ticket is most often their order
@@ -47,6 +52,9 @@ def place(
         now = clock.now()
         try:
             ticket.check_can_be_held(buyer=buyer, shown_price=shown_price, now=now)
+        except (TicketHeld, TicketSold, TicketWithdrawn, PriceChanged):
+            count("OrdersRefused")  # somebody wanted to buy, and could not
+            raise
         except HeldByBuyer as held:
             own = store.order(buyer, held.order_id)
             if own and own.is_live(now):
@@ -55,11 +63,16 @@ def place(
             continue
         order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, window=window)
         try:
-            store.place(order, ticket, _lapsed_order(store, ticket), receipt(order))
+            lapsed = _lapsed_order(store, ticket)
+            store.place(order, ticket, lapsed, receipt(order))
         except HoldChanged as changed:
             ticket = changed.ticket or _again(store, ticket)
         else:
+            count("OrdersPlaced")
+            if lapsed:
+                count("OrdersLapsed")
             return order, True
+    count("OrdersRefused")
     raise TicketHeld("others were faster; look again")
 
 
@@ -113,8 +126,17 @@ def change(
             store.advance(order, after, receipt(after))
         except OrderChanged:
             continue
+        if after.status is not order.status:  # else it was only told again
+            _count(after)
         return True
     raise Busy("the order is changing; try again")
+
+
+def _count(order: Order) -> None:
+    if order.status is Status.COMPLETED:
+        count("OrdersCompleted")
+    elif order.reason == "expired":
+        count("OrdersLapsed")
 
 
 def _find(store: OrderStore, ticket_id: str) -> Ticket:

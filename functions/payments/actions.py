@@ -21,15 +21,17 @@ from functions.payments.payment import (
     PaymentsNotConfigured,
     Status,
     StripeUnavailable,
+    Telling,
 )
 from functions.payments.store import PaymentChanged, PaymentStore
 from functions.payments.stripe_gateway import Gateway, IntentMissing, WrongState
 from shared import clock
 from shared.events import OrderAwaitingPayment, OrderCancelled, OrderEvent
 from shared.ids import OrderID, PaymentID, UserID, is_id, new_id
+from shared.money import CURRENCIES, format_amount
 from shared.patience import is_young, wait_for
 from shared.table import Busy, Write
-from shared.telemetry import logger
+from shared.telemetry import count, logger, measure
 
 LOOKS = 6  # writes that may come in between before the message or the caller is asked to come again
 READ_EVERY = timedelta(seconds=2)
@@ -105,7 +107,7 @@ def settle(store: PaymentStore, stripe: Gateway, order_id: OrderID, *, tell_agai
         if after == payment and telling is None:
             return Settled(payment, acted=False)
         try:
-            return Settled(store.save(payment, after, telling), acted=True)
+            return Settled(_save(store, payment, after, telling), acted=True)
         except PaymentChanged:
             continue
     raise Busy("the payment is changing; try again")
@@ -174,7 +176,7 @@ def _confirm(store: PaymentStore, stripe: Gateway, payment: Payment, token: str,
         return payment  # 3-D Secure: the buyer's device goes on with the client secret
     has_funds = after.status in (Status.AUTHORIZED, Status.CAPTURED)
     try:
-        now = store.save(payment, after, telling, receipt(after) if has_funds else None)
+        now = _save(store, payment, after, telling, receipt(after) if has_funds else None)
     except PaymentChanged:
         now = settle(store, stripe, payment.order.id).payment
     if now.status not in (Status.AUTHORIZED, Status.CAPTURED):
@@ -207,12 +209,27 @@ def _void(stripe: Gateway, stripe_id: str) -> None:
         logger.info("a PaymentIntent had ended already", stripe_id=stripe_id)
 
 
+def _save(
+    store: PaymentStore, before: Payment, after: Payment, telling: Telling | None, also: Write | None = None
+) -> Payment:
+    """Save what Stripe has shown, and count the money that it says was taken. Raises PaymentChanged."""
+    saved = store.save(before, after, telling, also)
+    if saved.status is Status.CAPTURED and before.status is not Status.CAPTURED:
+        order = saved.order
+        count("MoneyCaptured", float(format_amount(order.amount, CURRENCIES[order.currency])))
+    return saved
+
+
 def _keep_order(store: PaymentStore, event: OrderEvent) -> Payment:
     for _ in range(LOOKS):
         try:
-            return store.keep_order(event)
+            before, payment = store.keep_order(event)
         except PaymentChanged:
             continue
+        is_news = before is None or before.order.status is not payment.order.status
+        if is_news and payment.order.status is OrderStatus.COMPLETED and payment.paid_at:
+            measure("PaymentToTicket", (clock.now() - payment.paid_at).total_seconds())
+        return payment
     raise Busy("the payment is changing; try again")
 
 

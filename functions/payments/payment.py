@@ -172,7 +172,8 @@ class Order:
 class Payment:
     """An order and, once it was started, its one payment.
 
-    `version` rises with each write that tells an event, `revision` with every write.
+    `version` rises with each write that tells an event, `revision` with every write. `paid_at` is when its buyer's
+    funds were first seen to be held or taken.
     """
 
     order: Order
@@ -181,6 +182,7 @@ class Payment:
     client_secret: str | None = None
     status: Status | None = None
     reason: str | None = None
+    paid_at: datetime | None = None
     version: int = 0
     revision: int = 0
     last_event: dict[str, Any] | None = None

@@ -43,6 +43,8 @@ class PaymentStore:
         Condition: the item is as it was read. Raises PaymentChanged.
         """
         saved = replace(after, revision=before.revision + 1)
+        if saved.paid_at is None and saved.status in (Status.AUTHORIZED, Status.CAPTURED):
+            saved = replace(saved, paid_at=clock.now())
         if telling:
             saved = replace(saved, version=before.version + 1)
             saved = replace(saved, last_event=events.tell(_to_event(saved, telling)))
@@ -53,8 +55,8 @@ class PaymentStore:
             raise PaymentChanged from None
         return saved
 
-    def keep_order(self, event: events.OrderEvent) -> Payment:
-        """Take over what Orders says of an order, unless a newer word is here already; the payment as it is now.
+    def keep_order(self, event: events.OrderEvent) -> tuple[Payment | None, Payment]:
+        """Take over what Orders says of an order, unless a newer word is here already; the payment before and now.
 
         Condition: the item is as it was read, or there is none. Raises PaymentChanged.
         """
@@ -66,9 +68,9 @@ class PaymentStore:
                 self.table.write(Put(item=_to_item(new), condition="attribute_not_exists(pk)"))
             except Refused:
                 raise PaymentChanged from None
-            return new
+            return None, new
         after = before.with_order(order)
-        return before if after is before else self.save(before, after)
+        return before, before if after is before else self.save(before, after)
 
     def claim_read(self, order_id: OrderID, every: timedelta) -> bool:
         """Whether Stripe may be read again for this payment; the others wait their turn."""
@@ -139,6 +141,7 @@ def _to_item(payment: Payment) -> Item:
         "clientSecret": payment.client_secret,
         "status": payment.status,
         "reason": payment.reason,
+        "paidAt": clock.to_millis(payment.paid_at) if payment.paid_at else None,
         "version": payment.version,
         "revision": payment.revision,
         "updatedAt": clock.to_millis(clock.now()),
@@ -163,6 +166,7 @@ def _to_payment(item: Item) -> Payment:
         client_secret=item.get("clientSecret"),
         status=Status(item["status"]) if "status" in item else None,
         reason=item.get("reason"),
+        paid_at=clock.from_millis(item["paidAt"]) if "paidAt" in item else None,
         version=item["version"],
         revision=item["revision"],
         last_event=item.get("event"),

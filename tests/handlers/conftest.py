@@ -9,7 +9,6 @@ os.environ |= {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "us-east-1",
-    "POWERTOOLS_METRICS_NAMESPACE": "AdmitOne",
     "POWERTOOLS_SERVICE_NAME": "tests",
     "STAGE": "test",
     "ORDER_WINDOW_SECONDS": "300",

@@ -132,7 +132,6 @@ def _crew(aws: LocalAws, stripe_url: str) -> "Iterator[subprocess.Popen[bytes]]"
         "CURRENCY": "usd",
         "ORDER_WINDOW_SECONDS": str(int(WINDOW.total_seconds())),
         "STRIPE_API_BASE": stripe_url,
-        "POWERTOOLS_METRICS_NAMESPACE": "AdmitOne",
         "POWERTOOLS_SERVICE_NAME": "races",
         "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }

@@ -23,12 +23,11 @@ from ulid import ULID
 
 from functions.auth import passwords
 from functions.auth.keys import key_ring
-from functions.orders import sweep
-from functions.payments import reconciler, stripe_gateway
+from functions.payments import stripe_gateway
 from local.stripe import StripeAccount, WebhookEndpoint
 from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
 from local.stripe.webhooks import signature_header
-from shared import aws, clock, ids
+from shared import aws, clock, ids, telemetry
 from shared.telemetry import logger
 from tests.handlers.world import http_event, sqs_batch
 from tests.simulation.choices import Choices
@@ -116,8 +115,7 @@ def _history(
             (passwords, "hasher", lambda: QUICK_HASHER),
             (stripe_gateway, "_cached", stripe_gateway._CachedKeys()),
             (stripe_gateway, "http_client", lambda: StripeTransport(account, network)),
-            (sweep, "count", lambda name: outcome.counts.update([name])),
-            (reconciler, "count", lambda name: outcome.counts.update([name])),
+            (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
             *((aws, client, lambda: cloud) for client in ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")),
         ):
             patches.enter_context(mock.patch.object(target, name, value))

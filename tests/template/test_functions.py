@@ -11,7 +11,6 @@ from tests.template.reading import Template
 USUAL = {
     "STAGE",
     "POWERTOOLS_SERVICE_NAME",
-    "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
 }
 PAYMENTS = {"TABLE_NAME", "STRIPE_SECRET_ARN"}
@@ -126,4 +125,4 @@ def test_the_signing_key_is_made_by_aws_and_stripes_keys_begin_empty(aws: Templa
 
 
 def test_the_stack_tells_what_an_operator_needs(aws: Template) -> None:
-    assert set(aws.content["Outputs"]) == {"ApiUrl", "ApiId", "StripeSecretName"}
+    assert set(aws.content["Outputs"]) == {"ApiUrl", "ApiId", "StripeSecretName", "RollbackAlarms"}

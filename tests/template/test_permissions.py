@@ -1,4 +1,4 @@
-"""Who may do what: every right of every function is listed in `tests/grants.py`, so that a widening shows in review."""
+"""Who may do what: every right of every role is listed in `tests/grants.py`, so that a widening shows in review."""
 
 from collections import Counter
 from typing import Any
@@ -7,11 +7,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.grants import GRANTS
+from tests.grants import CLOCKS, GRANTS
 from tests.template.reading import Template, as_list
 
 # No narrower resource exists for these.
-ON_EVERYTHING = {"dynamodb:ListStreams"}
+ON_EVERYTHING = {"dynamodb:ListStreams", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 each_function = pytest.mark.parametrize("name", GRANTS)
 
@@ -40,10 +40,36 @@ def test_every_functions_rights_are_listed_here(aws: Template) -> None:
 
 
 @each_function
-def test_a_function_may_do_what_is_listed_and_write_its_own_logs(aws: Template, name: str) -> None:
+def test_a_function_may_do_what_is_listed_and_write_its_own_logs_and_traces(aws: Template, name: str) -> None:
     group = aws.say(aws.function(name)["LoggingConfig"]["LogGroup"])
     logs = {f"logs:CreateLogStream on {group}", f"logs:PutLogEvents on {group}"}
-    assert _role_grants(aws, name) == GRANTS[name] | logs
+    traces = {"xray:PutTraceSegments on *", "xray:PutTelemetryRecords on *"}
+    assert _role_grants(aws, name) == GRANTS[name] | logs | traces
+
+
+def test_no_role_is_left_unlisted(aws: Template) -> None:
+    functions = {aws.say(function["Role"]) for _, function in aws.functions().values()}
+    assert {aws.say({"Ref": role}) for role in aws.all_of("AWS::IAM::Role")} == functions | CLOCKS.keys()
+    assert not aws.all_of("AWS::IAM::ManagedPolicy")
+    assert not aws.all_of("AWS::IAM::User")
+
+
+def test_what_others_may_do_to_our_resources_is_what_is_listed_here(aws: Template) -> None:
+    allowed = {
+        (statement["Principal"]["Service"], action, aws.say(statement["Resource"]).rpartition("/")[2])
+        for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Events::EventBusPolicy")
+        for policy in aws.all_of(kind).values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+    }
+    rules = {
+        ("events.amazonaws.com", action, queue)
+        for action in ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+        for queue in ("Queue", "DeadLetters")
+        if (action, queue) not in {("sqs:GetQueueAttributes", "DeadLetters"), ("sqs:GetQueueUrl", "DeadLetters")}
+    }
+    assert allowed == {*rules, ("cloudwatch.amazonaws.com", "sns:Publish", "Topic")}
 
 
 def test_each_function_has_a_role_of_its_own(aws: Template) -> None:
@@ -86,33 +112,19 @@ def test_events_are_told_in_the_tellers_own_name_only(aws: Template) -> None:
         assert tells <= {f"events:PutEvents on Bus if events:source is admit-one.{name.split()[0]}"}
 
 
-def test_the_deadlines_role_can_only_call_expire_for_schedules_of_its_group(aws: Template) -> None:
-    role = aws.function("expiration listener")["Environment"]["Variables"]["SCHEDULER_ROLE_ARN"]
-    assert _grants(aws, role) == {
-        "lambda:InvokeFunction on Expiration/Expire/Function",
-        "sqs:SendMessage on Expiration/ExpireFailures",
-    }
-    (trust,) = aws.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+@pytest.mark.parametrize("name", CLOCKS)
+def test_a_clock_may_do_what_is_listed_and_its_role_is_taken_for_this_account_only(aws: Template, name: str) -> None:
+    (role,) = (role for role in aws.all_of("AWS::IAM::Role") if aws.say({"Ref": role}) == name)
+    assert _grants(aws, {"Ref": role}) == CLOCKS[name]
+    (trust,) = aws.properties({"Ref": role})["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    assert set(trust["Condition"]["StringEquals"]) == {"aws:SourceAccount", "aws:SourceArn"}
+    assert trust["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
 
 
-@pytest.mark.parametrize(
-    ("name", "failures"),
-    [("orders sweep", "Orders/SweepFailures"), ("payments reconciler", "Payments/ReconcilerFailures")],
-)
-def test_a_clocks_role_can_only_call_its_function(aws: Template, name: str, failures: str) -> None:
-    (schedule,) = [
-        schedule
-        for schedule in aws.all_of("AWS::Scheduler::Schedule").values()
-        if aws.name_of_function(schedule["Target"]["Arn"]) == name
-    ]
-    function = aws.say(schedule["Target"]["Arn"])
-    assert _grants(aws, schedule["Target"]["RoleArn"]) == {
-        f"lambda:InvokeFunction on {function}",
-        f"lambda:InvokeFunction on {function}:*",  # its versions and aliases
-        f"sqs:SendMessage on {failures}",
-    }
+def test_deadlines_are_told_for_schedules_of_their_own_group_only(aws: Template) -> None:
+    role = aws.function("expiration listener")["Environment"]["Variables"]["SCHEDULER_ROLE_ARN"]
+    (trust,) = aws.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    assert aws.say(trust["Condition"]["StringEquals"]["aws:SourceArn"]) == "Expiration/Deadlines"
 
 
 def test_no_queue_listens_to_anything_unencrypted(aws: Template) -> None:

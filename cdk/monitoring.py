@@ -1,0 +1,380 @@
+"""`Monitoring`: the alarms, the topic to which all of them speak, and the dashboard.
+
+Whatever can fail is made by a construct that hands it to `watch_…`, so nothing comes into the stack unwatched. What
+each alarm means and what to do about it is in docs/operations.md.
+"""
+
+import re
+from collections.abc import Sequence
+
+from aws_cdk import Aws, Duration, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IConstruct
+
+from cdk.stages import Stage
+
+NAMESPACE = "AdmitOne"
+"""Where the functions count what happens; see shared/telemetry.py."""
+
+MINUTE = Duration.minutes(1)
+MOST_METRICS_IN_AN_ALARM = 10
+
+
+class Monitoring(Construct):
+    """`rollback_alarms` are those by which a deployment may be taken back.
+
+    A deployment is taken back for what it can break and what mends itself once it is taken back. A dead-letter queue is
+    not among that: it stays in alarm until somebody has sent its messages round again, and would take back the very
+    deployment that brings the cure.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        super().__init__(scope, construct_id)
+        self._stage = stage
+        self.rollback_alarms: list[cloudwatch.Alarm] = []
+        self._alarms: list[cloudwatch.Alarm] = []
+        self._functions: list[lambda_.IFunction] = []
+        self._unattended: list[lambda_.IFunction] = []
+        self._dead_letters: list[sqs.IQueue] = []
+        self._queues: list[sqs.IQueue] = []
+        self._tables: list[dynamodb.ITable] = []
+        self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        # A policy of one's own takes the place of the default, by which every alarm of the account may publish.
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        if stage.alarm_email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
+
+    def watch_function(self, function: lambda_.IFunction, *, attended: bool) -> None:
+        """Alarm when Lambda turns calls away; `attended` where a caller waits and hears of a failure at once."""
+        self._functions.append(function)
+        if not attended:
+            self._unattended.append(function)
+        self._alarm(
+            f"{_name(function)}-throttled",
+            "Lambda turned calls away: the function's or the account's concurrency is used up.",
+            function.metric_throttles(period=MINUTE, statistic="Sum"),
+            threshold=1,
+            for_minutes=(3, 5),
+        )
+
+    def watch_dead_letters(self, queue: sqs.IQueue) -> None:
+        """Alarm at the first message that could not be handled."""
+        self._dead_letters.append(queue)
+        self._alarm(
+            _name(queue),
+            "A message could not be handled and lies in its dead-letter queue.",
+            queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum"),
+            threshold=1,
+        )
+
+    def watch_queue(self, queue: sqs.IQueue) -> None:
+        """Alarm when messages wait: the consumer stands still, or does not keep up."""
+        self._queues.append(queue)
+        self._alarm(
+            f"{_name(queue)}-waits",
+            "The oldest message has waited for ten minutes: its consumer stands still or does not keep up.",
+            queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
+            threshold=Duration.minutes(10).to_seconds(),
+            for_minutes=(3, 5),
+        )
+
+    def watch_stream(self, relay: lambda_.IFunction) -> None:
+        """Alarm when a relay falls behind its table's stream, which forgets after 24 hours."""
+        self._alarm(
+            f"{_name(relay)}-behind",
+            "The relay is five minutes behind its table's stream; what is 12 hours old is given up.",
+            relay.metric("IteratorAge", period=MINUTE, statistic="Maximum"),
+            threshold=Duration.minutes(5).to_milliseconds(),
+            for_minutes=(3, 5),
+        )
+
+    def watch_table(self, table: dynamodb.ITable) -> None:
+        """Alarm when DynamoDB turns requests away for longer than an on-demand table takes to grow."""
+        self._tables.append(table)
+        self._alarm(
+            f"{_name(table)}-table-throttled",
+            "DynamoDB turns requests away: more than the table or one of its partitions takes.",
+            _sum(
+                [
+                    table.metric(name, period=MINUTE, statistic="Sum")
+                    for name in ("ReadThrottleEvents", "WriteThrottleEvents")
+                ],
+                label="throttled",
+            ),
+            threshold=1,
+            for_minutes=(5, 5),
+        )
+
+    def complete(self, api: apigateway.IHttpApi) -> None:
+        """The alarms on the whole and on what is counted in code, and the dashboard. To be called last."""
+        self._watch_api(api)
+        self._watch_unattended()
+        self._watch_business()
+        self._draw(api)
+
+    def _watch_api(self, api: apigateway.IHttpApi) -> None:
+        failed = cloudwatch.MathExpression(
+            expression="IF(failed >= 5, 100 * failed / requests, 0)",
+            using_metrics={
+                "failed": api.metric_server_error(period=MINUTE, statistic="Sum"),
+                "requests": api.metric_count(period=MINUTE, statistic="Sum"),
+            },
+            period=MINUTE,
+            label="% of requests",
+        )
+        self._alarm(
+            "api-5xx",
+            "More than 1% of the requests, and at least five in a minute, were answered with a 5xx.",
+            failed,
+            threshold=1,
+            for_minutes=(2, 3),
+            rolls_back=True,
+        )
+        self._alarm(
+            "api-slow",
+            "One request in a hundred takes longer than five seconds.",
+            api.metric_latency(period=MINUTE, statistic="p99"),
+            threshold=Duration.seconds(5).to_milliseconds(),
+            for_minutes=(4, 5),
+            rolls_back=True,
+        )
+
+    def _watch_unattended(self) -> None:
+        functions = self._unattended
+        if len(functions) > MOST_METRICS_IN_AN_ALARM:
+            raise ValueError("an alarm takes ten metrics: split functions-crash in two")
+        crashes = [function.metric_errors(period=MINUTE, statistic="Sum") for function in functions]
+        self._alarm(
+            "functions-crash",
+            "Functions for which nobody waits (listeners, relays, clocks) end in an error.",
+            _sum(crashes, label="crashes"),
+            threshold=3,
+            for_minutes=(2, 3),
+            rolls_back=True,
+        )
+        self._alarm(
+            "events-not-handled",
+            "Listeners fail at events; after five tries those lie in a dead-letter queue.",
+            self._counted("EventsNotHandled", statistic="Sum", period=MINUTE),
+            threshold=3,
+            for_minutes=(2, 3),
+            rolls_back=True,
+        )
+
+    def _watch_business(self) -> None:
+        quarter = Duration.minutes(15)
+        self._alarm(
+            "payments-repaired",
+            "The reconciler found payments that a lost event or webhook had left open, and settled them.",
+            self._counted("PaymentsRepaired", statistic="Sum", period=quarter),
+            threshold=1,
+        )
+        self._alarm(
+            "orders-swept",
+            "The sweep ended orders whose timers had not gone off.",
+            self._counted("OrdersSwept", statistic="Sum", period=quarter),
+            threshold=1,
+        )
+        self._alarm(
+            "authorizations-near-their-end",
+            "A card has been authorised for five days; after about seven its bank lets go of the money.",
+            self._counted("OldestAuthorization", statistic="Maximum", period=quarter),
+            threshold=Duration.days(5).to_seconds(),
+        )
+        self._alarm(
+            "reconciler-silent",
+            "The reconciler, which runs every five minutes, has told nothing for half an hour.",
+            self._counted("OldestAuthorization", statistic="SampleCount", period=quarter),
+            threshold=1,
+            below=True,
+            periods=2,
+        )
+
+    def _alarm(
+        self,
+        name: str,
+        description: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: float,
+        for_minutes: tuple[int, int] | None = None,
+        periods: int = 1,
+        below: bool = False,
+        rolls_back: bool = False,
+    ) -> None:
+        """At or over the threshold in so many of the last minutes (`for_minutes`) or periods; `below` turns it round.
+
+        A metric that is silent is well, except where the alarm is for its falling below.
+        """
+        if isinstance(metric, cloudwatch.MathExpression) and not self._stage.has_metric_math:
+            return
+        bad, looked_at = for_minutes or (periods, periods)
+        operators, missing = cloudwatch.ComparisonOperator, cloudwatch.TreatMissingData
+        alarm = cloudwatch.Alarm(
+            self,
+            "".join(part.title() for part in name.split("-")),
+            # No stage's name has a dot, so two stages' alarms never have one name.
+            alarm_name=f"AdmitOne.{self._stage.name}.{name}",
+            alarm_description=f"{description} See docs/operations.md, {name}.",
+            metric=metric,
+            threshold=threshold,
+            datapoints_to_alarm=bad,
+            evaluation_periods=looked_at,
+            comparison_operator=(
+                operators.LESS_THAN_THRESHOLD if below else operators.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+            ),
+            treat_missing_data=missing.BREACHING if below else missing.NOT_BREACHING,
+        )
+        action = actions.SnsAction(self.topic)
+        alarm.add_alarm_action(action)
+        alarm.add_ok_action(action)
+        self._alarms.append(alarm)
+        if rolls_back:
+            self.rollback_alarms.append(alarm)
+
+    def _counted(self, name: str, *, statistic: str, period: Duration, label: str | None = None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"stage": self._stage.name},
+            statistic=statistic,
+            period=period,
+            label=label,
+        )
+
+    def _draw(self, api: apigateway.IHttpApi) -> None:
+        dashboard = cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=f"AdmitOne-{self._stage.name}",
+            default_interval=Duration.days(1),
+            period_override=cloudwatch.PeriodOverride.INHERIT,
+        )
+        hour, five = Duration.hours(1), Duration.minutes(5)
+        day = Duration.days(1)
+        orders = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted")
+        money = f"Money captured, {self._stage.currency.upper()}"
+        dashboard.add_widgets(
+            cloudwatch.SingleValueWidget(
+                title="A business day",
+                width=24,
+                height=4,
+                metrics=[
+                    *(self._counted(name, statistic="Sum", period=day) for name in orders),
+                    self._counted("MoneyCaptured", statistic="Sum", period=day, label=money),
+                    self._counted(
+                        "PaymentToTicket", statistic="p50", period=day, label="Payment to ticket, s (median)"
+                    ),
+                ],
+            )
+        )
+        dashboard.add_widgets(
+            _graph("Orders", [self._counted(name, statistic="Sum", period=five) for name in orders]),
+            _graph(money, [self._counted("MoneyCaptured", statistic="Sum", period=hour, label=money)]),
+            _graph(
+                "From payment to ticket, seconds",
+                [
+                    self._counted("PaymentToTicket", statistic=statistic, period=five, label=statistic)
+                    for statistic in ("p50", "p99")
+                ],
+            ),
+            _graph(
+                "Repairs, and the oldest authorisation in seconds (right)",
+                [
+                    self._counted(name, statistic="Sum", period=five)
+                    for name in ("PaymentsRepaired", "OrdersSwept", "EventsNotHandled")
+                ],
+                right=[self._counted("OldestAuthorization", statistic="Maximum", period=five)],
+            ),
+        )
+        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", width=24, height=6, alarms=self._alarms))
+        dashboard.add_widgets(
+            _graph(
+                "Requests",
+                [
+                    api.metric_count(period=MINUTE, statistic="Sum", label="requests"),
+                    api.metric_client_error(period=MINUTE, statistic="Sum", label="4xx"),
+                    api.metric_server_error(period=MINUTE, statistic="Sum", label="5xx"),
+                ],
+            ),
+            _graph(
+                "Latency, ms",
+                [api.metric_latency(period=MINUTE, statistic=each, label=each) for each in ("p50", "p99")],
+            ),
+            _graph(
+                "Functions: errors",
+                [each.metric_errors(period=five, label=_name(each)) for each in self._functions],
+            ),
+            _graph(
+                "Functions: duration p99, ms",
+                [each.metric_duration(period=five, statistic="p99", label=_name(each)) for each in self._functions],
+            ),
+        )
+        dashboard.add_widgets(
+            _graph(
+                "Functions running at once",
+                [
+                    each.metric("ConcurrentExecutions", period=five, statistic="Maximum", label=_name(each))
+                    for each in self._functions
+                ],
+            ),
+            _graph(
+                "Queues: oldest message, s",
+                [
+                    each.metric_approximate_age_of_oldest_message(period=five, statistic="Maximum", label=_name(each))
+                    for each in self._queues
+                ],
+            ),
+            _graph(
+                "Dead letters",
+                [
+                    each.metric_approximate_number_of_messages_visible(
+                        period=five, statistic="Maximum", label=_name(each)
+                    )
+                    for each in self._dead_letters
+                ],
+            ),
+            _graph(
+                "Tables: units written",
+                [
+                    each.metric_consumed_write_capacity_units(period=five, statistic="Sum", label=_name(each))
+                    for each in self._tables
+                ],
+            ),
+        )
+
+
+def _graph(
+    title: str, metrics: Sequence[cloudwatch.IMetric], *, right: Sequence[cloudwatch.IMetric] = ()
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, width=6, height=6, left=[*metrics], right=[*right])
+
+
+def _sum(metrics: Sequence[cloudwatch.IMetric], *, label: str) -> cloudwatch.MathExpression:
+    names = {f"m{number}": metric for number, metric in enumerate(metrics)}
+    return cloudwatch.MathExpression(
+        expression=" + ".join(f"FILL({name}, 0)" for name in names), using_metrics=names, period=MINUTE, label=label
+    )
+
+
+def _name(construct: IConstruct) -> str:
+    """What people call it: `Orders/Events/DeadLetters` is `orders-events-dead-letters`, and nothing is said twice."""
+    stack = Stack.of(construct).node.path
+    path = construct.node.path.removeprefix(f"{stack}/").removesuffix("/Function").removesuffix("/Table")
+    parts = dict.fromkeys(re.sub(r"(?<=[a-z])(?=[A-Z])", "-", part).lower() for part in path.split("/"))
+    return "-".join(parts)

@@ -1,0 +1,40 @@
+"""`make check`: cdk-nag's AwsSolutions rules over every kind of stage, and the templates for cfn-lint.
+
+What a rule finds and is right nevertheless is acknowledged where it is made, with the reason (`cdk.acknowledged`).
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import aws_cdk
+import cdk_nag
+
+from cdk.stack import AdmitOneStack
+from cdk.stages import find_stage
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / ".local" / "inspected"
+STAGES = ("dev", "prod")
+
+
+def main() -> int:
+    """Leaves one template a stage in `.local/inspected`; ends with 1, and the findings printed, if a rule has any."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    settings = {"aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": True}  # no zips are made
+    app = aws_cdk.App(context={**context, **settings}, outdir=str(OUT))
+    for name in STAGES:
+        AdmitOneStack(app, f"AdmitOne-{name}", stage=find_stage(name, alarm_email="on-call@example.com"))
+    aws_cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except RuntimeError as error:
+        sys.stderr.write(f"{str(error).splitlines()[0]}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
