@@ -1,15 +1,15 @@
 """`python -m local.front_door`: the one address of the local Admit One, as CloudFront is on AWS.
 
-`/api/*` goes to the API at the local AWS. As the edge function does, the cookie `session` becomes an `Authorization`
-header, unless the caller sends one. What API Gateway would refuse before any function runs (a body over 10 MB) is
-refused here, for the local AWS would not. Everything else is the web client, but for `/local-stripe/*`: there a browser
-finds the local Stripe, if there is one.
+`/api/*` goes to the API at the local AWS, everything else is the web client, each by way of CloudFront's own function
+(`cdk/edge_functions/`). What API Gateway would refuse before any function runs (a body over 10 MB) is refused here, for
+the local AWS would not. At `/local-stripe/*` a browser finds the local Stripe, if there is one.
 """
 
 import argparse
 import http.client
 import http.server
 import json
+import os
 import re
 import signal
 import socket
@@ -21,6 +21,7 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
+from local.edge import EdgeFunction, Headers
 from local.ports import HOST
 from local.web_client import WebClient
 
@@ -51,7 +52,10 @@ _DROPPED_FROM_REQUEST = frozenset(
     }
 )
 _DROPPED_FROM_ANSWER = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server"})
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")
+
+PROOF_HEADER = "X-Admit-One-Edge"
+PROOF_VARIABLE = "EDGE_PROOF"
+"""The environment variable with what the API knows its edge by: arguments are for everybody to read."""
 
 LOCAL_STRIPE = "/local-stripe"
 # A browser's session is none of Stripe's business.
@@ -66,29 +70,16 @@ class BadBody(Exception):
     pass
 
 
-def session_token(cookies: str) -> str | None:
-    """The token in a `Cookie` header, if there is one that could be a token."""
-    for pair in cookies.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == "session":
-            return value if _TOKEN.fullmatch(value) else None
-    return None
-
-
 def headers_for_api(headers: Message, caller: str) -> list[tuple[str, str]]:
-    """What the API sees of a request's headers: who calls is what we saw, whatever the caller claims."""
+    """What CloudFront would see of a request's headers, and hand on: who calls is what we saw, whatever they claim."""
     named_by_connection = {name.strip().lower() for name in (headers.get("Connection") or "").split(",")}
     kept = [
         (name, value)
         for name, value in headers.items()
-        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection
+        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection | {PROOF_HEADER.lower()}
         and not name.lower().startswith(("x-forwarded-", "x-ministack-"))
         and "\n" not in value  # a folded header (RFC 9112, 5.2)
     ]
-    if "Authorization" not in headers:
-        token = session_token("; ".join(headers.get_all("Cookie") or []))
-        if token:
-            kept.append(("Authorization", f"Bearer {token}"))
     return [*kept, ("X-Forwarded-For", caller), ("X-Forwarded-Proto", "http")]
 
 
@@ -99,12 +90,15 @@ class FrontDoor(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, port: int, *, aws_port: int, api_id: str, web: WebClient, stripe_port: int | None = None
+        self, port: int, *, aws_port: int, api_id: str, proof: str, web: WebClient, stripe_port: int | None = None
     ) -> None:
         super().__init__((HOST, port), _Handler)
         self.aws_port = aws_port
         self.stripe_port = stripe_port
         self.web = web
+        self.proof = proof
+        self.api_request = EdgeFunction("api_request")
+        self.page_request = EdgeFunction("page_request")
         self.prefix = f"/_aws/execute-api/{api_id}/$default"
         self.free_seats = threading.BoundedSemaphore(AT_ONCE)
 
@@ -129,7 +123,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._pass_on(self.server.stripe_port, self.path.removeprefix(LOCAL_STRIPE), self._headers_for_stripe())
         elif self.command in {"GET", "HEAD"}:
             self._discard_body()
-            page = self.server.web.page(path)
+            uri, _ = self._through(self.server.page_request, path)
+            page = self.server.web.page(uri)
             self._answer(page.status, page.headers, page.body)
         else:
             self._discard_body()
@@ -146,7 +141,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return super().handle_expect_100()
 
     def _headers_for_api(self) -> list[tuple[str, str]]:
-        return headers_for_api(self.headers, self.client_address[0])
+        path = self.path.partition("?")[0]
+        _, headers = self._through(self.server.api_request, path)
+        return [*headers, (PROOF_HEADER, self.server.proof)]
+
+    def _through(self, function: EdgeFunction, path: str) -> tuple[str, Headers]:
+        viewer = self.client_address[0]
+        headers = headers_for_api(self.headers, viewer)
+        return function(method=self.command, uri=path, headers=headers, viewer=viewer)
 
     def _headers_for_stripe(self) -> list[tuple[str, str]]:
         return [(name, value) for name, value in self.headers.items() if name.lower() in _SENT_TO_STRIPE]
@@ -284,6 +286,7 @@ def main() -> int:
             args.port,
             aws_port=args.aws_port,
             api_id=args.api_id,
+            proof=os.environ[PROOF_VARIABLE],
             web=WebClient.built(),
             stripe_port=args.stripe_port,
         )

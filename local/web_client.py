@@ -1,4 +1,4 @@
-"""The built web client as CloudFront and S3 serve it: its files, and `index.html` for every page that it has."""
+"""The built web client as CloudFront and S3 serve it; which path is a page is for the edge function to say."""
 
 import json
 from dataclasses import dataclass
@@ -60,8 +60,6 @@ class WebClient:
         path = unquote(path)
         # Only what a walk through the folder finds is ever opened, so no path leads out of it.
         files = {f"/{file.relative_to(self._dist).as_posix()}": file for file in self._dist.rglob("*")}
-        if "." not in path.rpartition("/")[2]:
-            path = "/index.html"
         found = files.get(path)
         if found is None or not found.is_file():
             if path == "/index.html":

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.front_door import AT_ONCE, BODY_LIMIT, FrontDoor, session_token
+from local.front_door import AT_ONCE, BODY_LIMIT, FrontDoor
 from local.ports import HOST
 from local.web_client import WebClient
 
@@ -66,7 +66,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
     dist = tmp_path_factory.mktemp("dist")
     (dist / "index.html").write_text("<title>Admit One</title>")
     web = WebClient(dist, {"X-Content-Type-Options": "nosniff"})
-    door = FrontDoor(0, aws_port=api.server_address[1], api_id="abc", web=web, stripe_port=api.server_address[1])
+    port = api.server_address[1]
+    door = FrontDoor(0, aws_port=port, api_id="abc", proof="the proof", web=web, stripe_port=port)
     threads = [threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True) for each in (api, door)]
     for thread in threads:
         thread.start()
@@ -122,8 +123,16 @@ def test_an_authorization_header_wins_over_the_cookie(door: FrontDoor) -> None:
 
 
 @pytest.mark.parametrize("cookies", ["", "session=", "xsession=a", "session=a b", "session=a\tb", "session"])
-def test_a_cookie_that_is_no_token_is_none(cookies: str) -> None:
-    assert session_token(cookies) is None
+def test_a_cookie_that_is_no_token_is_none(door: FrontDoor, cookies: str) -> None:
+    _, told = _call(door, "GET", "/api/orders", {"Cookie": cookies})
+    assert _sent(told, "authorization") == []
+
+
+def test_the_api_is_told_the_viewers_address_and_by_whom(door: FrontDoor) -> None:
+    claims = {"X-Admit-One-Viewer": "6.6.6.6", "X-Admit-One-Edge": "a guess"}
+    _, told = _call(door, "GET", "/api/tickets", claims)
+    assert _sent(told, "x-admit-one-viewer") == [HOST]
+    assert _sent(told, "x-admit-one-edge") == ["the proof"]
 
 
 def test_a_caller_cannot_say_that_it_is_somebody_else(door: FrontDoor) -> None:
@@ -220,7 +229,7 @@ def test_a_browser_finds_the_local_stripe_and_shows_it_no_session(door: FrontDoo
 
 
 def test_without_a_local_stripe_nobody_is_there(tmp_path: Path) -> None:
-    with _opened(FrontDoor(0, aws_port=1, api_id="abc", web=WebClient(tmp_path, {}))) as door:
+    with _opened(FrontDoor(0, aws_port=1, api_id="abc", proof="", web=WebClient(tmp_path, {}))) as door:
         response, _ = _call(door, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", body=b"")
         assert response.status == 404
 
@@ -234,7 +243,7 @@ def test_an_address_that_http_does_not_allow_is_a_bad_request(door: FrontDoor) -
 def test_an_api_that_is_away_is_a_503_and_the_door_stays_open(tmp_path: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind((HOST, 0))
-        away = FrontDoor(0, aws_port=nobody.getsockname()[1], api_id="abc", web=WebClient(tmp_path, {}))
+        away = FrontDoor(0, aws_port=nobody.getsockname()[1], api_id="abc", proof="", web=WebClient(tmp_path, {}))
         with _opened(away) as door:
             for _ in range(2):
                 response, told = _call(door, "GET", "/api/tickets")

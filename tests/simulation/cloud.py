@@ -176,9 +176,9 @@ class Cloud:
         (name,) = (name for name in self.database.tables if name.startswith(service.title()))
         return name
 
-    def put_secret(self, service: str, text: str) -> None:
-        """Make a new version of a service's secret."""
-        (versions,) = (versions for name, versions in self.secrets.items() if name.startswith(service.title()))
+    def put_secret(self, named: str, text: str) -> None:
+        """Make a new version of the secret whose logical id begins so."""
+        (versions,) = (versions for name, versions in self.secrets.items() if name.startswith(named))
         versions.append(text)
 
     def http(self, event: dict[str, Any]) -> dict[str, Any] | None:

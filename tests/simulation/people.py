@@ -166,7 +166,7 @@ class People:
         if not self._rotated:
             self._rotated = True
             self._tell("the key of the tokens is rotated")
-            self._cloud.put_secret("auth", "the key that signs tokens, second version")
+            self._cloud.put_secret("AuthSigningKey", "the key that signs tokens, second version")
 
     def _join(self, person: Person) -> None:
         """Sign up; who has done that already, perhaps without hearing of it, signs in."""
