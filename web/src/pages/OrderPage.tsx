@@ -56,7 +56,12 @@ function KnownOrder({ order }: { order: Order }) {
   if (state === "lapsed" && latest.isPending) return <Loading />;
   return (
     <>
-      <TicketStub ticket={order.ticket} heading="h1" isSpent={state === "ended" || state === "lapsed"}>
+      <TicketStub
+        ticket={order.ticket}
+        heading="h1"
+        isSpent={state === "ended" || state === "lapsed"}
+        stamp={state === "yours" ? "Paid" : undefined}
+      >
         <p>Ordered {asDayAndTime(order.createdAt)}</p>
       </TicketStub>
       <News order={order} state={state} payment={payment} />
