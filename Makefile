@@ -12,8 +12,8 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/e2e/*' \
-	-not -path 'web/results/*') docs/openapi.json
+WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
+	-prune -o -type f -print)
 
 .PHONY: help install run demo reset test e2e screenshots simulate check format openapi lock web browser synth deploy clean
 .DEFAULT_GOAL := help

@@ -49,7 +49,6 @@ function KnownOrder({ order }: { order: Order }) {
     enabled: !isPayable && order.status !== "completed",
     refetchInterval: ({ state }) => askAgainAfter(stateWith(state.data)),
   });
-  const payment = latest.data ?? started.data;
   const state = stateWith(latest.data);
   useQuery({ ...orderQuery(order.id), refetchInterval: askAgainAfter(state) });
   // Past its deadline it may be paid all the same: nothing is said before that is known.
@@ -64,7 +63,8 @@ function KnownOrder({ order }: { order: Order }) {
       >
         <p>Ordered {asDayAndTime(order.createdAt)}</p>
       </TicketStub>
-      <News order={order} state={state} payment={payment} />
+      <News order={order} state={state} payment={latest.data} />
+      {!isPayable && <OutOfDate query={latest} />}
       {state === "payable" && (
         <>
           <Countdown from={order.createdAt} until={order.expiresAt} />
@@ -84,7 +84,15 @@ function KnownOrder({ order }: { order: Order }) {
 }
 
 /** Where the order stands, in words; said aloud when it changes. */
-function News({ order, state, payment }: { order: Order; state: OrderState; payment: Payment | undefined }) {
+function News({
+  order,
+  state,
+  payment,
+}: {
+  order: Order;
+  state: OrderState;
+  payment: Payment | null | undefined;
+}) {
   const again = (
     <Link className="button" to={`/tickets/${order.ticket.id}`}>
       Look at the ticket
