@@ -19,7 +19,7 @@ from local.stack import temporary_stack
 
 WEB = ROOT / "web"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WINDOWS = {"test": 30, "screenshots": 300}
+WINDOWS = {"test": 45, "screenshots": 300}
 """Seconds that an order holds its ticket: short enough to see it lapse, or as everybody sees it."""
 
 

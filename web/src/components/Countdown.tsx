@@ -6,16 +6,16 @@ import { asCountdown, secondsLeft, spoken } from "../rules/clock";
 export function useHasPassed(moment: string): boolean {
   const deadline = Date.parse(moment);
   const [passedDeadline, setPassed] = useState<number | null>(null);
+  const hasPassed = passedDeadline === deadline || serverNow() >= deadline;
   useEffect(() => {
-    const look = () => {
-      if (serverNow() >= deadline) setPassed(deadline);
-    };
-    look();
+    if (hasPassed) return;
     // In small steps: the device's clock may be set, and what is known of the server's gets better.
-    const timer = setInterval(look, 250);
+    const timer = setInterval(() => {
+      if (serverNow() >= deadline) setPassed(deadline);
+    }, 250);
     return () => clearInterval(timer);
-  }, [deadline]);
-  return passedDeadline === deadline || serverNow() >= deadline;
+  }, [deadline, hasPassed]);
+  return hasPassed;
 }
 
 /** The time that is left, with a bar that runs out. `from` is when it began. */

@@ -45,12 +45,12 @@ export function Layout() {
 
 /** Who is signed in. Shows nothing until that is known. */
 function Account() {
-  const { data: user, isPending } = useQuery(currentUser);
+  const { data: user } = useQuery(currentUser);
   const { pathname, search } = useLocation();
   const navigate = useNavigate();
   const signOut = useSignOut();
-  if (isPending) return <div className="account" />;
-  if (!user) {
+  if (user === undefined) return <div className="account" />;
+  if (user === null) {
     const here = pathname === "/signin" || pathname === "/signup" ? "/" : pathname + search;
     return (
       <div className="account">

@@ -16,6 +16,7 @@ export function TicketStub({
   to,
   heading = "h2",
   isSpent = false,
+  stamp,
   children,
 }: {
   ticket: Printed;
@@ -23,6 +24,8 @@ export function TicketStub({
   heading?: "h1" | "h2";
   /** Nobody can buy it (any more): the stub has lost its colour. */
   isSpent?: boolean;
+  /** What is stamped on it. */
+  stamp?: string | undefined;
   children?: ReactNode;
 }) {
   const Heading = heading;
@@ -34,6 +37,7 @@ export function TicketStub({
           {to === undefined ? ticket.title : <Link to={to}>{ticket.title}</Link>}
         </Heading>
         <div className="ticket-notes">{children}</div>
+        {stamp && <p className="ticket-stamp">{stamp}</p>}
       </div>
       <div className="ticket-stub">
         <span className="ticket-word" aria-hidden="true">

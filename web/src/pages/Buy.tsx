@@ -1,8 +1,9 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
 import { useBuy } from "../api/changes";
 import { codeOf, explain } from "../api/errors";
-import { ownOrders } from "../api/queries";
+import { ownOrders, ticket as ticketQuery } from "../api/queries";
 import type { Ticket } from "../api/types";
 import { useHasPassed } from "../components/Countdown";
 import { Notice } from "../components/states";
@@ -14,6 +15,7 @@ export function Buy({ ticket, isSignedIn }: { ticket: Ticket; isSignedIn: boolea
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const buy = useBuy();
+  useHoldOfAnother(ticket, codeOf(buy.error) === "ticket_held", buy.reset);
   const onClick = () => buy.mutate(ticket, { onSuccess: (order) => void navigate(`/orders/${order.id}`) });
   const price = asPrice(ticket.price, ticket.currency);
   return (
@@ -32,7 +34,7 @@ export function Buy({ ticket, isSignedIn }: { ticket: Ticket; isSignedIn: boolea
           Sign in to buy for {price}
         </Link>
       )}
-      {ticket.status === "reserved" && isSignedIn && <OwnHold ticket={ticket} />}
+      {ticket.status === "reserved" && isSignedIn && !buy.isError && <OwnHold ticket={ticket} />}
       {ticket.status === "reserved" && !isSignedIn && !buy.isError && <Held />}
       {ticket.status === "sold" && !buy.isError && (
         <Notice tone="plain" title="This ticket is sold.">
@@ -46,6 +48,20 @@ export function Buy({ ticket, isSignedIn }: { ticket: Ticket; isSignedIn: boolea
       )}
     </div>
   );
+}
+
+/**
+ * Follows a ticket that somebody else took at the last moment: until their hold has come and gone, asks how it stands;
+ * then forgets that it was lost. Tickets may hear of a hold later than Orders, so "on sale" at first says nothing.
+ */
+function useHoldOfAnother({ id, status }: Ticket, isLost: boolean, forget: () => void): void {
+  const [wasSeen, setSeen] = useState(false);
+  useQuery({ ...ticketQuery(id), refetchInterval: isLost ? 2000 : false });
+  useEffect(() => {
+    if (!isLost) setSeen(false);
+    else if (status === "reserved") setSeen(true);
+    else if (wasSeen) forget();
+  }, [isLost, status, wasSeen, forget]);
 }
 
 /** Why it could not be bought, and what to do instead. */

@@ -49,17 +49,22 @@ function KnownOrder({ order }: { order: Order }) {
     enabled: !isPayable && order.status !== "completed",
     refetchInterval: ({ state }) => askAgainAfter(stateWith(state.data)),
   });
-  const payment = latest.data ?? started.data;
   const state = stateWith(latest.data);
   useQuery({ ...orderQuery(order.id), refetchInterval: askAgainAfter(state) });
   // Past its deadline it may be paid all the same: nothing is said before that is known.
   if (state === "lapsed" && latest.isPending) return <Loading />;
   return (
     <>
-      <TicketStub ticket={order.ticket} heading="h1" isSpent={state === "ended" || state === "lapsed"}>
+      <TicketStub
+        ticket={order.ticket}
+        heading="h1"
+        isSpent={state === "ended" || state === "lapsed"}
+        stamp={state === "yours" ? "Paid" : undefined}
+      >
         <p>Ordered {asDayAndTime(order.createdAt)}</p>
       </TicketStub>
-      <News order={order} state={state} payment={payment} />
+      <News order={order} state={state} payment={latest.data} />
+      {!isPayable && <OutOfDate query={latest} />}
       {state === "payable" && (
         <>
           <Countdown from={order.createdAt} until={order.expiresAt} />
@@ -79,7 +84,15 @@ function KnownOrder({ order }: { order: Order }) {
 }
 
 /** Where the order stands, in words; said aloud when it changes. */
-function News({ order, state, payment }: { order: Order; state: OrderState; payment: Payment | undefined }) {
+function News({
+  order,
+  state,
+  payment,
+}: {
+  order: Order;
+  state: OrderState;
+  payment: Payment | null | undefined;
+}) {
   const again = (
     <Link className="button" to={`/tickets/${order.ticket.id}`}>
       Look at the ticket

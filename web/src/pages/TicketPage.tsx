@@ -28,7 +28,12 @@ export function TicketPage() {
     <>
       <title>{`${ticket.title} · Admit One`}</title>
       <OutOfDate query={query} />
-      <TicketStub ticket={ticket} heading="h1" isSpent={ticket.status !== "available"}>
+      <TicketStub
+        ticket={ticket}
+        heading="h1"
+        isSpent={ticket.status !== "available"}
+        stamp={ticket.status === "sold" ? "Sold" : undefined}
+      >
         <dl>
           <dt>Status</dt>
           <dd>{STATUS_WORDS[ticket.status]}</dd>

@@ -5,10 +5,10 @@ import { type Attempt, authenticate, type Card, confirm } from "./localStripe";
 import type { PaymentFormProps } from "./PaymentForm";
 
 const TEST_CARDS = [
-  { name: "Pays", number: "4242 4242 4242 4242" },
-  { name: "Asks for 3-D Secure", number: "4000 0000 0000 3220" },
-  { name: "Is declined", number: "4000 0000 0000 0002" },
-  { name: "Has no funds", number: "4000 0000 0000 9995" },
+  { name: "pays", number: "4242 4242 4242 4242" },
+  { name: "asks for 3-D Secure", number: "4000 0000 0000 3220" },
+  { name: "is declined", number: "4000 0000 0000 0002" },
+  { name: "has no funds", number: "4000 0000 0000 9995" },
 ];
 
 /** The stand-in for Stripe's form, before the local Stripe. */
@@ -35,7 +35,7 @@ export function LocalPaymentForm({ clientSecret, publishableKey, action, onConfi
         <legend>A test card that</legend>
         {TEST_CARDS.map(({ name, number }) => (
           <button key={number} type="button" onClick={() => setCard({ ...card, number })}>
-            {name.toLowerCase()}
+            {name}
           </button>
         ))}
       </fieldset>

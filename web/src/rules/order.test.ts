@@ -46,7 +46,8 @@ test("news is asked for as long as there can be any", () => {
 });
 
 test("whoever did not get the ticket reads what became of the money", () => {
-  expect(moneyOfEnded(undefined)).toBe("You have not been charged.");
+  expect(moneyOfEnded(undefined)).toBe("");
+  expect(moneyOfEnded(null)).toBe("You have not been charged.");
   expect(moneyOfEnded(payment("open"))).toBe("You have not been charged.");
   expect(moneyOfEnded(payment("voided"))).toMatch(/not been charged.*released/);
   expect(moneyOfEnded(payment("captured"))).toMatch(/being returned/);

@@ -12,7 +12,8 @@ export type OrderState = "payable" | "confirming" | "yours" | "lapsed" | "ended"
 
 export interface KnownOfOrder {
   order: Order;
-  payment: Payment | undefined;
+  /** null if none was started, undefined if that is not known. */
+  payment: Payment | null | undefined;
   /** Stripe has told this page that the card was accepted. */
   isConfirmed: boolean;
   /** By the server's clock. */
@@ -52,8 +53,9 @@ export function askAgainAfter(state: OrderState): number | false {
   }
 }
 
-/** What became of the money of an order that has ended. */
-export function moneyOfEnded(payment: Payment | undefined): string {
+/** What became of the money of an order that has ended; nothing as long as that is not known. */
+export function moneyOfEnded(payment: Payment | null | undefined): string {
+  if (payment === undefined) return "";
   switch (payment?.status) {
     case "authorized":
     case "captured":
