@@ -4,7 +4,7 @@ import type { BrowserContextOptions, Page } from "@playwright/test";
 import { CARDS, expect, Person, payWith, test } from "./market";
 
 const FOLDER = "../docs/screenshots";
-const DESKTOP: BrowserContextOptions = { viewport: { width: 1120, height: 700 }, colorScheme: "light" };
+const DESKTOP: BrowserContextOptions = { viewport: { width: 1120, height: 780 }, colorScheme: "light" };
 const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 760 },
   colorScheme: "dark",

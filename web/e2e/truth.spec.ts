@@ -254,12 +254,10 @@ test("an empty market, an empty list of tickets and of orders say what to do", a
   await expect(page.getByText("You have ordered nothing yet.")).toBeVisible();
 });
 
-test("the API’s document can be read and tried", async ({ page, seller }) => {
-  const name = title("Documented");
-  await seller.sells(name);
+test("the API’s document can be read and tried", async ({ page }) => {
   await page.goto("/docs");
   const call = page.locator("#operations-tickets-list_on_sale");
   await call.getByRole("button", { name: /The tickets on sale now/ }).click();
   await call.getByRole("button", { name: "Execute" }).click();
-  await expect(call.locator(".live-responses-table")).toContainText(name);
+  await expect(call.locator(".live-responses-table")).toContainText('"nextCursor"');
 });
