@@ -1,6 +1,6 @@
 """`make e2e` and `make screenshots`: Playwright drives a real browser against a stack of its own, gone afterwards.
 
-python -m local.browser test [--url URL] [what Playwright takes ...]
+`python -m local.browser test --url URL purchase` tries a part of it on a stack that runs already.
 """
 
 import argparse

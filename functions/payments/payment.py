@@ -134,7 +134,13 @@ class Intent:
     order_id: OrderID | None
     refunded: bool = False
     dispute_lost: bool = False
+    with_the_bank: bool = False
+    """Disputed: until the bank has decided, it has the money, and Stripe refunds nothing."""
     cancellation_reason: str | None = None
+
+    def is_refundable(self) -> bool:
+        """Whether there is money of the buyer's that can be given back now."""
+        return not (self.refunded or self.dispute_lost or self.with_the_bank)
 
 
 class Duty(StrEnum):
@@ -213,7 +219,7 @@ class Payment:
                 return Duty.VOID  # the funds that were held are gone; nobody may pay into it any more
             case OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
                 return Duty.VOID
-            case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if not (intent.refunded or intent.dispute_lost):
+            case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if intent.is_refundable():
                 return Duty.REFUND
             case OrderStatus.CREATED, IntentStatus.UNCONFIRMED if now >= self.order.expires_at + ABANDONED_AFTER:
                 return Duty.VOID

@@ -38,7 +38,9 @@ _STATUSES = {
     "succeeded": IntentStatus.SUCCEEDED,
     "canceled": IntentStatus.CANCELED,
 }
-_WRONG_STATE = frozenset({"payment_intent_unexpected_state", "charge_already_refunded", "charge_already_captured"})
+_WRONG_STATE = frozenset(
+    {"payment_intent_unexpected_state", "charge_already_refunded", "charge_already_captured", "charge_disputed"}
+)
 
 
 class WrongState(Exception):
@@ -218,6 +220,7 @@ class Gateway:
     def _intent(self, call: Any) -> Intent:
         found: stripe.PaymentIntent = self._call(call)
         charge = found.latest_charge if isinstance(found.latest_charge, stripe.Charge) else None
+        disputes = self._disputes(found.id) if charge and charge.disputed else []
         metadata: dict[str, str] = found.metadata.to_dict()
         order_id = metadata.get("orderID")
         return Intent(
@@ -227,13 +230,18 @@ class Gateway:
             stage=metadata.get("stage"),
             order_id=OrderID(order_id) if order_id else None,
             refunded=bool(charge and charge.refunded),
-            dispute_lost=bool(charge and charge.disputed and self._dispute_is_lost(found.id)),
+            dispute_lost=any(dispute.status == "lost" for dispute in disputes),
+            with_the_bank=any(
+                dispute.status not in ("lost", "won") and not dispute.is_charge_refundable for dispute in disputes
+            ),
             cancellation_reason=found.cancellation_reason,
         )
 
-    def _dispute_is_lost(self, stripe_id: str) -> bool:
-        disputes = self._call(lambda: self._client.v1.disputes.list({"payment_intent": stripe_id}))
-        return any(dispute.status == "lost" for dispute in disputes.data)
+    def _disputes(self, stripe_id: str) -> list[stripe.Dispute]:
+        found: stripe.ListObject[stripe.Dispute] = self._call(
+            lambda: self._client.v1.disputes.list({"payment_intent": stripe_id})
+        )
+        return found.data
 
     @staticmethod
     def _call(call: Any) -> Any:

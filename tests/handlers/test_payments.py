@@ -342,6 +342,25 @@ def test_money_captured_for_a_cancelled_order_is_refunded(
     assert stripe.api("GET", "/v1/refunds")["data"][0]["amount"] == 1250
 
 
+@pytest.mark.parametrize("verdict", ["won", "lost"])
+def test_disputed_money_of_a_cancelled_order_waits_for_the_bank_and_stops_nobody(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, verdict: str
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    stripe.api("POST", f"/v1/payment_intents/{stripe_id}/capture")
+    dispute = stripe.account.handle("POST", "/local/disputes", {}, f"payment_intent={stripe_id}").body
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    settle(world)
+    reconcile(world)
+    assert payment_of(world, order)["status"] == "captured"
+
+    stripe.account.handle("POST", f"/local/disputes/{dispute['id']}/close", {}, f"status={verdict}")
+    reconcile(world)
+
+    assert payment_of(world, order)["status"] == "refunded"
+    assert len(stripe.api("GET", "/v1/refunds")["data"]) == (verdict == "won")
+
+
 def test_a_refund_whose_answer_was_lost_is_not_made_twice(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:

@@ -44,7 +44,9 @@ def payment(order: OrderStatus, status: Status | None = Status.OPEN) -> Payment:
     )
 
 
-def intent(status: IntentStatus, *, refunded: bool = False, dispute_lost: bool = False) -> Intent:
+def intent(
+    status: IntentStatus, *, refunded: bool = False, dispute_lost: bool = False, with_the_bank: bool = False
+) -> Intent:
     return Intent(
         id="pi_1",
         status=status,
@@ -53,6 +55,7 @@ def intent(status: IntentStatus, *, refunded: bool = False, dispute_lost: bool =
         order_id=OrderID("order"),
         refunded=refunded,
         dispute_lost=dispute_lost,
+        with_the_bank=with_the_bank,
     )
 
 
@@ -74,7 +77,12 @@ def test_money_moves_only_as_the_orders_status_asks(order_status: OrderStatus, i
 
 
 @pytest.mark.parametrize(
-    "gone", [intent(IntentStatus.SUCCEEDED, refunded=True), intent(IntentStatus.SUCCEEDED, dispute_lost=True)]
+    "gone",
+    [
+        intent(IntentStatus.SUCCEEDED, refunded=True),
+        intent(IntentStatus.SUCCEEDED, dispute_lost=True),
+        intent(IntentStatus.SUCCEEDED, with_the_bank=True),
+    ],
 )
 def test_money_that_went_back_already_is_not_refunded_again(gone: Intent) -> None:
     assert payment(OrderStatus.CANCELLED).duty(gone, NOW) is None

@@ -44,7 +44,7 @@ def check_at_rest(cloud: Cloud, stripe: StripeAccount, *, by_hand: Set[str], los
     _nothing_waits(cloud)
     if not lost_messages:
         _replicas_equal_their_source(cloud, orders, copies)
-        _payments_agree(cloud, orders)
+        _payments_agree(cloud, stripe, orders)
 
 
 def orders_and_tickets(cloud: Cloud) -> tuple[dict[str, Item], dict[str, Item]]:
@@ -125,7 +125,7 @@ def _every_order_has_ended(orders: dict[str, Item]) -> None:
 def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
     """Guarantees 2 and 4: money captured = orders completed, and no card is held for an order that was cancelled.
 
-    Somebody may have given the money for a completed order back by hand.
+    Somebody may have given the money for a completed order back by hand, or have it demanded back by their bank.
     """
     paid: Counter[str] = Counter()
     for intent in intents(stripe):
@@ -133,11 +133,12 @@ def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccoun
         _require(
             intent["status"] != "requires_capture", f"{intent['id']} still holds money for a {order['status']} order"
         )
-        given_back_by_hand = intent["id"] in by_hand and order["status"] == "completed"
-        if intent["status"] == "succeeded" and (given_back_by_hand or not _went_back(intent)):
-            paid[order["id"]] += 1
+        if intent["status"] == "succeeded":
+            keeps = order["status"] == "completed" and intent["id"] in by_hand
+            gone = _went_back(intent) or _is_with_the_bank(intent)
+            paid[order["id"]] += keeps or not gone
     completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
-    _require(paid == completed, f"paid for are {sorted(paid)}, completed {sorted(completed)}")
+    _require(+paid == completed, f"paid for are {sorted(paid)}, completed {sorted(completed)}")
 
 
 def _what_stripe_did_is_recorded(cloud: Cloud, stripe: StripeAccount) -> None:
@@ -189,21 +190,23 @@ def _replicas_equal_their_source(cloud: Cloud, orders: dict[str, Item], copies: 
         _require(listed == ("soldAt" not in offer and "withdrawnAt" not in offer), f"ticket {ident} is listed wrongly")
 
 
-def _payments_agree(cloud: Cloud, orders: dict[str, Item]) -> None:
+def _payments_agree(cloud: Cloud, stripe: StripeAccount, orders: dict[str, Item]) -> None:
+    open_disputes = {intent["id"] for intent in intents(stripe) if _is_with_the_bank(intent)}
     payments = _payments(cloud)
     for ident, order in orders.items():
         _require(ident in payments, f"payments has never heard of order {ident}")
         payment = payments[ident]
         _require(payment["orderStatus"] == order["status"], f"order {ident} is {order['status']}, not so to payments")
-        _require("unsettledPartition" not in payment, f"the payment of order {ident} is not settled")
+        settled = "unsettledPartition" not in payment or payment["stripeID"] in open_disputes
+        _require(settled, f"the payment of order {ident} is not settled")
 
 
 def intents(stripe: StripeAccount) -> Iterator[dict[str, Any]]:
     """All PaymentIntents at Stripe with their latest charge; read past the API, since it is asked after each step."""
     charges = dict(stripe._tables.rows("charges"))
-    lost = {row["payment_intent"] for _, row in stripe._tables.rows("disputes") if row["status"] == "lost"}
+    disputes = {row["payment_intent"]: row["status"] for _, row in stripe._tables.rows("disputes")}
     for ident, intent in stripe._tables.rows("payment_intents"):
-        yield intent | {"latest_charge": charges.get(intent["latest_charge"]), "dispute_lost": ident in lost}
+        yield intent | {"latest_charge": charges.get(intent["latest_charge"]), "dispute": disputes.get(ident)}
 
 
 def _payments(cloud: Cloud) -> dict[str, Item]:
@@ -213,7 +216,11 @@ def _payments(cloud: Cloud) -> dict[str, Item]:
 
 def _went_back(intent: dict[str, Any]) -> bool:
     """Whether the buyer has the money again: refunded, or by their bank's verdict."""
-    return bool(intent["latest_charge"]["refunded"] or intent["dispute_lost"])
+    return bool(intent["latest_charge"]["refunded"] or intent["dispute"] == "lost")
+
+
+def _is_with_the_bank(intent: dict[str, Any]) -> bool:
+    return bool(intent["dispute"] == "needs_response")
 
 
 def _require(holds: bool, otherwise: str) -> None:  # reads as a sentence

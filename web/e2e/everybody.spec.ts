@@ -21,7 +21,6 @@ for (const colorScheme of SCHEMES) {
   for (const [device, width] of Object.entries(WIDTHS)) {
     test.describe(`${colorScheme}, ${device}`, () => {
       test.use({ colorScheme, viewport: { width, height: 740 } });
-      test.setTimeout(120_000);
 
       test("axe finds nothing on the pages for everybody", async ({ page, seller }) => {
         const ticket = await seller.sells(

@@ -42,7 +42,7 @@ test("an order that is not paid in time says so by itself, and somebody else buy
   seller,
   buyer,
 }) => {
-  test.setTimeout((WINDOW + 90) * 1000);
+  test.setTimeout((WINDOW + 120) * 1000);
   const ticket = await seller.sells(title("Slow buyer"));
   await buyer.entersWith(context);
   await page.goto(`/tickets/${ticket}`);
@@ -71,7 +71,7 @@ test("a window that closes during 3-D Secure ends without a charge", async ({
   seller,
   buyer,
 }) => {
-  test.setTimeout((WINDOW + 90) * 1000);
+  test.setTimeout((WINDOW + 120) * 1000);
   const order = await buyer.orders(await seller.sells(title("Slow bank")));
   await buyer.entersWith(context);
   await page.goto(`/orders/${order}`);

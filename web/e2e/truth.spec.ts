@@ -63,6 +63,27 @@ test("the first page is light: nothing of Stripe’s, of the API’s document or
   expect(asked.filter((url) => /Docs|Payment|openapi/.test(url))).toEqual([]);
 });
 
+test("the policy is in force: an inline script does not run, an inline style does not apply", async ({
+  browser,
+}) => {
+  // A context that nobody watches: what the browser says of this is what the others would fail on.
+  const page = await (await browser.newContext()).newPage();
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Tickets on sale" })).toBeVisible();
+  const seen = await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "document.title = 'ran'";
+    const style = document.createElement("style");
+    style.textContent = "body { display: none }";
+    document.body.append(script, style);
+    return [document.title, getComputedStyle(document.body).display];
+  });
+  expect(seen).toEqual(["Tickets on sale · Admit One", "block"]);
+  expect(said.filter((text) => text.includes("Content Security Policy"))).toHaveLength(2);
+});
+
 const READS: [page: string, call: string, path: (ticket: string, order: string) => string][] = [
   ["the tickets on sale", "**/api/tickets?*", () => "/"],
   ["a ticket", "**/api/tickets/*", (ticket) => `/tickets/${ticket}`],
@@ -147,6 +168,25 @@ test("an order whose answer is lost is asked for again, and placed once", async 
   expect(body.orders).toHaveLength(1);
 });
 
+test("an order of which no answer ever came is found from its ticket", async ({
+  page,
+  context,
+  seller,
+  buyer,
+}) => {
+  const ticket = await seller.sells(title("No answer"));
+  await buyer.entersWith(context);
+  await page.goto(`/tickets/${ticket}`);
+  await loseAnswers(page, "**/api/orders", 3);
+  await page.getByRole("button", { name: "Buy for $45.00" }).click();
+  await expect(page.getByRole("alert")).toContainText("Trying again never orders it twice.");
+  // Which of the two is offered depends on whether Tickets has heard of the hold; both lead to the one order.
+  const again = page.getByRole("button", { name: "Buy for $45.00" });
+  await page.getByRole("link", { name: "Go on to pay" }).or(again).click();
+  await expect(page.getByRole("timer")).toBeVisible();
+  expect((await buyer.call("GET", "/api/orders")).body.orders).toHaveLength(1);
+});
+
 test("a ticket whose answer stays lost is put on sale once, however often one tries", async ({
   page,
   context,
@@ -217,12 +257,10 @@ test("an empty market, an empty list of tickets and of orders say what to do", a
   await expect(page.getByText("You have ordered nothing yet.")).toBeVisible();
 });
 
-test("the API’s document can be read and tried", async ({ page, seller }) => {
-  const name = title("Documented");
-  await seller.sells(name);
+test("the API’s document can be read and tried", async ({ page }) => {
   await page.goto("/docs");
   const call = page.locator("#operations-tickets-list_on_sale");
   await call.getByRole("button", { name: /The tickets on sale now/ }).click();
   await call.getByRole("button", { name: "Execute" }).click();
-  await expect(call.locator(".live-responses-table")).toContainText(name);
+  await expect(call.locator(".live-responses-table")).toContainText('"nextCursor"');
 });

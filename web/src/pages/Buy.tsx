@@ -4,9 +4,9 @@ import { Link, useLocation, useNavigate } from "react-router";
 import { useBuy } from "../api/changes";
 import { codeOf, explain } from "../api/errors";
 import { ownOrders, ticket as ticketQuery } from "../api/queries";
-import type { Ticket } from "../api/types";
+import type { Order, Ticket } from "../api/types";
 import { useHasPassed } from "../components/Countdown";
-import { Notice } from "../components/states";
+import { Failed, Notice } from "../components/states";
 import { asPrice } from "../rules/price";
 import { signInPath } from "../rules/returnPath";
 
@@ -15,12 +15,15 @@ export function Buy({ ticket, isSignedIn }: { ticket: Ticket; isSignedIn: boolea
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const buy = useBuy();
-  useHoldOfAnother(ticket, codeOf(buy.error) === "ticket_held", buy.reset);
+  const isLost = codeOf(buy.error) === "ticket_held";
+  useHoldOfAnother(ticket, isLost, buy.reset);
   const onClick = () => buy.mutate(ticket, { onSuccess: (order) => void navigate(`/orders/${order.id}`) });
   const price = asPrice(ticket.price, ticket.currency);
   return (
     <div className="actions">
-      {buy.isError && <Refused error={buy.error} price={price} />}
+      {buy.isError && (
+        <Refused error={buy.error} newPrice={buy.variables.price === ticket.price ? null : price} />
+      )}
       {ticket.status === "available" && isSignedIn && (
         <>
           <button type="button" className="primary" onClick={onClick} disabled={buy.isPending}>
@@ -34,8 +37,8 @@ export function Buy({ ticket, isSignedIn }: { ticket: Ticket; isSignedIn: boolea
           Sign in to buy for {price}
         </Link>
       )}
-      {ticket.status === "reserved" && isSignedIn && !buy.isError && <OwnHold ticket={ticket} />}
-      {ticket.status === "reserved" && !isSignedIn && !buy.isError && <Held />}
+      {ticket.status === "reserved" && isSignedIn && !isLost && <OwnHold ticket={ticket} />}
+      {ticket.status === "reserved" && !isSignedIn && <Held />}
       {ticket.status === "sold" && !buy.isError && (
         <Notice tone="plain" title="This ticket is sold.">
           <Others />
@@ -65,7 +68,7 @@ function useHoldOfAnother({ id, status }: Ticket, isLost: boolean, forget: () =>
 }
 
 /** Why it could not be bought, and what to do instead. */
-function Refused({ error, price }: { error: unknown; price: string }) {
+function Refused({ error, newPrice }: { error: unknown; newPrice: string | null }) {
   switch (codeOf(error)) {
     case "ticket_held":
       return (
@@ -91,7 +94,10 @@ function Refused({ error, price }: { error: unknown; price: string }) {
       );
     case "price_changed":
       return (
-        <Notice tone="error" title={`The price has changed. It is ${price} now.`}>
+        <Notice
+          tone="error"
+          title={`The price has changed.${newPrice === null ? "" : ` It is ${newPrice} now.`}`}
+        >
           <p>Nothing was ordered. Buy it at the new price, or leave it.</p>
         </Notice>
       );
@@ -109,19 +115,21 @@ function Refused({ error, price }: { error: unknown; price: string }) {
 /** Held, perhaps by the reader's own order. */
 function OwnHold({ ticket }: { ticket: Ticket }) {
   const orders = useInfiniteQuery(ownOrders);
-  const own = orders.data?.pages
+  if (orders.isPending) return null;
+  if (orders.data === undefined) return <Failed query={orders} />;
+  const own = orders.data.pages
     .flatMap((page) => page.orders)
     .find((order) => order.ticket.id === ticket.id && order.status !== "cancelled");
-  if (orders.isPending) return null;
-  return own === undefined ? <Held /> : <Yours id={own.id} expiresAt={own.expiresAt} />;
+  return own === undefined ? <Held /> : <Yours order={own} />;
 }
 
-function Yours({ id, expiresAt }: { id: string; expiresAt: string }) {
-  if (useHasPassed(expiresAt)) return <Held />;
+function Yours({ order: { id, status, expiresAt } }: { order: Order }) {
+  const hasPassed = useHasPassed(expiresAt);
+  if (status === "created" && hasPassed) return <Held />;
   return (
     <Notice tone="plain" title="You hold this ticket.">
       <Link className="button primary" to={`/orders/${id}`}>
-        Go on to pay
+        {status === "created" ? "Go on to pay" : "See your order"}
       </Link>
     </Notice>
   );
