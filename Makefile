@@ -1,5 +1,5 @@
-# Everything installs what it needs by itself, in this folder: .venv (Python), node_modules (the CDK command line)
-# and .local/ministack (the local AWS).
+# Everything installs what it needs by itself, in this folder: .venv (Python), node_modules (the CDK command line),
+# web/node_modules (the web client) and .local/ministack (the local AWS).
 
 SHELL := /bin/bash
 VERSION := $(shell cat .python-version)
@@ -12,14 +12,17 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help install run demo reset test simulate check format openapi lock synth deploy destroy smoke republish restore clean
+WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
+	-prune -o -type f -print)
+
+.PHONY: help install run demo reset test e2e screenshots simulate check format openapi lock web browser synth deploy destroy smoke republish restore clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
 	@echo "Admit One: a serverless ticket marketplace. make ..."
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: install ## Run everything on this machine, at http://127.0.0.1:3000 (PORT, ORDER_WINDOW_SECONDS)
+run: install web/dist/index.html ## Run everything on this machine, at http://127.0.0.1:3000 (PORT, ORDER_WINDOW_SECONDS)
 	@exec $(BIN)/python -m local.run
 
 demo: install ## A purchase, step by step, against the running stack or a temporary one
@@ -28,27 +31,37 @@ demo: install ## A purchase, step by step, against the running stack or a tempor
 reset: .venv/.installed ## Forget what `make run` keeps: users, tickets, orders, payments
 	@exec $(BIN)/python -m local.reset
 
-test: install ## All tests
+test: install ## All tests but those in a browser
+	@npm --prefix web run --silent test
 	@exec $(BIN)/pytest
+
+e2e: install web/dist/index.html browser ## The web client in a real browser, against a stack of its own (ONLY=purchase)
+	@exec $(BIN)/python -m local.browser test $(ONLY)
+
+screenshots: install web/dist/index.html browser ## Take the pictures in docs/screenshots anew
+	@exec $(BIN)/python -m local.browser screenshots
 
 simulate: .venv/.installed ## Histories of the whole system with faults (RUNS=1000, SEED=0)
 	@exec $(BIN)/python -m tests.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),0)
 
-check: .venv/.installed ## Style, types, import rules, and what AWS would say of the templates
+check: .venv/.installed web/node_modules/.installed ## Style, types, import rules, and what AWS would say of the templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
+	npm --prefix web run --silent check
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/python -m operations.inspection
 	$(BIN)/cfn-lint --regions us-east-1 --ignore-checks W3005 -- .local/inspected/*.template.json operations/*.yml
 
-format: .venv/.installed ## Put all code into its style
+format: .venv/.installed web/node_modules/.installed ## Put all code into its style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npm --prefix web run --silent format
 
-openapi: .venv/.installed ## Write docs/openapi.json anew, from the routes
+openapi: .venv/.installed web/node_modules/.installed ## Write docs/openapi.json anew, from the routes, and the client's types
 	@$(BIN)/python -m local.openapi
+	@npm --prefix web run --silent api
 
 lock: .venv/.installed ## Write all requirement files anew, with hashes (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
@@ -56,13 +69,15 @@ lock: .venv/.installed ## Write all requirement files anew, with hashes (UPGRADE
 	  $(COMPILE) -c requirements-dev.txt $$each -o $${each%.in}.txt; done
 	$(COMPILE) $(if $(UPGRADE),--upgrade) local/requirements-ministack.in -o local/requirements-ministack.txt
 
+web: web/dist/index.html ## Build the web client, in web/dist
+
 synth: .venv/.installed node_modules/.installed ## The CloudFormation template, in cdk.out (STAGE, dev if absent)
 	@$(CDK) synth --quiet --no-notices -c stage=$(or $(STAGE),dev)
 	@echo "cdk.out/AdmitOne-$(or $(STAGE),dev).template.json"
 
-deploy: .venv/.installed node_modules/.installed ## Deploy to your own AWS account: make deploy STAGE=dev (WATCH=no, ALARM_EMAIL=)
+deploy: .venv/.installed node_modules/.installed ## Deploy to your own AWS account: make deploy STAGE=dev (WATCH=no, CONTEXT="alarmEmail=...")
 	@$(BIN)/python -m operations.deploy deploy $(needs_stage) $(if $(WATCH),--watch $(WATCH)) \
-	  $(if $(APPROVAL),--approval $(APPROVAL)) $(if $(ALARM_EMAIL),--alarm-email $(ALARM_EMAIL)) \
+	  $(if $(APPROVAL),--approval $(APPROVAL)) $(foreach each,$(CONTEXT),--context $(each)) \
 	  || { echo "In a new account, once for each region: $(CDK) bootstrap -c stage=$(STAGE)" >&2; exit 1; }
 
 destroy: .venv/.installed node_modules/.installed ## Take a stage down: make destroy STAGE=dev; says what stays behind
@@ -83,11 +98,11 @@ needs_stage = $(or $(STAGE),$(error Which stage? STAGE=dev))
 
 clean: ## Remove all that was made here, the local data included
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.reset; fi
-	rm -rf .local cdk.out node_modules .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .local cdk.out node_modules web/node_modules web/dist web/results .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: ## Only install what the others need
-install: .venv/.installed node_modules/.installed .local/ministack/.installed
+install: .venv/.installed node_modules/.installed web/node_modules/.installed .local/ministack/.installed
 
 # The first Python of the right version: by its name, as pyenv's python3, or as uv knows it.
 find_python = $$(for each in python$(VERSION) python3 python; do \
@@ -108,12 +123,33 @@ find_python = $$(for each in python$(VERSION) python3 python; do \
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json
-	@major=$$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null); \
-	if [ "$${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then \
-	  echo "Node 20 or newer with npm is needed for the CDK command line; found: $$(node --version 2>/dev/null || echo none)." >&2; exit 1; fi
+	@$(check_node)
 	@echo "Installing the CDK command line, into node_modules"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc
+	@$(check_node)
+	@echo "Installing what the web client needs, into web/node_modules"
+	@npm --prefix web ci --silent
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	@echo "Building the web client, into web/dist"
+	@npm --prefix web run --silent build -- --logLevel error
+	@touch $@
+
+check_node = version=$$(node -p 'const [a, b] = process.versions.node.split("."); a * 100 + +b' 2>/dev/null); \
+	if [ "$${version:-0}" -lt 2019 ] || ! command -v npm >/dev/null; then \
+	  echo "Node 20.19 or newer with npm is needed; found: $$(node --version 2>/dev/null || echo none)." >&2; exit 1; fi
+
+# Debian's Chromium, where there is no browser yet that can be driven.
+browser:
+	@for each in chromium chromium-browser google-chrome; do command -v $$each >/dev/null && exit 0; done; \
+	if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then \
+	  echo "Installing Chromium"; become=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  { $$become apt-get update && $$become apt-get install -y --no-install-recommends chromium fonts-liberation; } >/dev/null; \
+	else echo "Install Chromium or Google Chrome: the browser tests drive it." >&2; exit 1; fi
 
 .local/ministack/.installed: local/requirements-ministack.txt .venv/.installed
 	@echo "Installing the local AWS (ministack), into .local/ministack"

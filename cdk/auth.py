@@ -15,7 +15,9 @@ SERVICE = "auth"
 
 
 class Auth(Construct):
-    """`authorizer` is what the API asks about a token; `routes` are the calls that the service answers."""
+    """`authorizer` is what the API asks about a token; `routes` are the calls that the service answers; `edge_proof` is
+    the secret that the edge shows to the API.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, monitoring: Monitoring) -> None:
         super().__init__(scope, construct_id)
@@ -34,6 +36,19 @@ class Auth(Construct):
             "Rotated by one put-secret-value, as docs/operations.md says: tokens of the previous key stay good, but two"
             " rotations within their twelve hours would log people out, so no clock does it.",
         )
+        # By this the API knows its own edge, which alone may say for whom it calls.
+        self.edge_proof = secretsmanager.Secret(
+            self,
+            "EdgeProof",
+            description=f"Admit One ({stage.name}): CloudFront shows this to the API",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+        )
+        acknowledge(
+            self.edge_proof,
+            "SMG4",
+            "CloudFront gets a new one by a deployment, not by a clock; all it opens is the right to name an address.",
+        )
 
         api = ServiceFunction(
             self,
@@ -44,11 +59,16 @@ class Auth(Construct):
             timeout=Duration.seconds(10),
             monitoring=monitoring,
             attended=True,
-            environment={"TABLE_NAME": users.table.table_name, "JWT_SECRET_ARN": signing_key.secret_arn},
+            environment={
+                "TABLE_NAME": users.table.table_name,
+                "JWT_SECRET_ARN": signing_key.secret_arn,
+                "EDGE_SECRET_ARN": self.edge_proof.secret_arn,
+            },
             memory_mb=1769,  # a whole core: hashing a password is all processor, so it is faster at the same price
         )
         users.allow(api, "GetItem", "PutItem", "UpdateItem")
         api.may_read_secret(signing_key)
+        api.may_read_secret(self.edge_proof)
 
         self.authorizer = ServiceFunction(
             self,

@@ -5,6 +5,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from cdk.auth import Auth
+from cdk.edge import Edge
 from cdk.expiration import Expiration
 from cdk.http_api import HttpApi
 from cdk.monitoring import Monitoring
@@ -48,11 +49,17 @@ class AdmitOneStack(Stack):
             routes=[*auth.routes, *tickets.routes, *orders.routes, *payments.routes],
         )
         monitoring.complete(api.api)
+        if stage.has_edge:
+            edge = Edge(self, "Edge", stage=stage, api=api.api, proof=auth.edge_proof)
+            CfnOutput(self, "Url", value=edge.url, description="Where people go")
         Tags.of(self).add("application", "admit-one")
         Tags.of(self).add("stage", stage.name)
 
-        CfnOutput(self, "ApiUrl", value=api.api.api_endpoint, description="Where the API answers")
+        CfnOutput(self, "ApiUrl", value=api.api.api_endpoint, description="Where the API answers, Stripe's webhook too")
         CfnOutput(self, "ApiId", value=api.api.http_api_id, description="The API's id")
+        CfnOutput(
+            self, "EdgeSecretName", value=auth.edge_proof.secret_arn, description="What the edge shows to the API"
+        )
         CfnOutput(
             self,
             "StripeSecretName",

@@ -28,8 +28,19 @@ class Stage:
     """Where Stripe's API is, if not at Stripe."""
     alarm_email: str | None = None
     """Who is written to when an alarm goes off; they confirm it once, by a link in the first mail."""
+    domain_name: str | None = None
+    """Where people go, if not to CloudFront's own address; whoever owns the name points it at the distribution."""
+    certificate_arn: str | None = None
+    """The domain's certificate, in us-east-1: CloudFront takes it from nowhere else."""
+    web_acl_arn: str | None = None
+    """The firewall before CloudFront, if one is wanted: `cdk/firewall.py` makes one."""
     rollback_minutes: int = 0
     """For so long after a deployment CloudFormation takes it back should an alarm go off."""
+
+    @property
+    def has_edge(self) -> bool:
+        """The local AWS has no CloudFront that serves anything: there the front door of `make run` is the edge."""
+        return not self.local
 
     @property
     def has_event_archive(self) -> bool:
@@ -66,11 +77,15 @@ def find_stage(
     order_window_seconds: int | None = None,
     stripe_api_base: str | None = None,
     alarm_email: str | None = None,
+    domain_name: str | None = None,
+    certificate_arn: str | None = None,
+    web_acl_arn: str | None = None,
 ) -> Stage:
     """The stage of that name, with what the caller sets for this once.
 
     One that is not listed is made like `dev`, so that everybody can have their own. Raises ValueError for a name that
-    cannot be part of a stack's, a window that is no number of seconds up to a day, or another Stripe outside `local`.
+    cannot be part of a stack's, a window that is no number of seconds up to a day, another Stripe outside `local`, or a
+    domain without a certificate.
     """
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
         raise ValueError(f"a stage's name is a letter and up to 19 more of a-z, 0-9 and -, not {name!r}")
@@ -83,6 +98,13 @@ def find_stage(
         if not stage.local:
             raise ValueError("stripeApiBase is for the local stage only: elsewhere Stripe is Stripe")
         stage = replace(stage, stripe_api_base=stripe_api_base)
-    if alarm_email is not None:
-        stage = replace(stage, alarm_email=alarm_email)
+    stage = replace(
+        stage,
+        alarm_email=alarm_email or stage.alarm_email,
+        domain_name=domain_name or stage.domain_name,
+        certificate_arn=certificate_arn or stage.certificate_arn,
+        web_acl_arn=web_acl_arn or stage.web_acl_arn,
+    )
+    if bool(stage.domain_name) != bool(stage.certificate_arn):
+        raise ValueError("a domainName and its certificateArn (in us-east-1) go together")
     return stage

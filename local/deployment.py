@@ -33,6 +33,7 @@ class Deployed:
 
     api_id: str
     stripe_secret: str
+    edge_secret: str
 
 
 def deploy(
@@ -132,9 +133,11 @@ def _find(aws: LocalAws) -> Deployed | None:
     if status is None or status[0] not in _READY:
         return None
     outputs = status[1]
-    if not {"ApiId", "StripeSecretName"} <= outputs.keys():
+    if not {"ApiId", "StripeSecretName", "EdgeSecretName"} <= outputs.keys():
         return None
-    return Deployed(api_id=outputs["ApiId"], stripe_secret=outputs["StripeSecretName"])
+    return Deployed(
+        api_id=outputs["ApiId"], stripe_secret=outputs["StripeSecretName"], edge_secret=outputs["EdgeSecretName"]
+    )
 
 
 def _status(aws: LocalAws, stack: str) -> tuple[str, dict[str, str]] | None:
@@ -146,6 +149,14 @@ def _status(aws: LocalAws, stack: str) -> tuple[str, dict[str, str]] | None:
         raise DeploymentFailed(f"The local AWS does not answer: {error}") from error
     outputs = {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
     return description["StackStatus"], outputs
+
+
+def edge_proof(aws: LocalAws, deployed: Deployed) -> str:
+    """What the front door shows to the API, in CloudFront's place. Raises DeploymentFailed."""
+    try:
+        return aws.secrets().get_secret_value(SecretId=deployed.edge_secret)["SecretString"]
+    except (ClientError, BotoCoreError) as error:
+        raise DeploymentFailed(f"The edge's secret could not be read: {error}") from error
 
 
 def give_stripe_keys(

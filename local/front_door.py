@@ -1,14 +1,15 @@
 """`python -m local.front_door`: the one address of the local Admit One, as CloudFront is on AWS.
 
-`/api/*` goes to the API at the local AWS. As the edge function does, the cookie `session` becomes an `Authorization`
-header, unless the caller sends one. What API Gateway would refuse before any function runs (a body over 10 MB) is
-refused here, for the local AWS would not.
+`/api/*` goes to the API at the local AWS, everything else is the web client, each by way of CloudFront's own function
+(`cdk/edge_functions/`). What API Gateway would refuse before any function runs (a body over 10 MB) is refused here, for
+the local AWS would not. At `/local-stripe/*` a browser finds the local Stripe, if there is one.
 """
 
 import argparse
 import http.client
 import http.server
 import json
+import os
 import re
 import signal
 import socket
@@ -20,7 +21,9 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
+from local.edge import EdgeFunction, Headers
 from local.ports import HOST
+from local.web_client import WebClient
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Bytes; API Gateway's own limit for a payload."""
@@ -49,13 +52,14 @@ _DROPPED_FROM_REQUEST = frozenset(
     }
 )
 _DROPPED_FROM_ANSWER = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server"})
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,4096}")
 
-_HINT = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Admit One</title>
-<h1>Admit One</h1>
-<p>The API is at <a href="/api/tickets">/api/tickets</a>. The README shows a purchase with curl.</p>
-"""
+PROOF_HEADER = "X-Admit-One-Edge"
+PROOF_VARIABLE = "EDGE_PROOF"
+"""The environment variable with what the API knows its edge by: arguments are for everybody to read."""
+
+LOCAL_STRIPE = "/local-stripe"
+# A browser's session is none of Stripe's business.
+_SENT_TO_STRIPE = frozenset({"accept", "content-type", "idempotency-key"})
 
 
 class BodyTooLarge(Exception):
@@ -66,29 +70,16 @@ class BadBody(Exception):
     pass
 
 
-def session_token(cookies: str) -> str | None:
-    """The token in a `Cookie` header, if there is one that could be a token."""
-    for pair in cookies.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == "session":
-            return value if _TOKEN.fullmatch(value) else None
-    return None
-
-
 def headers_for_api(headers: Message, caller: str) -> list[tuple[str, str]]:
-    """What the API sees of a request's headers: who calls is what we saw, whatever the caller claims."""
+    """What CloudFront would see of a request's headers, and hand on: who calls is what we saw, whatever they claim."""
     named_by_connection = {name.strip().lower() for name in (headers.get("Connection") or "").split(",")}
     kept = [
         (name, value)
         for name, value in headers.items()
-        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection
+        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection | {PROOF_HEADER.lower()}
         and not name.lower().startswith(("x-forwarded-", "x-ministack-"))
         and "\n" not in value  # a folded header (RFC 9112, 5.2)
     ]
-    if "Authorization" not in headers:
-        token = session_token("; ".join(headers.get_all("Cookie") or []))
-        if token:
-            kept.append(("Authorization", f"Bearer {token}"))
     return [*kept, ("X-Forwarded-For", caller), ("X-Forwarded-Proto", "http")]
 
 
@@ -98,9 +89,16 @@ class FrontDoor(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, *, aws_port: int, api_id: str) -> None:
+    def __init__(
+        self, port: int, *, aws_port: int, api_id: str, proof: str, web: WebClient, stripe_port: int | None = None
+    ) -> None:
         super().__init__((HOST, port), _Handler)
         self.aws_port = aws_port
+        self.stripe_port = stripe_port
+        self.web = web
+        self.proof = proof
+        self.api_request = EdgeFunction("api_request")
+        self.page_request = EdgeFunction("page_request")
         self.prefix = f"/_aws/execute-api/{api_id}/$default"
         self.free_seats = threading.BoundedSemaphore(AT_ONCE)
 
@@ -120,10 +118,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _serve(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/api" or path.startswith("/api/"):
-            self._pass_on()
-        elif path in {"/", "/index.html"} and self.command in {"GET", "HEAD"}:
+            self._pass_on(self.server.aws_port, self.server.prefix + self.path, self._headers_for_api())
+        elif path.startswith(f"{LOCAL_STRIPE}/") and self.server.stripe_port:
+            self._pass_on(self.server.stripe_port, self.path.removeprefix(LOCAL_STRIPE), self._headers_for_stripe())
+        elif self.command in {"GET", "HEAD"}:
             self._discard_body()
-            self._answer(HTTPStatus.OK, [("Content-Type", "text/html; charset=utf-8")], _HINT.encode())
+            uri, _ = self._through(self.server.page_request, path)
+            page = self.server.web.page(uri)
+            self._answer(page.status, page.headers, page.body)
         else:
             self._discard_body()
             self._say(HTTPStatus.NOT_FOUND, "Not Found")
@@ -138,7 +140,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return False
         return super().handle_expect_100()
 
-    def _pass_on(self) -> None:
+    def _headers_for_api(self) -> list[tuple[str, str]]:
+        path = self.path.partition("?")[0]
+        _, headers = self._through(self.server.api_request, path)
+        return [*headers, (PROOF_HEADER, self.server.proof)]
+
+    def _through(self, function: EdgeFunction, path: str) -> tuple[str, Headers]:
+        viewer = self.client_address[0]
+        headers = headers_for_api(self.headers, viewer)
+        return function(method=self.command, uri=path, headers=headers, viewer=viewer)
+
+    def _headers_for_stripe(self) -> list[tuple[str, str]]:
+        return [(name, value) for name, value in self.headers.items() if name.lower() in _SENT_TO_STRIPE]
+
+    def _pass_on(self, port: int, target: str, headers: list[tuple[str, str]]) -> None:
         try:
             body = self._body()
         except BodyTooLarge:
@@ -150,20 +165,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not re.fullmatch(r"[!-~]+", self.path):
             self._say(HTTPStatus.BAD_REQUEST, "Bad Request")
             return
-        headers = headers_for_api(self.headers, self.client_address[0])
         try:
             with self.server.free_seats:
-                status, answer_headers, answer = self._ask_api(headers, body)
+                status, answer_headers, answer = self._ask(port, target, headers, body)
         except (OSError, http.client.HTTPException) as error:
-            self.log_error("the API does not answer: %r", error)
+            self.log_error("%s is not answered: %r", self.path, error)
             self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
             return
         self._answer(status, answer_headers, answer)
 
-    def _ask_api(self, headers: list[tuple[str, str]], body: bytes | None) -> tuple[int, list[tuple[str, str]], bytes]:
-        upstream = http.client.HTTPConnection(HOST, self.server.aws_port, timeout=UPSTREAM_TIMEOUT)
+    def _ask(
+        self, port: int, target: str, headers: list[tuple[str, str]], body: bytes | None
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        upstream = http.client.HTTPConnection(HOST, port, timeout=UPSTREAM_TIMEOUT)
         try:
-            upstream.putrequest(self.command, self.server.prefix + self.path, skip_accept_encoding=True)
+            upstream.putrequest(self.command, target, skip_accept_encoding=True)
             for name, value in headers:
                 upstream.putheader(name, value)
             if body is not None:
@@ -263,9 +279,17 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--api-id", required=True)
+    parser.add_argument("--stripe-port", type=int, help="the local Stripe's, if there is one")
     args = parser.parse_args()
     try:
-        server = FrontDoor(args.port, aws_port=args.aws_port, api_id=args.api_id)
+        server = FrontDoor(
+            args.port,
+            aws_port=args.aws_port,
+            api_id=args.api_id,
+            proof=os.environ[PROOF_VARIABLE],
+            web=WebClient.built(),
+            stripe_port=args.stripe_port,
+        )
     except OSError as error:
         print(f"The front door cannot open on {HOST}:{args.port}: {error}", file=sys.stderr)
         return 1

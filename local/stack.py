@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from local.api import Api
-from local.deployment import Deployed, deploy, give_stripe_keys
+from local.deployment import Deployed, deploy, edge_proof, give_stripe_keys
+from local.front_door import PROOF_VARIABLE
 from local.local_aws import LocalAws
 from local.lock import Lock, is_held
 from local.ports import HOST, Ports
@@ -201,12 +202,17 @@ class LocalStack:
             *("--port", str(self.ports.front_door)),
             *("--aws-port", str(self.ports.aws)),
             *("--api-id", deployed.api_id),
+            *(("--stripe-port", str(self.ports.stripe)) if self._stripe is None else ()),
         ]
-        child = self._start("the front door", command, "front-door.log")
+        environment = clean_environment(**{PROOF_VARIABLE: edge_proof(self.aws, deployed)})
+        child = self._start("the front door", command, "front-door.log", environment)
         self._wait(child, Api(self.url))
 
-    def _start(self, name: str, command: Sequence[str], log: str) -> Child:
-        child = Child(name, command, log=self.logs / log, environment=clean_environment(), keep_open=self._keep_open)
+    def _start(
+        self, name: str, command: Sequence[str], log: str, environment: Mapping[str, str] | None = None
+    ) -> Child:
+        environment = environment or clean_environment()
+        child = Child(name, command, log=self.logs / log, environment=environment, keep_open=self._keep_open)
         self._children.append(child)
         return child
 

@@ -70,7 +70,7 @@ def main() -> int:
     deploy = verbs.add_parser("deploy")
     deploy.add_argument("--watch", choices=("yes", "no"), default="yes")
     deploy.add_argument("--approval", choices=("never", "any-change", "broadening"))
-    deploy.add_argument("--alarm-email")
+    deploy.add_argument("--context", action="append", default=[], help="as in alarmEmail=on-call@example.com")
     destroy = verbs.add_parser("destroy")
     destroy.add_argument("--confirm", default="", help="the stage's name once more")
     for verb in (deploy, destroy):
@@ -87,7 +87,7 @@ def main() -> int:
                 stage,
                 outputs=DeployedStage(stage.name).outputs() if stage.rollback_minutes else {},
                 is_watched=asked.watch == "yes",
-                context=[f"alarmEmail={asked.alarm_email}"] if asked.alarm_email else [],
+                context=asked.context,
                 approval=asked.approval,
             )
         )

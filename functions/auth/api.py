@@ -15,6 +15,7 @@ from functions.auth.schemas import CurrentUser, Health, SignedIn, SignIn, SignUp
 from functions.auth.store import UserStore
 from functions.auth.tokens import LIFE, Identity, Tokens, bearer_token
 from functions.auth.user import BadCredentials, EmailInUse
+from functions.auth.viewer import viewer_address
 from shared import settings
 from shared.http import Api
 from shared.problems import refusal
@@ -30,6 +31,7 @@ class Settings:
     stage: str
     table_name: str
     jwt_secret_arn: str
+    edge_secret_arn: str
 
 
 api = Api(
@@ -66,7 +68,8 @@ def sign_up(body: Annotated[SignUp, Body()]) -> Response[SignedIn]:
 @api.refuses(BadCredentials, TooManyAttempts)
 def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
     """Get a new token for an e-mail and its password."""
-    address = api.current_event.request_context.http.source_ip
+    edge_secret_arn = settings.load(Settings).edge_secret_arn
+    address = viewer_address(api.current_event.raw_event, edge_secret_arn=edge_secret_arn)
     signed_in = actions.sign_in(_store(), _tokens(), email=body.email, password=body.password, address=address)
     return _signed_in(200, *signed_in)
 

@@ -191,6 +191,16 @@ class StripeAccount:
                     return self._signed(event_id)
         return None
 
+    def due_webhooks(self) -> list[str]:
+        """The undelivered events whose time has come, soonest first, by id."""
+        with self._lock:
+            return self._undelivered(due_by=self._clock())
+
+    def webhook(self, event_id: str) -> PendingWebhook:
+        """One event as it is to be delivered, signed for the clock's now."""
+        with self._lock:
+            return self._signed(event_id)
+
     def webhook_answered(self, event_id: str, status: int | None) -> None:
         """The endpoint answered with this status, or not at all (None).
 

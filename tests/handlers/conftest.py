@@ -13,6 +13,7 @@ os.environ |= {
     "STAGE": "test",
     "ORDER_WINDOW_SECONDS": "300",
     "CURRENCY": "usd",
+    "EDGE_SECRET_ARN": "edge",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)
 os.environ.pop("AWS_PROFILE", None)

@@ -5,6 +5,8 @@ import pytest
 from functions.auth import passwords
 from functions.auth.attempts import counters
 from functions.auth.store import UserStore
+from shared import aws, settings
+from shared.ids import new_id
 from shared.table import Busy, Table
 from tests.handlers.signing_key import SigningKey
 from tests.handlers.world import Answer, World
@@ -64,6 +66,37 @@ def test_another_email_is_not_stopped_by_it(world: World) -> None:
     fail(world, 10, email="other@example.com")
 
     assert sign_in(world, PASSWORD).status == 200
+
+
+def from_the_edge(world: World, monkeypatch: pytest.MonkeyPatch, *, proof: str, viewer: str) -> Answer:
+    """A wrong password through CloudFront, whose own address is always the same."""
+    secret = aws.secretsmanager().create_secret(Name=f"edge-{new_id()}", SecretString="the proof")
+    monkeypatch.setenv("EDGE_SECRET_ARN", secret["ARN"])
+    settings.load.cache_clear()
+    return world.call(
+        "POST",
+        "/api/users/signin",
+        {"email": EMAIL, "password": WRONG},
+        headers={"X-Admit-One-Edge": proof, "X-Admit-One-Viewer": viewer},
+        source_ip="198.51.100.200",
+    )
+
+
+def test_behind_the_edge_people_are_counted_and_not_the_edge(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from_the_edge(world, monkeypatch, proof="the proof", viewer="203.0.113.7")
+
+    assert counts(world, address="203.0.113.7") == [1, 1, 1]
+    assert counts(world, address="198.51.100.200") == [0, 0, 1]
+
+
+@pytest.mark.parametrize("proof", ["", "a guess", "the proof ", "thé proof"])
+def test_whoever_is_not_the_edge_cannot_name_an_address(
+    world: World, monkeypatch: pytest.MonkeyPatch, proof: str
+) -> None:
+    from_the_edge(world, monkeypatch, proof=proof, viewer="203.0.113.7")
+
+    assert counts(world, address="198.51.100.200") == [1, 1, 1]
+    assert counts(world, address="203.0.113.7") == [0, 0, 1]
 
 
 def test_spelling_the_email_otherwise_is_the_same_email(world: World) -> None:

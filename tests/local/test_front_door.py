@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.front_door import AT_ONCE, BODY_LIMIT, FrontDoor, session_token
+from local.front_door import AT_ONCE, BODY_LIMIT, FrontDoor
 from local.ports import HOST
+from local.web_client import WebClient
 
 
 class _Api(http.server.BaseHTTPRequestHandler):
@@ -57,10 +60,14 @@ class _Api(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def door() -> Iterator[FrontDoor]:
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
     api = http.server.ThreadingHTTPServer((HOST, 0), _Api)
     api.daemon_threads = True
-    door = FrontDoor(0, aws_port=api.server_address[1], api_id="abc")
+    dist = tmp_path_factory.mktemp("dist")
+    (dist / "index.html").write_text("<title>Admit One</title>")
+    web = WebClient(dist, {"X-Content-Type-Options": "nosniff"})
+    port = api.server_address[1]
+    door = FrontDoor(0, aws_port=port, api_id="abc", proof="the proof", web=web, stripe_port=port)
     threads = [threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True) for each in (api, door)]
     for thread in threads:
         thread.start()
@@ -116,8 +123,16 @@ def test_an_authorization_header_wins_over_the_cookie(door: FrontDoor) -> None:
 
 
 @pytest.mark.parametrize("cookies", ["", "session=", "xsession=a", "session=a b", "session=a\tb", "session"])
-def test_a_cookie_that_is_no_token_is_none(cookies: str) -> None:
-    assert session_token(cookies) is None
+def test_a_cookie_that_is_no_token_is_none(door: FrontDoor, cookies: str) -> None:
+    _, told = _call(door, "GET", "/api/orders", {"Cookie": cookies})
+    assert _sent(told, "authorization") == []
+
+
+def test_the_api_is_told_the_viewers_address_and_by_whom(door: FrontDoor) -> None:
+    claims = {"X-Admit-One-Viewer": "6.6.6.6", "X-Admit-One-Edge": "a guess"}
+    _, told = _call(door, "GET", "/api/tickets", claims)
+    assert _sent(told, "x-admit-one-viewer") == [HOST]
+    assert _sent(told, "x-admit-one-edge") == ["the proof"]
 
 
 def test_a_caller_cannot_say_that_it_is_somebody_else(door: FrontDoor) -> None:
@@ -192,12 +207,31 @@ def test_no_more_than_ten_calls_reach_the_api_at_once(door: FrontDoor) -> None:
     assert 1 < _Api.most_inside <= AT_ONCE
 
 
-@pytest.mark.parametrize(
-    ("path", "status"), [("/", 200), ("/index.html", 200), ("/apix", 404), ("/_ministack/reset", 404)]
-)
-def test_only_the_api_is_behind_the_door(door: FrontDoor, path: str, status: int) -> None:
-    response, _ = _call(door, "GET", path)
-    assert response.status == status
+@pytest.mark.parametrize("path", ["/", "/index.html", "/orders/01KB?a=b.c", "/apix", "/_ministack/reset"])
+def test_all_but_the_api_is_the_web_client(door: FrontDoor, path: str) -> None:
+    response, body = _call(door, "GET", path)
+    assert (response.status, body) == (200, b"<title>Admit One</title>")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/"), ("DELETE", "/_ministack/reset"), ("GET", "/no.js")])
+def test_what_is_neither_is_not_found(door: FrontDoor, method: str, path: str) -> None:
+    response, _ = _call(door, method, path)
+    assert response.status == 404
+
+
+def test_a_browser_finds_the_local_stripe_and_shows_it_no_session(door: FrontDoor) -> None:
+    headers = {"Cookie": "session=secret", "Content-Type": "application/x-www-form-urlencoded"}
+    _, told = _call(door, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", headers, b"key=pk_test")
+    assert (told["path"], told["body"]) == ("/v1/payment_intents/pi_1/confirm", "key=pk_test")
+    assert _sent(told, "content-type") == ["application/x-www-form-urlencoded"]
+    assert "secret" not in json.dumps(told)
+
+
+def test_without_a_local_stripe_nobody_is_there(tmp_path: Path) -> None:
+    with _opened(FrontDoor(0, aws_port=1, api_id="abc", proof="", web=WebClient(tmp_path, {}))) as door:
+        response, _ = _call(door, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", body=b"")
+        assert response.status == 404
 
 
 def test_an_address_that_http_does_not_allow_is_a_bad_request(door: FrontDoor) -> None:
@@ -206,14 +240,20 @@ def test_an_address_that_http_does_not_allow_is_a_bad_request(door: FrontDoor) -
     )
 
 
-def test_an_api_that_is_away_is_a_503_and_the_door_stays_open() -> None:
+def test_an_api_that_is_away_is_a_503_and_the_door_stays_open(tmp_path: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind((HOST, 0))
-        door = FrontDoor(0, aws_port=nobody.getsockname()[1], api_id="abc")
-        thread = threading.Thread(target=door.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        for _ in range(2):
-            response, told = _call(door, "GET", "/api/tickets")
-            assert (response.status, told) == (503, {"message": "Service Unavailable"})
-        door.shutdown()
-        door.server_close()
+        away = FrontDoor(0, aws_port=nobody.getsockname()[1], api_id="abc", proof="", web=WebClient(tmp_path, {}))
+        with _opened(away) as door:
+            for _ in range(2):
+                response, told = _call(door, "GET", "/api/tickets")
+                assert (response.status, told) == (503, {"message": "Service Unavailable"})
+
+
+@contextmanager
+def _opened(door: FrontDoor) -> Iterator[FrontDoor]:
+    thread = threading.Thread(target=door.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield door
+    door.shutdown()
+    door.server_close()

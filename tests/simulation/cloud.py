@@ -23,6 +23,7 @@ from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.patterns import matches
 
 MOST_NESTED = 1  # a function in the middle of a function
+AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
 
 type Resources = Mapping[str, Mapping[str, Any]]
 
@@ -67,6 +68,22 @@ class Timer:
     due: datetime
     function: str
     payload: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """What answers a call, and who says who calls; None where nobody asks."""
+
+    function: str
+    authorizer: str | None
+
+
+@dataclass(frozen=True)
+class KnownCaller:
+    """What the authorizer said of a token, and until when API Gateway takes its word for it."""
+
+    context: dict[str, str]
+    until: datetime
 
 
 @dataclass
@@ -151,20 +168,41 @@ class Cloud:
         ]
         self.timers: dict[str, Timer] = {}
         self.unpublished: list[str] = []
-        self.secret: dict[str, str] = {}
+        self.secrets: dict[str, list[str]] = {name: [] for name in _names(resources, "SecretsManager::Secret")}
+        self._known_callers: dict[str, KnownCaller] = {}
 
     def table(self, service: str) -> str:
         """The name of a service's table."""
-        (name,) = (name for name in self.database.streams if name.startswith(service.title()))
+        (name,) = (name for name in self.database.tables if name.startswith(service.title()))
         return name
+
+    def put_secret(self, named: str, text: str) -> None:
+        """Make a new version of the secret whose logical id begins so."""
+        (versions,) = (versions for name, versions in self.secrets.items() if name.startswith(named))
+        versions.append(text)
 
     def http(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Call a route; None where the caller gets no answer, or API Gateway's own 500."""
+        route = self._routes[event["routeKey"]]
         try:
-            answer: dict[str, Any] = self.invoke(self._routes[event["routeKey"]], event)
+            if route.authorizer:
+                if "authorization" not in event["headers"]:
+                    return {"statusCode": 401, "headers": {}, "body": '{"message":"Unauthorized"}'}
+                event["requestContext"]["authorizer"] = {"lambda": self._caller(route.authorizer, event["headers"])}
+            answer: dict[str, Any] = self.invoke(route.function, event)
         except (Exception, ProcessDied):
             return None
         return answer
+
+    def _caller(self, authorizer: str, headers: Mapping[str, str]) -> dict[str, str]:
+        """What the authorizer says of a token, kept for as long as API Gateway keeps it."""
+        token, now = headers["authorization"], self.clock.now()
+        known = self._known_callers.get(token)
+        if known is None or now >= known.until:
+            answer = self.invoke(authorizer, {"headers": headers})
+            assert answer["isAuthorized"]
+            known = self._known_callers[token] = KnownCaller(answer["context"], now + AUTHORIZER_RESULT_TTL)
+        return known.context
 
     def invoke(self, function: str, event: Any) -> Any:
         """Run a function's real handler in its environment of the template."""
@@ -250,8 +288,16 @@ class Cloud:
             refusal=_client_error("ThrottlingException", "SendMessage"),
         )
 
-    def get_secret_value(self, **_: Any) -> Any:
-        return {"SecretString": json.dumps(self.secret)}
+    def get_secret_value(self, *, SecretId: str, VersionStage: str = "AWSCURRENT") -> Any:
+        def read() -> dict[str, str]:
+            number = len(self.secrets[SecretId]) - (VersionStage == "AWSPREVIOUS")
+            if not number:
+                raise ResourceMissing({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "GetSecretValue")
+            return {"VersionId": f"version-{number}", "SecretString": self.secrets[SecretId][number - 1]}
+
+        return self.network.pass_through(
+            f"get_secret_value {SecretId}", read, refusal=_client_error("ThrottlingException", "GetSecretValue")
+        )
 
     def _route_event(self, entry: Mapping[str, Any]) -> None:
         event = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": json.loads(entry["Detail"])}
@@ -278,12 +324,16 @@ class Cloud:
             )
 
     @staticmethod
-    def _read_routes(resources: Resources) -> dict[str, str]:
+    def _read_routes(resources: Resources) -> "dict[str, Route]":
         routes = {}
         for name in _names(resources, "ApiGatewayV2::Route"):
             route = _properties(resources, name)
             integration = _properties(resources, route["Target"]["Fn::Join"][1][1]["Ref"])
-            routes[route["RouteKey"]] = _reference(integration["IntegrationUri"])
+            authorizer = None
+            if route.get("AuthorizationType") == "CUSTOM":
+                uri = _properties(resources, _reference(route["AuthorizerId"]))["AuthorizerUri"]["Fn::Join"][1]
+                (authorizer,) = (_reference(part) for part in uri if "Fn::GetAtt" in part)
+            routes[route["RouteKey"]] = Route(_reference(integration["IntegrationUri"]), authorizer)
         return routes
 
 
@@ -295,14 +345,17 @@ def _process_of_its_own(module: Any, variables: Mapping[str, str]) -> Iterator[N
     """
     api = getattr(module, "api", None)
     request = getattr(BaseRouter, "current_event", None), dict(api.context) if api else {}
-    environment = dict(os.environ)
+    outside = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     settings.load.cache_clear()
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(environment)
+        for name, value in outside.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
         settings.load.cache_clear()
         if request[0] is not None:
             BaseRouter.current_event = request[0]
@@ -315,12 +368,17 @@ class ScheduleExists(ClientError):
     """As botocore's ConflictException."""
 
 
+class ResourceMissing(ClientError):
+    """As botocore's ResourceNotFoundException."""
+
+
 class Exceptions:
     """The exception classes that a client carries."""
 
     ConditionalCheckFailedException = Database.exceptions.ConditionalCheckFailedException
     TransactionCanceledException = Database.exceptions.TransactionCanceledException
     ConflictException = ScheduleExists
+    ResourceNotFoundException = ResourceMissing
 
 
 def _names(resources: Resources, kind: str) -> Iterable[str]:

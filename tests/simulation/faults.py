@@ -38,6 +38,8 @@ class Profile:
     """A webhook's delivery fails, so that Stripe comes again."""
     declined: float = 0.0
     """A card is declined."""
+    by_hand: float = 0.0
+    """Somebody does something by hand, where others would do something: at Stripe, or with the key of the tokens."""
     dead_letters: int = 0
     """How many messages (or timers) are lost for good, into a dead-letter queue."""
 
@@ -48,6 +50,7 @@ class Profile:
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name != "dead_letters"}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))
+        drawn["by_hand"] = choices.pick((0.0, 0.0, 0.05))
         return cls(**drawn, dead_letters=choices.pick((0, 1)))
 
     def healed(self) -> Self:

@@ -5,7 +5,7 @@ happened is told, (6) nobody gets in.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from local.stripe import StripeAccount
@@ -19,21 +19,27 @@ class Violated(BaseException):
     """A guarantee does not hold; the text says which and for what. No handler's `except Exception` may hide it."""
 
 
-def check_after_step(cloud: Cloud, stripe: StripeAccount) -> None:
-    """Raise Violated if the state as it is now breaks a guarantee that must hold at every instant."""
+def check_after_step(cloud: Cloud, stripe: StripeAccount, *, by_hand: Set[str]) -> None:
+    """Raise Violated if the state as it is now breaks a guarantee that must hold at every instant.
+
+    `by_hand` are the PaymentIntents that somebody has changed at Stripe by hand.
+    """
     orders, tickets = orders_and_tickets(cloud)
     _one_live_order_a_ticket(orders)
     _nothing_expires_early(orders)
     _each_hold_is_its_orders(orders, tickets)
-    _no_money_without_a_ticket(orders, stripe)
+    _no_money_without_a_ticket(orders, stripe, by_hand)
+    _every_version_is_told_once_and_in_order(cloud)
 
 
-def check_at_rest(cloud: Cloud, stripe: StripeAccount, *, lost_messages: int) -> None:
+def check_at_rest(cloud: Cloud, stripe: StripeAccount, *, by_hand: Set[str], lost_messages: int) -> None:
     """Raise Violated if anything is unsettled with nothing left to happen; after a lost message, if money is."""
-    check_after_step(cloud, stripe)
+    check_after_step(cloud, stripe, by_hand=by_hand)
     orders, copies = orders_and_tickets(cloud)
     _every_order_has_ended(orders)
-    _money_is_where_the_orders_say(orders, stripe)
+    _money_is_where_the_orders_say(orders, stripe, by_hand)
+    _what_stripe_did_is_recorded(cloud, stripe)
+    _one_user_an_address(cloud)
     _nothing_is_done_twice(cloud)
     _nothing_waits(cloud)
     if not lost_messages:
@@ -85,10 +91,10 @@ def _each_hold_is_its_orders(orders: dict[str, Item], tickets: dict[str, Item]) 
             _require(lasts != ("holdExpiresAt" in ticket), f"the hold of ticket {ticket['id']} has the wrong deadline")
 
 
-def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount) -> None:
-    """Guarantee 2: money is captured only for an order that owns its ticket for good."""
+def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
+    """Guarantee 2: we capture money only for an order that owns its ticket for good."""
     for intent in intents(stripe):
-        if intent["status"] == "succeeded" and not _refunded(intent):
+        if intent["status"] == "succeeded" and not _went_back(intent) and intent["id"] not in by_hand:
             order = orders[intent["metadata"]["orderID"]]
             _require(
                 order["status"] in ("awaiting:payment", "completed"),
@@ -96,23 +102,54 @@ def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount) -
             )
 
 
+def _every_version_is_told_once_and_in_order(cloud: Cloud) -> None:
+    """Guarantee 5: each told write raises the version by one, so that consumers can order what they hear by it."""
+    for ident, versions in cloud.database.told.items():
+        _require(versions == list(range(1, len(versions) + 1)), f"{ident} has told of its versions {versions}")
+
+
+def _one_user_an_address(cloud: Cloud) -> None:
+    """Guarantee 6: an e-mail is one user's, and signing in with it leads to that user."""
+    items = cloud.database.items(cloud.table("auth"))
+    users = {item["email"]: item["id"] for item in items if item["pk"].startswith("user#")}
+    claims = {item["email"]: item["userID"] for item in items if item["pk"].startswith("email#")}
+    number = sum(item["pk"].startswith("user#") for item in items)
+    _require(number == len(users) and users == claims, f"{number} users have the addresses {claims}")
+
+
 def _every_order_has_ended(orders: dict[str, Item]) -> None:
     for order in orders.values():
         _require(order["status"] in ("completed", "cancelled"), f"order {order['id']} is still {order['status']}")
 
 
-def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccount) -> None:
-    """Guarantees 2 and 4: money captured = orders completed, and no card is held for an order that was cancelled."""
+def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
+    """Guarantees 2 and 4: money captured = orders completed, and no card is held for an order that was cancelled.
+
+    Somebody may have given the money for a completed order back by hand.
+    """
     paid: Counter[str] = Counter()
     for intent in intents(stripe):
         order = orders[intent["metadata"]["orderID"]]
         _require(
             intent["status"] != "requires_capture", f"{intent['id']} still holds money for a {order['status']} order"
         )
-        if intent["status"] == "succeeded" and not _refunded(intent):
+        given_back_by_hand = intent["id"] in by_hand and order["status"] == "completed"
+        if intent["status"] == "succeeded" and (given_back_by_hand or not _went_back(intent)):
             paid[order["id"]] += 1
     completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
     _require(paid == completed, f"paid for are {sorted(paid)}, completed {sorted(completed)}")
+
+
+def _what_stripe_did_is_recorded(cloud: Cloud, stripe: StripeAccount) -> None:
+    """Guarantee 4: whatever became of the money, by us or by hand, and whichever webhook was lost."""
+    recorded = {item["stripeID"]: item["status"] for item in _payments(cloud).values() if "stripeID" in item}
+    for intent in intents(stripe):
+        if intent["id"] in recorded and intent["status"] in ("succeeded", "canceled"):
+            expected = {"voided", "failed"}
+            if intent["status"] == "succeeded":
+                expected = {"refunded"} if _went_back(intent) else {"captured"}
+            status = recorded[intent["id"]]
+            _require(status in expected, f"{intent['id']} is {intent['status']}, and recorded as {status}")
 
 
 def _nothing_is_done_twice(cloud: Cloud) -> None:
@@ -153,7 +190,7 @@ def _replicas_equal_their_source(cloud: Cloud, orders: dict[str, Item], copies: 
 
 
 def _payments_agree(cloud: Cloud, orders: dict[str, Item]) -> None:
-    payments = {item["orderID"]: item for item in cloud.database.items(cloud.table("payments")) if "orderID" in item}
+    payments = _payments(cloud)
     for ident, order in orders.items():
         _require(ident in payments, f"payments has never heard of order {ident}")
         payment = payments[ident]
@@ -164,12 +201,19 @@ def _payments_agree(cloud: Cloud, orders: dict[str, Item]) -> None:
 def intents(stripe: StripeAccount) -> Iterator[dict[str, Any]]:
     """All PaymentIntents at Stripe with their latest charge; read past the API, since it is asked after each step."""
     charges = dict(stripe._tables.rows("charges"))
-    for _, intent in stripe._tables.rows("payment_intents"):
-        yield intent | {"latest_charge": charges.get(intent["latest_charge"])}
+    lost = {row["payment_intent"] for _, row in stripe._tables.rows("disputes") if row["status"] == "lost"}
+    for ident, intent in stripe._tables.rows("payment_intents"):
+        yield intent | {"latest_charge": charges.get(intent["latest_charge"]), "dispute_lost": ident in lost}
 
 
-def _refunded(intent: dict[str, Any]) -> bool:
-    return bool(intent["latest_charge"]["refunded"])
+def _payments(cloud: Cloud) -> dict[str, Item]:
+    """Payments' items by their order."""
+    return {item["orderID"]: item for item in cloud.database.items(cloud.table("payments")) if "orderID" in item}
+
+
+def _went_back(intent: dict[str, Any]) -> bool:
+    """Whether the buyer has the money again: refunded, or by their bank's verdict."""
+    return bool(intent["latest_charge"]["refunded"] or intent["dispute_lost"])
 
 
 def _require(holds: bool, otherwise: str) -> None:  # reads as a sentence

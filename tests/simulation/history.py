@@ -17,9 +17,12 @@ from typing import Any
 from unittest import mock
 
 import stripe
+from argon2 import PasswordHasher
 from botocore.exceptions import BotoCoreError
 from ulid import ULID
 
+from functions.auth import passwords
+from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
 from local.stripe import StripeAccount, WebhookEndpoint
 from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
@@ -37,6 +40,7 @@ ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SETTLES_WITHIN = timedelta(minutes=45)
 WEBHOOK_SECRET = "whsec_simulation"
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass
@@ -90,7 +94,12 @@ def _history(
     time_ = Clock(START)
     network = Network(choices, profile, outcome.story)
     cloud = Cloud(template, clock=time_, network=network)
-    cloud.secret = {"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}
+    cloud.put_secret("AuthSigningKey", "the key that signs tokens, first version")
+    cloud.put_secret(
+        "PaymentsStripeKeys",
+        json.dumps({"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}),
+    )
+    key_ring.cache_clear()
     account = StripeAccount(
         clock=lambda: time_.now().timestamp(),
         ids=random_ids(random.Random(seed)),  # noqa: S311  # for tests
@@ -103,6 +112,7 @@ def _history(
             (clock, "now", time_.now),
             (clock, "sleep", time_.sleep),
             (ids, "ULID", _seeded_ulid(seed)),
+            (passwords, "hasher", lambda: QUICK_HASHER),
             (stripe_gateway, "_cached", stripe_gateway._CachedKeys()),
             (stripe_gateway, "http_client", lambda: StripeTransport(account, network)),
             (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
@@ -134,7 +144,10 @@ class History:
         possible += [self._deliver_webhook] * bool(self._due_webhooks())
         possible += [self._run_recurring] * bool(self._due_recurring())
         self._choices.pick(possible)()
-        check_after_step(self._cloud, self._stripe)
+        self._check()
+
+    def _check(self) -> None:
+        check_after_step(self._cloud, self._stripe, by_hand=self._people.by_hand)
 
     def _meanwhile(self, what: str) -> None:
         """What happens between two calls of a function: mostly something about the very things it is about to write."""
@@ -148,7 +161,7 @@ class History:
                 self._relay()
             else:
                 self.step()
-            check_after_step(self._cloud, self._stripe)
+            self._check()
         self._people.focus = frozenset()
 
     def _is_related(self, message: Message) -> bool:
@@ -160,21 +173,25 @@ class History:
         self._tell("the faults stop")
         self._cloud.network.profile = self._cloud.network.profile.healed()
         until = self._cloud.clock.now() + SETTLES_WITHIN
+
+        def recurring() -> list[Any]:  # what they set off must be able to end
+            return self._due_recurring() if self._cloud.clock.now() < until else []
+
         while True:
             for is_possible, act in (
                 (self._has_records, self._relay),
                 (self._visible, self._deliver_any),
                 (self._due_timers, self._fire_timer),
                 (self._due_webhooks, self._deliver_webhook),
-                (self._due_recurring, self._run_recurring),
+                (recurring, self._run_recurring),
             ):
                 while is_possible():
                     act()
-                    check_after_step(self._cloud, self._stripe)
+                    self._check()
             if self._cloud.clock.now() >= until and not self._has_records() and not self._visible():
                 break
             self._cloud.clock.instant = self._next_instant()
-        check_at_rest(self._cloud, self._stripe, lost_messages=self._lost)
+        check_at_rest(self._cloud, self._stripe, by_hand=self._people.by_hand, lost_messages=self._lost)
         self._outcome.counts["at rest"] += 1
 
     def count(self) -> None:
@@ -185,6 +202,7 @@ class History:
         counts.update(f"intents {intent['status']}" for intent in intents(self._stripe))
         counts["faults"] += self._cloud.network.faults
         counts["messages lost"] += self._lost
+        counts["done by hand"] += len(self._people.by_hand)
 
     # What can happen.
 
@@ -226,7 +244,7 @@ class History:
             self._cloud.timers.pop(name, None)
 
     def _deliver_webhook(self) -> None:
-        webhook = self._choices.pick(self._due_webhooks())
+        webhook = self._stripe.webhook(self._choices.pick(self._due_webhooks()))
         event = http_event("POST", "/api/payments/webhook", raw=webhook.body.decode())
         event["headers"]["stripe-signature"] = signature_header(webhook.body, WEBHOOK_SECRET, int(time.time()))
         self._tell(f"webhook {webhook.event_type} {json.loads(webhook.body)['data']['object'].get('id')}")
@@ -274,10 +292,8 @@ class History:
     def _due_timers(self) -> list[str]:
         return [name for name, timer in self._cloud.timers.items() if timer.due <= self._cloud.clock.now()]
 
-    def _due_webhooks(self) -> list[Any]:
-        now = self._cloud.clock.now().timestamp()
-        pending = self._stripe.pending_webhooks()
-        return [webhook for webhook in pending if webhook.due_at <= now and webhook.event_id not in self._busy]
+    def _due_webhooks(self) -> list[str]:
+        return [event_id for event_id in self._stripe.due_webhooks() if event_id not in self._busy]
 
     def _due_recurring(self) -> list[Any]:
         return [each for each in self._cloud.recurring if each.due <= self._cloud.clock.now()]

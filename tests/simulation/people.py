@@ -1,4 +1,5 @@
-"""Sellers and buyers: they sell, edit, withdraw, order, cancel, pay, look, click twice, and try what is not theirs."""
+"""Sellers and buyers: they sign up, sell, edit, withdraw, order, cancel, pay, look, click twice, and try what is not
+theirs. And an operator, who does by hand at Stripe what others would do."""
 
 import json
 from collections.abc import Callable
@@ -6,18 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.stripe import StripeAccount
+from local.stripe.account import SECRET_KEY
 from shared import clock
-from shared.ids import UserID
-from tests.handlers.world import Person, http_event
+from tests.handlers.world import http_event
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Cloud
-from tests.simulation.guarantees import Violated, orders_and_tickets
+from tests.simulation.guarantees import Violated, intents, orders_and_tickets
 
 PRICES = ("10.00", "20.00")
 MOST_TICKETS = 3  # the fewer there are, the more meet at one
 FINE = "tok_visa"
 DECLINED = "tok_chargeDeclined"
 THREE_D_SECURE = "pm_card_threeDSecure2Required"
+
+
+@dataclass(eq=False)
+class Person:
+    """A user, and what their client keeps of them."""
+
+    name: str
+    token: str | None = None
+    id: str | None = None
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"email": f"{self.name}@example.com", "password": f"the password of {self.name}"}
 
 
 @dataclass(frozen=True)
@@ -45,17 +59,25 @@ class People:
         self._cloud = cloud
         self._stripe = stripe
         self._choices = choices
-        self._sellers = [Person(UserID(f"seller{n}"), "") for n in range(2)]
-        self._buyers = [Person(UserID(f"buyer{n}"), "") for n in range(3)]
+        self._sellers = [Person(f"seller{n}") for n in range(2)]
+        self._buyers = [Person(f"buyer{n}") for n in range(3)]
+        self._joining: Person | None = None
+        self._rotated = False
         self._tickets: list[tuple[Person, str]] = []
         self._orders: list[tuple[Person, str]] = []
         self._unanswered: list[tuple[Person, str, str, dict[str, str] | None, dict[str, str]]] = []
         self._keys = 0
         self.focus: frozenset[str] = frozenset()
         """The ids of what everybody is after right now."""
+        self.by_hand: set[str] = set()
+        """The PaymentIntents that the operator has changed."""
 
     def act(self) -> None:
         """One of them does something."""
+        if self._choices.chance(self._cloud.network.profile.by_hand):
+            return self._choices.pick((self._operate, self._operate, self._operate, self._rotate_key))()
+        if self._joining and self._choices.chance(0.5):
+            return self._join(self._joining)
         if not self._tickets:
             return self._sell()
         deeds: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
@@ -63,6 +85,7 @@ class People:
             return self._choices.pick((self._edit, self._order, self._cancel, self._cancel, self._pay))()
         deeds += [self._sell] * (len(self._tickets) < MOST_TICKETS)
         deeds += [self._try_again] * 2 * bool(self._unanswered)
+        deeds += [self._sign_in, self._break_in] * self._choices.chance(0.3)
         if self._orders:
             deeds += [self._cancel, *[self._pay] * 5, self._authenticate, self._look, self._try_anothers]
         return self._choices.pick(deeds)()
@@ -114,6 +137,72 @@ class People:
             self._tell(f"3-D Secure of {intent}: {outcome}")
             self._stripe.handle("POST", f"/local/3ds/{intent}", {}, f"outcome={outcome}")
 
+    def _operate(self) -> None:
+        """Somebody does at Stripe what we would do, or a cardholder asks their bank for the money."""
+        possible = []
+        for intent in intents(self._stripe):
+            ident, charge = intent["id"], intent["latest_charge"]
+            match intent["status"]:
+                case "succeeded" if not charge["disputed"] and not charge["refunded"]:
+                    possible += [(ident, "/v1/refunds", f"payment_intent={ident}")] * 2
+                    possible += [(ident, "/local/disputes", f"payment_intent={ident}")]
+                case "requires_capture":
+                    possible += [(ident, f"/v1/payment_intents/{ident}/{act}", "") for act in ("capture", "cancel")]
+                case "requires_payment_method" | "requires_action":
+                    possible += [(ident, f"/v1/payment_intents/{ident}/cancel", "")]
+        for ident, dispute in self._stripe._tables.rows("disputes"):
+            if dispute["status"] == "needs_response":
+                outcome = self._choices.pick(("lost", "won"))
+                possible += [(dispute["payment_intent"], f"/local/disputes/{ident}/close", f"status={outcome}")] * 3
+        if possible:
+            ident, path, form = self._choices.pick(possible)
+            self._tell(f"by hand at Stripe: {path} {form}")
+            reply = self._stripe.handle("POST", path, {"Authorization": f"Bearer {SECRET_KEY}"}, form)
+            assert reply.status == 200, reply.body
+            self.by_hand.add(ident)
+
+    def _rotate_key(self) -> None:
+        """The key that signs tokens is changed; once in a token's life nobody notices."""
+        if not self._rotated:
+            self._rotated = True
+            self._tell("the key of the tokens is rotated")
+            self._cloud.put_secret("AuthSigningKey", "the key that signs tokens, second version")
+
+    def _join(self, person: Person) -> None:
+        """Sign up; who has done that already, perhaps without hearing of it, signs in."""
+        self._joining = person
+        answer = self._ask(person, "POST", "/api/users/signup", person.credentials)
+        if answer.code == "email_in_use":
+            self._sign_in_as(person)
+        elif answer.status == 201:
+            self._is_signed_in(person, answer)
+        self._joining = None
+
+    def _sign_in(self) -> None:
+        if signed_up := [person for person in (*self._sellers, *self._buyers) if person.id]:
+            self._sign_in_as(self._choices.pick(signed_up))
+
+    def _sign_in_as(self, person: Person) -> None:
+        answer = self._ask(person, "POST", "/api/users/signin", person.credentials)
+        if answer.status == 200:
+            self._is_signed_in(person, answer)
+        elif answer.status == 401:
+            raise Violated(f"{person.name} cannot sign in with their own password")
+
+    def _break_in(self) -> None:
+        """Guarantee 6."""
+        person = self._choices.pick((*self._sellers, *self._buyers))
+        guess = person.credentials | {"password": "not the password"}
+        answer = self._ask(person, "POST", "/api/users/signin", guess)
+        if answer.status is not None and answer.status < 400:
+            raise Violated(f"somebody got in as {person.name} with a wrong password")
+
+    def _is_signed_in(self, person: Person, answer: Answer) -> None:
+        ident = answer.body["id"]
+        if person.id and person.id != ident:
+            raise Violated(f"{person.name} was {person.id} and is {ident} now")
+        person.id, person.token = ident, answer.body["token"]
+
     def _try_again(self) -> None:
         """A call that was never answered, made again later with the same key."""
         call = self._unanswered.pop(self._choices.below(len(self._unanswered)))
@@ -134,7 +223,7 @@ class People:
         )
         answer = self._call(stranger, method, path)
         if answer.status is not None and answer.status < 400:
-            raise Violated(f"{stranger.id} was let into order {order} of {owner.id}")
+            raise Violated(f"{stranger.name} was let into order {order} of {owner.name}")
 
     def _recent(self, things: list[tuple[Person, str]]) -> tuple[Person, str]:
         """What everybody is after, or else one of the latest two: races need meetings."""
@@ -161,9 +250,23 @@ class People:
         return answer
 
     def _once(self, by: Person, method: str, path: str, body: dict[str, str] | None, headers: dict[str, str]) -> Answer:
+        if by.token is None:
+            self._join(by)
+        if by.token is None:
+            return Answer(None, None)
+        answer = self._ask(by, method, path, body, headers | {"Authorization": f"Bearer {by.token}"})
+        if answer.status == 401:
+            raise Violated(f"{by.name} has signed in and is not known")
+        return answer
+
+    def _ask(
+        self, by: Person, method: str, path: str, body: dict[str, str] | None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """One request and its answer."""
         faults = self._cloud.network.faults
-        self._tell(f"{by.id} {method} {path} {json.dumps(body) if body else ''} {headers.get('Idempotency-Key', '')}")
-        raw = self._cloud.http(http_event(method, path, body, by=by, headers=headers))
+        key = (headers or {}).get("Idempotency-Key", "")
+        self._tell(f"{by.name} {method} {path} {json.dumps(body) if body else ''} {key}")
+        raw = self._cloud.http(http_event(method, path, body, headers=headers))
         text = (raw or {}).get("body")
         answer = Answer(None, None)
         if raw:

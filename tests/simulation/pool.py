@@ -23,10 +23,10 @@ def _run(seed: int) -> Outcome:
 
 
 def _catch(control: str, budget: int) -> Outcome | None:
-    without_guard, profile = CONTROLS[control]
-    for seed in range(budget):
-        with without_guard():
-            outcome = run(_template, seed, profile=profile)
+    guard = CONTROLS[control]
+    for seed in guard.seeds(budget):
+        with guard.take_out():
+            outcome = run(_template, seed, profile=guard.faults)
         if outcome.violation:
             return outcome
     return None
@@ -51,5 +51,5 @@ class Pool:
         return self._processes.map(_run, seeds, chunksize=5)
 
     def catch(self, control: str, *, budget: int) -> "Future[Outcome | None]":
-        """The first history that notices that a guard is out, if one of the first `budget` seeds does."""
+        """The first history that notices that a guard is out, if one of `budget` seeds does."""
         return self._processes.submit(_catch, control, budget)

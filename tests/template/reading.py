@@ -27,10 +27,15 @@ class Template:
         return resource
 
     def functions(self) -> dict[str, tuple[str, Resource]]:
-        """Logical id and properties of each function, by service and trigger: `orders listener`, `orders relay`."""
+        """Logical id and properties of each function, by service and trigger: `orders listener`, `orders relay`.
+
+        Without those that CDK brings to copy the client's files, which have no service.
+        """
         found = {}
         for logical_id, function in self.all_of("AWS::Lambda::Function").items():
-            service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+            service = function.get("Environment", {}).get("Variables", {}).get("POWERTOOLS_SERVICE_NAME")
+            if service is None:
+                continue
             trigger = function["Handler"].split(".")[-2]
             found[f"{service} {trigger}"] = (logical_id, function)
         return found
@@ -66,6 +71,8 @@ class Template:
                 return f"{self._path(_target(value))}.{attribute}"
             case {"Fn::Join": [str(glue), list(parts)]}:
                 return glue.join(self.say(part) for part in parts)
+            case {"Fn::Sub": str(text)}:
+                return text
             case _:
                 raise AssertionError(f"cannot say {value}")
 

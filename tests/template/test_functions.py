@@ -19,7 +19,7 @@ SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCH
 
 # handler, time-out in seconds, settings
 FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
-    "auth api": ("functions.auth.api.handler", 10, {"TABLE_NAME", "JWT_SECRET_ARN"}),
+    "auth api": ("functions.auth.api.handler", 10, {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN"}),
     "auth authorizer": ("functions.auth.authorizer.handler", 5, {"JWT_SECRET_ARN"}),
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"}),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
@@ -118,11 +118,19 @@ def test_a_deadline_that_cannot_be_told_lies_in_one_queue_whether_schedule_or_fu
 
 def test_the_signing_key_is_made_by_aws_and_stripes_keys_begin_empty(aws: Template) -> None:
     secrets = {aws.say({"Ref": name}): secret for name, secret in aws.all_of("AWS::SecretsManager::Secret").items()}
-    assert set(secrets) == {"Auth/SigningKey", "Payments/StripeKeys"}
-    assert secrets["Auth/SigningKey"]["GenerateSecretString"] == {"PasswordLength": 64, "ExcludePunctuation": True}
+    assert set(secrets) == {"Auth/SigningKey", "Auth/EdgeProof", "Payments/StripeKeys"}
+    for name in ("Auth/SigningKey", "Auth/EdgeProof"):
+        assert secrets[name]["GenerateSecretString"] == {"PasswordLength": 64, "ExcludePunctuation": True}
     empty: dict[str, Any] = dict(secrets["Payments/StripeKeys"])
     assert empty["SecretString"] == '{"secretKey": "", "publishableKey": "", "webhookSecret": ""}'
 
 
 def test_the_stack_tells_what_an_operator_needs(aws: Template) -> None:
-    assert set(aws.content["Outputs"]) == {"ApiUrl", "ApiId", "StripeSecretName", "RollbackAlarms"}
+    assert set(aws.content["Outputs"]) == {
+        "Url",
+        "ApiUrl",
+        "ApiId",
+        "EdgeSecretName",
+        "StripeSecretName",
+        "RollbackAlarms",
+    }

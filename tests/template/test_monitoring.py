@@ -48,7 +48,7 @@ def test_a_queue_whose_consumer_stands_still_raises_an_alarm(aws: Template) -> N
 
 
 def test_every_function_raises_an_alarm_when_it_is_throttled(aws: Template) -> None:
-    assert set(_watched(aws, "Throttles")) == set(aws.all_of("AWS::Lambda::Function"))
+    assert set(_watched(aws, "Throttles")) == {function for function, _ in aws.functions().values()}
 
 
 def test_every_relay_raises_an_alarm_when_it_falls_behind(aws: Template) -> None:
@@ -71,7 +71,7 @@ def test_whoever_nobody_waits_for_raises_an_alarm_when_it_crashes(aws: Template)
         for name, (logical_id, _) in aws.functions().items()
         if name.split()[1] not in {"api", "authorizer", "webhook"}
     }
-    assert {function for function in aws.all_of("AWS::Lambda::Function") if function in watched} == unattended
+    assert {function for function, _ in aws.functions().values() if function in watched} == unattended
 
 
 def test_every_alarm_tells_the_one_topic_and_tells_when_it_is_over(aws: Template) -> None:

@@ -13,6 +13,12 @@ from tests.template.reading import Template, as_list
 # No narrower resource exists for these.
 ON_EVERYTHING = {"dynamodb:ListStreams", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
+# What CDK brings to put the client's files into their bucket, and to empty it again.
+COPIERS = {
+    "Custom::S3AutoDeleteObjectsCustomResourceProvider/Role",
+    "Custom::CDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C/ServiceRole",
+}
+
 each_function = pytest.mark.parametrize("name", GRANTS)
 
 
@@ -47,9 +53,22 @@ def test_a_function_may_do_what_is_listed_and_write_its_own_logs_and_traces(aws:
     assert _role_grants(aws, name) == GRANTS[name] | logs | traces
 
 
+def test_what_copies_the_clients_files_touches_nothing_of_ours_but_their_bucket(aws: Template) -> None:
+    policies = [each for each in aws.all_of("AWS::IAM::Policy").values() if aws.say(each["Roles"][0]) in COPIERS]
+    resources = {
+        aws.say(resource)
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        for resource in as_list(statement["Resource"])
+    }
+    ours = {each for each in resources if "cdk-" not in each}
+    assert ours == {"Edge/Files", "Edge/Files/*"}
+
+
 def test_no_role_is_left_unlisted(aws: Template) -> None:
     functions = {aws.say(function["Role"]) for _, function in aws.functions().values()}
-    assert {aws.say({"Ref": role}) for role in aws.all_of("AWS::IAM::Role")} == functions | CLOCKS.keys()
+    roles = {aws.say({"Ref": role}) for role in aws.all_of("AWS::IAM::Role")}
+    assert roles == functions | CLOCKS.keys() | COPIERS
     assert not aws.all_of("AWS::IAM::ManagedPolicy")
     assert not aws.all_of("AWS::IAM::User")
 
@@ -98,6 +117,8 @@ def test_a_function_touches_nothing_of_another_service(aws: Template, name: str)
 
 def test_nobody_may_do_a_thing_to_everything(aws: Template) -> None:
     for policy in aws.all_of("AWS::IAM::Policy").values():
+        if {aws.say(role) for role in policy["Roles"]} <= COPIERS:
+            continue
         for statement in policy["PolicyDocument"]["Statement"]:
             assert statement["Effect"] == "Allow"
             actions = as_list(statement["Action"])

@@ -1,0 +1,203 @@
+"""`Edge`: one address for the web client and the API, as people's browsers see it."""
+
+import json
+import re
+
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_deployment as deployment
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdk.acknowledged import acknowledge
+from cdk.bundle import ROOT
+from cdk.stages import Stage
+from cdk.web_client import web_client
+
+FUNCTIONS = ROOT / "cdk" / "edge_functions"
+HEADERS = ROOT / "web" / "headers.json"
+PROOF_HEADER = "x-admit-one-edge"
+"""Carries the secret by which the API knows that it was this edge that says whose address a call comes from."""
+
+
+class Edge(Construct):
+    """A CloudFront distribution before a private bucket, with `/api/*` going to the API.
+
+    `url` is where people go. What the edge does to a request stands in two CloudFront functions, which `make run`
+    obeys too; the headers of the client's answers stand in `web/headers.json`, which its front door sends too.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        api: apigateway.HttpApi,
+        proof: secretsmanager.ISecret,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        files = s3.Bucket(
+            self,
+            "Files",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            removal_policy=RemovalPolicy.DESTROY,  # it holds nothing that a deployment does not bring
+            auto_delete_objects=True,
+        )
+        acknowledge(files, "S1", "Holds the built client only; CloudFront alone may read it.")
+        client = cloudfront.BehaviorOptions(
+            origin=origins.S3BucketOrigin.with_origin_access_control(files),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+            cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
+            response_headers_policy=self._headers(stage),
+            function_associations=[self._function("page_request", stage)],
+            compress=True,
+        )
+        calls = cloudfront.BehaviorOptions(
+            origin=origins.HttpOrigin(
+                f"{api.http_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}",
+                protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
+                # CloudFormation puts the secret in; the template holds its name only.
+                custom_headers={PROOF_HEADER: proof.secret_value.unsafe_unwrap()},
+            ),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+            # The Authorization header is among what goes on only under a policy for all headers; and API Gateway
+            # answers to its own Host alone.
+            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            function_associations=[self._function("api_request", stage)],
+            compress=True,
+        )
+        self.distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=f"Admit One ({stage.name})",
+            default_behavior=client,
+            additional_behaviors={"/api/*": calls},
+            default_root_object="index.html",
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            # Of CloudFront's own domain the TLS version cannot be chosen.
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if stage.certificate_arn else None,
+            domain_names=[stage.domain_name] if stage.domain_name else None,
+            certificate=(
+                acm.Certificate.from_certificate_arn(self, "Certificate", stage.certificate_arn)
+                if stage.certificate_arn
+                else None
+            ),
+            web_acl_id=stage.web_acl_arn,
+        )
+        self.url = f"https://{stage.domain_name or self.distribution.distribution_domain_name}"
+        acknowledge(self.distribution, "CFR1", "Tickets are sold to everybody: there is no country to keep out.")
+        acknowledge(self.distribution, "CFR3", "The API logs each call; who fetched which file is nobody's business.")
+        if not stage.web_acl_arn:
+            acknowledge(
+                self.distribution, "CFR2", "A firewall is the operator's choice: docs/operations.md, webAclArn."
+            )
+        if not stage.certificate_arn:
+            acknowledge(
+                self.distribution, "CFR4", "Without a domain of its own, the TLS version is CloudFront's to choose."
+            )
+        self._upload(files, stage)
+
+    def _function(self, name: str, stage: Stage) -> cloudfront.FunctionAssociation:
+        function = cloudfront.Function(
+            self,
+            name.title().replace("_", ""),
+            comment=f"Admit One ({stage.name}): {name}",
+            code=cloudfront.FunctionCode.from_file(file_path=str(FUNCTIONS / f"{name}.js")),
+            runtime=cloudfront.FunctionRuntime.JS_2_0,
+        )
+        return cloudfront.FunctionAssociation(function=function, event_type=cloudfront.FunctionEventType.VIEWER_REQUEST)
+
+    def _headers(self, stage: Stage) -> cloudfront.ResponseHeadersPolicy:
+        """The headers of `web/headers.json`. CloudFront takes some by name, and refuses them among the others."""
+        headers: dict[str, str] = json.loads(HEADERS.read_text())
+        hsts = re.fullmatch(r"max-age=(\d+); includeSubDomains", headers.pop("Strict-Transport-Security"))
+        assert hsts, "the header has the form that CloudFront can be told"  # noqa: S101
+        assert headers.pop("X-Content-Type-Options") == "nosniff"  # noqa: S101  # the only value that it can have
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            "Headers",
+            comment=f"Admit One ({stage.name})",
+            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                    content_security_policy=headers.pop("Content-Security-Policy"), override=True
+                ),
+                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+                frame_options=cloudfront.ResponseHeadersFrameOptions(
+                    frame_option=cloudfront.HeadersFrameOption[headers.pop("X-Frame-Options")], override=True
+                ),
+                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                    referrer_policy=cloudfront.HeadersReferrerPolicy[
+                        headers.pop("Referrer-Policy").upper().replace("-", "_")
+                    ],
+                    override=True,
+                ),
+                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                    access_control_max_age=Duration.seconds(int(hsts[1])), include_subdomains=True, override=True
+                ),
+            ),
+            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
+                custom_headers=[
+                    cloudfront.ResponseCustomHeader(header=name, value=value, override=True)
+                    for name, value in headers.items()
+                ]
+            ),
+        )
+
+    def _upload(self, files: s3.Bucket, stage: Stage) -> None:
+        """The files with a hash in their name first and for ever, for an older page may still ask for them; then the
+        rest, which a browser must ask for each time.
+        """
+        source = web_client()
+        log = logs.LogGroup(
+            self,
+            "UploadLogs",
+            retention=stage.log_retention,
+            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+        )
+        hashed = deployment.BucketDeployment(
+            self,
+            "Hashed",
+            sources=[source],
+            destination_bucket=files,
+            exclude=["*"],
+            include=["assets/*"],
+            prune=False,
+            cache_control=[deployment.CacheControl.from_string("public, max-age=31536000, immutable")],
+            log_group=log,
+        )
+        pages = deployment.BucketDeployment(
+            self,
+            "Pages",
+            sources=[source],
+            destination_bucket=files,
+            exclude=["assets/*"],
+            prune=False,
+            cache_control=[deployment.CacheControl.from_string("no-cache")],
+            log_group=log,
+        )
+        pages.node.add_dependency(hashed)
+
+        stack = Stack.of(self)
+        copier = next(each for each in stack.node.children if each.node.id.startswith("Custom::CDKBucketDeployment"))
+        reason = (
+            "CDK's own function, which copies the client from CDK's bucket into ours: its rights are CDK's to choose."
+        )
+        assets = "<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*"
+        for finding in (
+            "L1",
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
+            *(f"IAM5[Action::s3:{each}*]" for each in ("GetBucket", "GetObject", "List", "Abort", "DeleteObject")),
+            f"IAM5[Resource::arn:{assets}]",
+            f"IAM5[Resource::<{stack.get_logical_id(files.node.default_child)}.Arn>/*]",  # type: ignore[arg-type]
+        ):
+            acknowledge(copier, finding, reason)

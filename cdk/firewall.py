@@ -1,0 +1,69 @@
+"""`FirewallStack`: optional, and a stack apart, since WAF for CloudFront lives in us-east-1 wherever the rest is."""
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_wafv2 as waf
+from constructs import Construct
+
+from cdk.stages import Stage
+
+REGION = "us-east-1"
+ALL_CALLS = 3000
+SIGN_INS = 100
+"""Requests of one address in any five minutes."""
+
+
+class FirewallStack(Stack):
+    """A web ACL that slows down single addresses.
+
+    API Gateway's throttles are for all callers together: without this, one machine can use up what everybody's signing
+    in has to share. `WebAclArn` is what `-c webAclArn=` takes.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=Environment(region=REGION),
+            description=f"Admit One's web application firewall ({stage.name})",
+        )
+        acl = waf.CfnWebACL(
+            self,
+            "WebAcl",
+            scope="CLOUDFRONT",
+            default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
+            visibility_config=_visible("all"),
+            rules=[
+                _at_most(SIGN_INS, name="sign-ins", priority=0, path="/api/users/sign"),
+                _at_most(ALL_CALLS, name="calls", priority=1, path="/api/"),
+            ],
+        )
+        CfnOutput(self, "WebAclArn", value=acl.attr_arn, description="Deploy the stage with -c webAclArn=")
+
+
+def _at_most(number: int, *, name: str, priority: int, path: str) -> waf.CfnWebACL.RuleProperty:
+    """Block an address for as long as it has made more requests to paths that begin so."""
+    begins = waf.CfnWebACL.StatementProperty(
+        byte_match_statement=waf.CfnWebACL.ByteMatchStatementProperty(
+            field_to_match=waf.CfnWebACL.FieldToMatchProperty(uri_path={}),
+            positional_constraint="STARTS_WITH",
+            search_string=path,
+            text_transformations=[waf.CfnWebACL.TextTransformationProperty(priority=0, type="NORMALIZE_PATH")],
+        )
+    )
+    return waf.CfnWebACL.RuleProperty(
+        name=name,
+        priority=priority,
+        action=waf.CfnWebACL.RuleActionProperty(block={}),
+        statement=waf.CfnWebACL.StatementProperty(
+            rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
+                aggregate_key_type="IP", limit=number, evaluation_window_sec=300, scope_down_statement=begins
+            )
+        ),
+        visibility_config=_visible(name),
+    )
+
+
+def _visible(name: str) -> waf.CfnWebACL.VisibilityConfigProperty:
+    return waf.CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=False
+    )

@@ -1,0 +1,74 @@
+"""The built web client as CloudFront and S3 serve it; which path is a page is for the edge function to say."""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Self
+from urllib.parse import unquote
+
+from local.processes import ROOT
+
+DIST = ROOT / "web" / "dist"
+HEADERS = ROOT / "web" / "headers.json"
+"""The headers of every answer, name → value; CloudFront sends the same."""
+
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_EACH_TIME = "no-cache"
+
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+_NOT_BUILT = b"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Admit One</title>
+<h1>Admit One</h1>
+<p>The web client is not built. <code>make run</code> builds it; by hand: <code>make web/dist/index.html</code>.</p>
+<p>The API is at <a href="/api/tickets">/api/tickets</a>. The README shows a purchase with curl.</p>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer with a file's content."""
+
+    status: HTTPStatus
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class WebClient:
+    """What is in `dist` at this moment; `headers` go with every answer."""
+
+    def __init__(self, dist: Path, headers: dict[str, str]) -> None:
+        self._dist = dist
+        self._headers = list(headers.items())
+
+    @classmethod
+    def built(cls, dist: Path = DIST) -> Self:
+        """The client that the build has put there, with the headers that stand beside it."""
+        return cls(dist, json.loads(HEADERS.read_text()))
+
+    def page(self, path: str) -> Page:
+        """The answer to a path without its query."""
+        path = unquote(path)
+        # Only what a walk through the folder finds is ever opened, so no path leads out of it.
+        files = {f"/{file.relative_to(self._dist).as_posix()}": file for file in self._dist.rglob("*")}
+        found = files.get(path)
+        if found is None or not found.is_file():
+            if path == "/index.html":
+                return self._answer(HTTPStatus.OK, ".html", ASK_EACH_TIME, _NOT_BUILT)
+            return self._answer(HTTPStatus.NOT_FOUND, ".txt", ASK_EACH_TIME, b"Not Found\n")
+        # Whatever is in /assets has its content's hash in its name.
+        keep = FOR_EVER if path.startswith("/assets/") else ASK_EACH_TIME
+        return self._answer(HTTPStatus.OK, found.suffix, keep, found.read_bytes())
+
+    def _answer(self, status: HTTPStatus, suffix: str, keep: str, body: bytes) -> Page:
+        content_type = _TYPES.get(suffix, "application/octet-stream")
+        return Page(status, [("Content-Type", content_type), ("Cache-Control", keep), *self._headers], body)

@@ -1,0 +1,91 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { CARDS, expect, payWith, test, title } from "./market";
+
+const WIDTHS = { phone: 360, desktop: 1280 };
+const SCHEMES = ["light", "dark"] as const;
+
+/** What axe finds, and whether anything is wider than the screen. */
+async function check(page: Page, where: string): Promise<void> {
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join("\n")}`,
+  );
+  expect.soft(found, `axe on ${where}`).toEqual([]);
+  const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect.soft(excess, `the width of ${where}`).toBeLessThanOrEqual(0);
+}
+
+for (const colorScheme of SCHEMES) {
+  for (const [device, width] of Object.entries(WIDTHS)) {
+    test.describe(`${colorScheme}, ${device}`, () => {
+      test.use({ colorScheme, viewport: { width, height: 740 } });
+      test.setTimeout(120_000);
+
+      test("axe finds nothing on the pages for everybody", async ({ page, seller }) => {
+        const ticket = await seller.sells(
+          title("An-extraordinarily-long-title-without-any-space-in-it"),
+          "999999.99",
+        );
+        for (const path of ["/", `/tickets/${ticket}`, "/signin", "/signup", "/no/such/page"]) {
+          await page.goto(path);
+          await check(page, path);
+        }
+        await page.goto("/signup");
+        await page.getByRole("button", { name: "Sign up" }).click();
+        await expect(page.getByText("Give your e-mail address.")).toBeVisible();
+        await check(page, "/signup with problems");
+      });
+
+      test("axe finds nothing on the API’s document", async ({ page }) => {
+        await page.goto("/docs");
+        await page.locator(".opblock-summary-control").first().click();
+        await expect(page.getByRole("button", { name: "Execute" })).toBeVisible();
+        await check(page, "/docs");
+      });
+
+      test("axe finds nothing on a seller’s pages", async ({ page, context, seller, buyer }) => {
+        const ticket = await seller.sells(title("Seller"));
+        const held = await seller.sells(title("Held"));
+        await buyer.orders(held);
+        await seller.entersWith(context);
+        for (const path of [
+          "/sell",
+          "/selling",
+          `/tickets/${ticket}`,
+          `/tickets/${ticket}/edit`,
+          `/tickets/${held}`,
+        ]) {
+          await page.goto(path);
+          await check(page, path);
+        }
+      });
+
+      test("axe finds nothing on a buyer’s pages, from the order to its end", async ({
+        page,
+        context,
+        seller,
+        buyer,
+      }) => {
+        const ticket = await seller.sells(title("Buyer"), "1200.50");
+        await buyer.entersWith(context);
+        const order = await buyer.orders(ticket);
+        await page.goto(`/orders/${order}`);
+        await payWith(page, CARDS.isDeclined);
+        await expect(page.getByRole("alert")).toBeVisible();
+        await check(page, "an order with a declined card");
+        await payWith(page, CARDS.asksFor3DSecure);
+        await expect(page.getByRole("dialog")).toBeVisible();
+        await check(page, "3-D Secure");
+        await page.getByRole("button", { name: "Complete authentication" }).click();
+        await expect(page.getByText("It’s yours.")).toBeVisible();
+        await check(page, "an order that is paid");
+        await page.goto("/orders");
+        await check(page, "/orders");
+        await page.goto(`/tickets/${ticket}`);
+        await check(page, "a ticket that is sold");
+      });
+    });
+  }
+}

@@ -1,0 +1,15 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type CurrentUser = Schemas["CurrentUser"];
+export type Order = Schemas["Order"];
+export type OrderList = Schemas["OrderList"];
+export type OwnTicket = Schemas["OwnTicket"];
+export type Payment = Schemas["Payment"];
+export type Problem = Schemas["Problem"];
+export type SignIn = Schemas["SignIn"];
+export type Ticket = Schemas["Ticket"];
+export type TicketIn = Schemas["TicketIn"];
+export type TicketStatus = Schemas["TicketStatus"];
+export type User = Schemas["User"];

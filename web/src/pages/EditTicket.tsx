@@ -1,0 +1,66 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "react-router";
+import { useEditTicket } from "../api/changes";
+import { codeOf } from "../api/errors";
+import { currentUser, ticket as ticketQuery } from "../api/queries";
+import type { Ticket } from "../api/types";
+import { Failed, Loading, Notice } from "../components/states";
+import { NotFound } from "./NotFound";
+import { TicketForm } from "./TicketForm";
+
+export function EditTicket() {
+  const { id = "" } = useParams();
+  const query = useQuery(ticketQuery(id));
+  const user = useQuery(currentUser);
+  if (query.isPending || user.isPending) return <Loading />;
+  if (query.data === undefined) {
+    if (["not_found", "ticket_not_found"].includes(codeOf(query.error) ?? ""))
+      return <NotFound what="ticket" />;
+    return <Failed query={query} />;
+  }
+  return (
+    <div className="narrow">
+      <title>{`Edit ${query.data.title} · Admit One`}</title>
+      <h1>Edit your ticket</h1>
+      {query.data.userID === user.data?.id ? (
+        <Form ticket={query.data} />
+      ) : (
+        <Notice tone="error" title="This is somebody else’s ticket.">
+          <Link className="button" to={`/tickets/${id}`}>
+            Look at it
+          </Link>
+        </Notice>
+      )}
+    </div>
+  );
+}
+
+function Form({ ticket }: { ticket: Ticket }) {
+  const navigate = useNavigate();
+  const edit = useEditTicket(ticket.id);
+  const back = `/tickets/${ticket.id}`;
+  if (ticket.status !== "available" && !edit.isError) {
+    const why = {
+      reserved: "A buyer holds this ticket, so it can’t be edited now.",
+      sold: "This ticket is sold, so it can’t be edited.",
+      withdrawn: "You have withdrawn this ticket, so it can’t be edited.",
+    }[ticket.status];
+    return (
+      <Notice tone="plain" title={why}>
+        <Link className="button" to={back}>
+          Back to the ticket
+        </Link>
+      </Notice>
+    );
+  }
+  return (
+    <TicketForm
+      ticket={ticket}
+      currency={ticket.currency}
+      action="Save"
+      isPending={edit.isPending}
+      error={edit.error}
+      onSave={(body) => edit.mutate(body, { onSuccess: () => void navigate(back) })}
+    />
+  );
+}

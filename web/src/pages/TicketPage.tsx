@@ -1,0 +1,56 @@
+import { useQuery } from "@tanstack/react-query";
+import { useParams } from "react-router";
+import { codeOf } from "../api/errors";
+import { currentUser, ticket as ticketQuery } from "../api/queries";
+import type { Ticket } from "../api/types";
+import { Failed, Loading, OutOfDate } from "../components/states";
+import { TicketStub } from "../components/TicketStub";
+import { asDayAndTime } from "../rules/date";
+import { STATUS_WORDS } from "../rules/ticket";
+import { Buy } from "./Buy";
+import { NotFound } from "./NotFound";
+import { OwnTicketActions } from "./OwnTicketActions";
+
+export function TicketPage() {
+  const { id = "" } = useParams();
+  const query = useQuery({
+    ...ticketQuery(id),
+    refetchInterval: ({ state }) => (state.data?.status === "reserved" ? 3000 : false),
+  });
+  if (query.isPending) return <Loading />;
+  if (query.data === undefined) {
+    if (["not_found", "ticket_not_found"].includes(codeOf(query.error) ?? ""))
+      return <NotFound what="ticket" />;
+    return <Failed query={query} />;
+  }
+  const ticket = query.data;
+  return (
+    <>
+      <title>{`${ticket.title} · Admit One`}</title>
+      <OutOfDate query={query} />
+      <TicketStub
+        ticket={ticket}
+        heading="h1"
+        isSpent={ticket.status !== "available"}
+        stamp={ticket.status === "sold" ? "Sold" : undefined}
+      >
+        <dl>
+          <dt>Status</dt>
+          <dd>{STATUS_WORDS[ticket.status]}</dd>
+          <dt>Listed</dt>
+          <dd>{asDayAndTime(ticket.createdAt)}</dd>
+        </dl>
+      </TicketStub>
+      <Actions ticket={ticket} />
+    </>
+  );
+}
+
+/** Waits until it is known who is signed in: a seller is never shown a button to buy their own ticket. */
+function Actions({ ticket }: { ticket: Ticket }) {
+  const user = useQuery(currentUser);
+  if (user.isPending) return <Loading />;
+  if (user.data === undefined) return <Failed query={user} />;
+  if (user.data?.id === ticket.userID) return <OwnTicketActions ticket={ticket} />;
+  return <Buy ticket={ticket} isSignedIn={user.data !== null} />;
+}

@@ -1,0 +1,52 @@
+import type { UseQueryResult } from "@tanstack/react-query";
+import { Suspense } from "react";
+import { codeOf } from "../api/errors";
+import type { Order, Payment } from "../api/types";
+import { Failed, Loading, Notice } from "../components/states";
+import { asPrice } from "../rules/price";
+import { paymentFormFor } from "./PaymentForm";
+
+/** The form that belongs to an order's payment, once that is started. */
+export function PaymentPanel({
+  order,
+  started,
+  onConfirmed,
+}: {
+  order: Order;
+  started: UseQueryResult<Payment>;
+  onConfirmed: () => void;
+}) {
+  if (started.isPending) return <Loading />;
+  if (started.data === undefined) {
+    if (codeOf(started.error) === "payments_not_configured") {
+      return (
+        <Notice tone="error" title="Payments are not set up here yet.">
+          <p>You have not been charged. The ticket goes back on sale when your time is up.</p>
+        </Notice>
+      );
+    }
+    return <Failed query={started} />;
+  }
+  const { clientSecret, publishableKey, status } = started.data;
+  if (status !== "open" || !clientSecret || !publishableKey) {
+    return (
+      <Notice tone="error" title="This order can’t be paid any more.">
+        <p>You have not been charged. Cancel it, then order the ticket again.</p>
+      </Notice>
+    );
+  }
+  const Form = paymentFormFor(publishableKey);
+  return (
+    <section className="payment" aria-label="Payment">
+      <h2>Pay by card</h2>
+      <Suspense fallback={<Loading />}>
+        <Form
+          clientSecret={clientSecret}
+          publishableKey={publishableKey}
+          action={`Pay ${asPrice(order.ticket.price, order.ticket.currency)}`}
+          onConfirmed={onConfirmed}
+        />
+      </Suspense>
+    </section>
+  );
+}

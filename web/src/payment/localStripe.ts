@@ -1,0 +1,59 @@
+/** What Stripe's script does in a browser, done to the local Stripe, which the front door of `make run` has here. */
+
+const BASE = "/local-stripe";
+
+export interface Card {
+  number: string;
+  expiry: string;
+  cvc: string;
+}
+
+/** How an attempt ended: `challenged` means that the cardholder's bank wants to know that it is them. */
+export type Attempt = { kind: "accepted" } | { kind: "challenged" } | { kind: "declined"; message: string };
+
+interface Intent {
+  status: string;
+  last_payment_error: { message: string } | null;
+}
+
+export function confirm(clientSecret: string, publishableKey: string, card: Card): Promise<Attempt> {
+  const [month = "", year = ""] = card.expiry.split("/").map((part) => part.trim());
+  return call(`/v1/payment_intents/${intentOf(clientSecret)}/confirm`, {
+    key: publishableKey,
+    client_secret: clientSecret,
+    use_stripe_sdk: "true",
+    return_url: window.location.href,
+    "payment_method_data[type]": "card",
+    "payment_method_data[card][number]": card.number,
+    "payment_method_data[card][exp_month]": month,
+    "payment_method_data[card][exp_year]": year,
+    "payment_method_data[card][cvc]": card.cvc,
+  });
+}
+
+/** The cardholder's answer to their bank. */
+export function authenticate(clientSecret: string, outcome: "complete" | "fail"): Promise<Attempt> {
+  return call(`/local/3ds/${intentOf(clientSecret)}`, { outcome });
+}
+
+function intentOf(clientSecret: string): string {
+  return clientSecret.split("_secret_")[0] ?? "";
+}
+
+async function call(path: string, params: Record<string, string>): Promise<Attempt> {
+  let body: (Intent & { error?: undefined }) | { error: { message: string; code?: string } };
+  try {
+    const response = await fetch(BASE + path, { method: "POST", body: new URLSearchParams(params) });
+    body = await response.json();
+  } catch {
+    return { kind: "declined", message: "The local Stripe does not answer." };
+  }
+  if (body.error !== undefined) {
+    // It is paid, or gone: which, is for the API to tell.
+    if (body.error.code === "payment_intent_unexpected_state") return { kind: "accepted" };
+    return { kind: "declined", message: body.error.message };
+  }
+  if (body.status === "requires_action") return { kind: "challenged" };
+  if (body.last_payment_error !== null) return { kind: "declined", message: body.last_payment_error.message };
+  return { kind: "accepted" };
+}

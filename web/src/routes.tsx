@@ -1,0 +1,56 @@
+import { lazy, Suspense } from "react";
+import { createBrowserRouter } from "react-router";
+import { Layout } from "./components/Layout";
+import { RequireUser } from "./components/RequireUser";
+import { Loading } from "./components/states";
+import { Crashed } from "./pages/Crashed";
+import { EditTicket } from "./pages/EditTicket";
+import { NotFound } from "./pages/NotFound";
+import { OnSale } from "./pages/OnSale";
+import { OrderPage } from "./pages/OrderPage";
+import { Orders } from "./pages/Orders";
+import { Sell } from "./pages/Sell";
+import { Selling } from "./pages/Selling";
+import { SignIn } from "./pages/SignIn";
+import { TicketPage } from "./pages/TicketPage";
+
+/** A chunk of its own: it is several times as large as all the rest. */
+const Docs = lazy(async () => ({ default: (await import("./pages/Docs")).Docs }));
+
+export function newRouter() {
+  return createBrowserRouter([
+    {
+      Component: Layout,
+      children: [
+        {
+          ErrorBoundary: Crashed,
+          children: [
+            { index: true, Component: OnSale },
+            { path: "tickets/:id", Component: TicketPage },
+            { path: "signin", element: <SignIn key="signin" page="signin" /> },
+            { path: "signup", element: <SignIn key="signup" page="signup" /> },
+            {
+              Component: RequireUser,
+              children: [
+                { path: "sell", Component: Sell },
+                { path: "tickets/:id/edit", Component: EditTicket },
+                { path: "selling", Component: Selling },
+                { path: "orders", Component: Orders },
+                { path: "orders/:id", Component: OrderPage },
+              ],
+            },
+            {
+              path: "docs",
+              element: (
+                <Suspense fallback={<Loading />}>
+                  <Docs />
+                </Suspense>
+              ),
+            },
+            { path: "*", Component: NotFound },
+          ],
+        },
+      ],
+    },
+  ]);
+}
