@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
 	-prune -o -type f -print)
 
-.PHONY: help install run demo reset test e2e screenshots simulate check format openapi lock web browser synth deploy clean
+.PHONY: help install run demo reset test e2e screenshots simulate check format openapi lock web browser synth deploy destroy smoke republish restore clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -44,12 +44,15 @@ screenshots: install web/dist/index.html browser ## Take the pictures in docs/sc
 simulate: .venv/.installed ## Histories of the whole system with faults (RUNS=1000, SEED=0)
 	@exec $(BIN)/python -m tests.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),0)
 
-check: .venv/.installed web/node_modules/.installed ## Style, types and import rules
+check: .venv/.installed web/node_modules/.installed ## Style, types, import rules, and what AWS would say of the templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
 	npm --prefix web run --silent check
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m operations.inspection
+	$(BIN)/cfn-lint --regions us-east-1 --ignore-checks W3005 -- .local/inspected/*.template.json operations/*.yml
 
 format: .venv/.installed web/node_modules/.installed ## Put all code into its style
 	$(BIN)/ruff check --fix .
@@ -72,10 +75,26 @@ synth: .venv/.installed node_modules/.installed ## The CloudFormation template, 
 	@$(CDK) synth --quiet --no-notices -c stage=$(or $(STAGE),dev)
 	@echo "cdk.out/AdmitOne-$(or $(STAGE),dev).template.json"
 
-deploy: .venv/.installed node_modules/.installed ## Deploy to your own AWS account: make deploy STAGE=dev
-	@case "$(STAGE)" in "") echo "Which stage? make deploy STAGE=dev" >&2; exit 2;; \
-	  local) echo "The stage local is for make run." >&2; exit 2;; esac
-	@$(CDK) deploy "AdmitOne-$(STAGE)" -c stage=$(STAGE) || { echo "In a new account, once for each region: $(CDK) bootstrap -c stage=$(STAGE)" >&2; exit 1; }
+deploy: .venv/.installed node_modules/.installed ## Deploy to your own AWS account: make deploy STAGE=dev (WATCH=no, CONTEXT="alarmEmail=...")
+	@$(BIN)/python -m operations.deploy deploy $(needs_stage) $(if $(WATCH),--watch $(WATCH)) \
+	  $(if $(APPROVAL),--approval $(APPROVAL)) $(foreach each,$(CONTEXT),--context $(each)) \
+	  || { echo "In a new account, once for each region: $(CDK) bootstrap -c stage=$(STAGE)" >&2; exit 1; }
+
+destroy: .venv/.installed node_modules/.installed ## Take a stage down: make destroy STAGE=dev; says what stays behind
+	@$(BIN)/python -m operations.deploy destroy $(needs_stage) $(if $(CONFIRM),--confirm $(CONFIRM))
+
+smoke: .venv/.installed ## A purchase at a deployed stage with Stripe's test keys: make smoke URL=https://...
+	@$(BIN)/python -m local.demo --url $(or $(URL),$(error Which address? make smoke URL=https://...))
+
+republish: .venv/.installed ## Tell each item's last event again: make republish TABLE=orders STAGE=dev (TOKEN=, RATE=)
+	@$(BIN)/python -m operations.republish --stage $(needs_stage) --table $(or $(TABLE),$(error Which? TABLE=orders)) \
+	  $(if $(TOKEN),--token $(TOKEN)) $(if $(RATE),--rate $(RATE))
+
+restore: .venv/.installed ## Put a restored copy in place of a table's content: see docs/operations.md
+	@$(BIN)/python -m operations.restore --stage $(needs_stage) --table $(or $(TABLE),$(error Which? TABLE=orders)) \
+	  --source $(or $(FROM),$(error From which table? FROM=...)) --confirm "$(CONFIRM)"
+
+needs_stage = $(or $(STAGE),$(error Which stage? STAGE=dev))
 
 clean: ## Remove all that was made here, the local data included
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.reset; fi

@@ -67,7 +67,8 @@ class Api:
         if raw is not None:
             sent.setdefault("Content-Type", "application/json")
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=self.timeout)
+        connect = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+        connection = connect(address.hostname or "", address.port, timeout=self.timeout)
         try:
             connection.request(method, path, body=raw, headers=sent)
             response = connection.getresponse()

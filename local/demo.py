@@ -1,7 +1,7 @@
-"""`make demo`: what Admit One is for, step by step, over HTTP.
+"""`make demo` and `make smoke URL=`: what Admit One is for, step by step, over HTTP.
 
-Against the `make run` of this checkout if its orders lapse soon enough to watch, else against a stack of its own that
-is gone afterwards.
+Against the address that is given, which may be a stage on AWS with Stripe's test mode; else against the `make run` of
+this checkout if its orders lapse soon enough to watch; else against a stack of its own that is gone afterwards.
 """
 
 import argparse
@@ -27,6 +27,10 @@ LONGEST_WINDOW = 60
 SETTLED_WITHIN = 30.0
 
 
+class RealMoney(RuntimeError):
+    """The stage charges real cards."""
+
+
 class NotYet(RuntimeError):
     """Something that should come about did not, in time."""
 
@@ -42,8 +46,9 @@ def main() -> int:
         with _stack(url) as api:
             console.print(f"A purchase at [bold]{api.url}[/]")
             Story(api).tell()
-    except (*FAILURES, NotYet) as error:
-        return fail(f"{error}\nWhat the functions said is in {LOGS.relative_to(LOGS.parent.parent)}/")
+    except (*FAILURES, NotYet, RealMoney) as error:
+        where = "the stage's log groups" if url else f"{LOGS.relative_to(LOGS.parent.parent)}/"
+        return fail(f"{error}\nWhat the functions said is in {where}")
     except Stopped:
         return fail("Stopped.")
     console.print(f"[bold green]All as it should be[/] [dim]({time.monotonic() - started:.0f} s)[/]")
@@ -111,6 +116,11 @@ class Story:
             self._wait("the seller sees the hold", lambda: self._status(seller, first) == "reserved")
             edit = seller.put(f"/api/tickets/{first}", {"title": "Cup final", "price": "500.00"})
             say(f"409: {self._refuse('change it', edit, 409).body['detail']}")
+        with step("Alice looks at how she can pay") as say:
+            started = alice.patiently("/api/payments", {"orderId": order["id"]}).expect(HTTPStatus.CREATED)
+            if not str(started["publishableKey"]).startswith("pk_test_"):
+                raise RealMoney("Here real cards are charged. This is for a stage with Stripe's test keys.")
+            say("with Stripe's test cards")
         with step("Alice pays with an empty card") as say:
             answer = self._pay(alice, order, "tok_visa_chargeDeclinedInsufficientFunds")
             say(f"402: {self._refuse('be charged', answer, 402, 'card_declined').body['detail']}")
@@ -128,6 +138,13 @@ class Story:
         with step("Bob orders the second ticket") as say:
             lapsing = self._place(bob, second)
             say(f"held until {lapsing['expiresAt']}")
+        if _timestamp(lapsing["expiresAt"]) - time.time() > LONGEST_WINDOW:
+            with step("He thinks better of it") as say:
+                bob.delete(f"/api/orders/{lapsing['id']}").expect(HTTPStatus.NO_CONTENT)
+                self._wait("the ticket is on sale again", lambda: second in self._on_sale())
+                seller.delete(f"/api/tickets/{second}").expect(HTTPStatus.NO_CONTENT)
+                say("an order lapses too late here to be watched; the seller withdraws the ticket")
+            return
         with step("He forgets to pay, the order lapses"):
             time.sleep(max(0.0, _timestamp(lapsing["expiresAt"]) - time.time()))
             self._wait("the ticket is on sale again", lambda: second in self._on_sale())

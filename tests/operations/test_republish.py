@@ -1,0 +1,131 @@
+"""Telling again what a table's items told last: nothing is lost, nothing told in another's name, and it can go on."""
+
+import json
+from typing import Any
+
+import pytest
+
+from operations import republish as tool
+from operations.republish import BadToken, Progress
+from shared import aws
+from shared.publish import NotPublished
+from tests.handlers.bus import Bus
+from tests.handlers.world import Person, World, envelope, subscribers
+
+
+@pytest.fixture
+def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
+    made = Bus()
+    monkeypatch.setattr(aws, "events", lambda: made)
+    return made
+
+
+@pytest.fixture
+def seller(world: World) -> Person:
+    return world.person("seller@example.com")
+
+
+def _sell(world: World, seller: Person, price: str = "10.00") -> str:
+    return str(world.call("POST", "/api/tickets", {"title": "A seat", "price": price}, by=seller).json["id"])
+
+
+def _run(table: str, token: str | None = None, pauses: list[float] | None = None) -> list[Progress]:
+    waited = pauses if pauses is not None else []
+    return [*tool.republish(table=table, bus="bus", service=table, token=token, sleep=waited.append)]
+
+
+def _told(bus: Bus) -> list[tuple[str, dict[str, Any]]]:
+    return [(entry["DetailType"], json.loads(entry["Detail"])["data"]) for entry in bus.taken]
+
+
+def _state(world: World) -> list[dict[str, Any]]:
+    """All that is kept, but for how many of a ticket's versions Orders has heard of."""
+    kept = [item for service in ("tickets", "orders", "payments") for item in world.items(service)]
+    return [{name: value for name, value in item.items() if name != "ticketVersion"} for item in kept]
+
+
+def test_a_new_consumer_learns_of_every_ticket(world: World, bus: Bus, seller: Person) -> None:
+    tickets = {_sell(world, seller) for _ in range(3)}
+    (done,) = _run("tickets")
+    assert {data["id"] for _, data in _told(bus)} == tickets
+    assert {entry["Source"] for entry in bus.taken} == {"admit-one.tickets"}
+    assert (done.events, done.token) == (3, None)
+    for entry in bus.taken:
+        world.deliver(envelope(entry["DetailType"], json.loads(entry["Detail"])), "orders")
+    buyer = world.person()
+    assert {world.call("POST", "/api/orders", {"ticketID": each}, by=buyer).status for each in tickets} == {201}
+
+
+def test_who_is_up_to_date_changes_nothing(world: World, bus: Bus, seller: Person) -> None:
+    ticket = _sell(world, seller)
+    world.settle(without=("expiration",))
+    world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person())
+    world.settle(without=("expiration",))
+    before = _state(world)
+    for table in ("tickets", "orders"):
+        _run(table)
+        for entry in bus.taken:
+            event = envelope(entry["DetailType"], json.loads(entry["Detail"]))
+            for consumer in {*subscribers(event)} - {"expiration"}:
+                assert world.deliver(event, consumer)
+        bus.calls.clear()
+    assert _state(world) == before
+
+
+def test_an_edit_that_orders_missed_reaches_it_though_the_ticket_was_held_since(
+    world: World, bus: Bus, seller: Person
+) -> None:
+    ticket = _sell(world, seller)
+    world.settle(without=("expiration",))
+    order = world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person()).json
+    edit = {"title": "A better seat", "price": "99.00"}
+    assert world.call("PUT", f"/api/tickets/{ticket}", edit, by=seller).status == 200
+    events = world.told()
+    for event in events:
+        if event["detail-type"] == "order:created":  # the edit's event is lost
+            world.deliver(event, "tickets")
+    assert order
+    _run("tickets")
+    echo, word = _told(bus)
+    assert echo[1]["change"] == "reserved"
+    assert (word[1]["change"], word[1]["price"]) == ("edited", "99.00")
+
+
+def test_it_goes_on_where_it_has_stopped(
+    world: World, bus: Bus, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, "PAGE", 2)
+    tickets = {_sell(world, seller) for _ in range(5)}
+    first = next(tool.republish(table="tickets", bus="bus", service="tickets", sleep=lambda _: None))
+    assert first.token
+    assert len(bus.taken) == 2
+    _run("tickets", first.token)
+    assert sorted(data["id"] for _, data in _told(bus)) == sorted(tickets), "each once"
+
+
+def test_it_keeps_its_pace(world: World, bus: Bus, seller: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "PAGE", 2)
+    for _ in range(3):
+        _sell(world, seller)
+    pauses: list[float] = []
+    _run("tickets", pauses=pauses)
+    assert pauses == [2 / tool.EVENTS_A_SECOND]
+
+
+def test_what_the_bus_does_not_take_ends_it_with_the_token_of_that_page(world: World, bus: Bus, seller: Person) -> None:
+    _sell(world, seller)
+    bus.is_down = True
+    with pytest.raises(NotPublished):
+        _run("tickets")
+
+
+def test_a_token_that_is_none_is_refused(world: World, bus: Bus) -> None:
+    with pytest.raises(BadToken):
+        _run("tickets", "abc")
+
+
+def test_items_that_tell_nothing_are_passed_over(world: World, bus: Bus, seller: Person) -> None:
+    headers = {"Idempotency-Key": "k"}
+    world.call("POST", "/api/tickets", {"title": "A", "price": "1.00"}, by=seller, headers=headers)
+    (done,) = _run("tickets")
+    assert (done.items, done.events) == (2, 1)

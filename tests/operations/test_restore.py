@@ -1,0 +1,158 @@
+"""A table whose content is a backup's again: its consumers follow it, though they have seen later numbers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from operations import restore as tool
+from shared.ids import new_id
+from tests.handlers.world import Person, World
+
+WITHOUT = ("expiration",)
+
+
+@pytest.fixture
+def seller(world: World) -> Person:
+    return world.person("seller@example.com")
+
+
+@pytest.fixture
+def copy_of(world: World) -> Iterator[Any]:
+    """Makes a backup of a service's table, restored into a table of another name; its name."""
+    dynamodb = boto3.resource("dynamodb")
+    made = []
+
+    def make(service: str) -> str:
+        source = dynamodb.Table(service)
+        names = {key["AttributeName"] for key in source.key_schema}
+        table = dynamodb.create_table(
+            TableName=f"{service}-{new_id()}",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=source.key_schema,
+            AttributeDefinitions=[each for each in source.attribute_definitions if each["AttributeName"] in names],
+        )
+        made.append(table)
+        with table.batch_writer() as batch:
+            for item in world.items(service):
+                batch.put_item(Item=item)
+        return str(table.name)
+
+    yield make
+    for table in made:
+        table.delete()
+
+
+def _sell(world: World, seller: Person) -> str:
+    ticket = world.call("POST", "/api/tickets", {"title": "A seat", "price": "10.00"}, by=seller).json
+    world.settle(without=WITHOUT)
+    return str(ticket["id"])
+
+
+def _order(world: World, ticket: str, buyer: Person) -> dict[str, Any]:
+    order = world.call("POST", "/api/orders", {"ticketID": ticket}, by=buyer)
+    assert order.status == 201, order.text
+    world.settle(without=WITHOUT)
+    return dict(order.json)
+
+
+def _edit(world: World, ticket: str, seller: Person, price: str) -> None:
+    assert world.call("PUT", f"/api/tickets/{ticket}", {"title": "A seat", "price": price}, by=seller).status == 200
+    world.settle(without=WITHOUT)
+
+
+def _restore(service: str, source: str) -> None:
+    assert [*tool.restore(service=service, source=source, target=service)]
+
+
+def _hold_in_tickets(world: World) -> str | None:
+    (ticket,) = (item for item in world.items("tickets") if item["pk"].startswith("ticket#"))
+    return ticket.get("holdOrderID")
+
+
+def _later_orders_are_lost(world: World, seller: Person, copy_of: Any) -> tuple[dict[str, Any], str, str]:
+    """Alice has ordered; backup; she cancels and Bob orders. Alice's order, the ticket, and the backup."""
+    ticket, alice = _sell(world, seller), world.person()
+    order = _order(world, ticket, alice)
+    backup = copy_of("orders")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=alice)
+    world.settle(without=WITHOUT)
+    _order(world, ticket, world.person())
+    return order, ticket, backup
+
+
+def test_tickets_and_payments_follow_orders_back(world: World, seller: Person, copy_of: Any) -> None:
+    order, _, backup = _later_orders_are_lost(world, seller, copy_of)
+    assert _hold_in_tickets(world) != order["id"]
+    _restore("orders", backup)
+    world.settle(without=WITHOUT)
+    assert _hold_in_tickets(world) == order["id"]
+    statuses = {item["orderID"]: item["orderStatus"] for item in world.items("payments") if "orderID" in item}
+    assert statuses[order["id"]] == "created"
+    assert [item["id"] for item in world.items("orders") if item["pk"].startswith("user#")] == [order["id"]]
+
+
+def test_without_the_lift_they_would_not(
+    world: World, seller: Person, copy_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, _, backup = _later_orders_are_lost(world, seller, copy_of)
+    lift = tool.lift
+    monkeypatch.setattr(tool, "lift", lambda service, item, *, by: lift(service, item, by=0))
+    _restore("orders", backup)
+    world.settle(without=WITHOUT)
+    assert _hold_in_tickets(world) != order["id"]
+
+
+def test_the_next_orders_count_on_from_the_lifted_number(world: World, seller: Person, copy_of: Any) -> None:
+    order, ticket, backup = _later_orders_are_lost(world, seller, copy_of)
+    _restore("orders", backup)
+    world.settle(without=WITHOUT)
+    world.time.advance(minutes=6)
+    taken_over = _order(world, ticket, world.person())
+    assert _hold_in_tickets(world) == taken_over["id"]
+    statuses = {item["orderID"]: item["orderStatus"] for item in world.items("payments") if "orderID" in item}
+    assert statuses[order["id"]] == "cancelled"
+
+
+def test_orders_follows_tickets_back_and_its_next_edits(world: World, seller: Person, copy_of: Any) -> None:
+    ticket = _sell(world, seller)
+    backup = copy_of("tickets")
+    _edit(world, ticket, seller, "20.00")
+    _edit(world, ticket, seller, "30.00")
+    _restore("tickets", backup)
+    # The relay tells what was restored under the word it was told with: a creation.
+    world.settle(without=WITHOUT)
+    assert _order(world, ticket, world.person())["ticket"]["price"] == "10.00"
+
+
+def test_a_restored_ticket_learns_of_its_order_when_orders_is_told_again(
+    world: World, seller: Person, copy_of: Any
+) -> None:
+    ticket = _sell(world, seller)
+    backup = copy_of("tickets")
+    order = _order(world, ticket, world.person())
+    _restore("tickets", backup)
+    assert _hold_in_tickets(world) is None
+    world._seen = {event for event in world._seen if event not in _ids(world, "orders")}
+    world.settle(without=WITHOUT)
+    assert _hold_in_tickets(world) == order["id"]
+
+
+def _ids(world: World, service: str) -> set[str]:
+    return {item["event"]["id"] for item in world.items(service) if "event" in item}
+
+
+def test_it_can_be_made_again(world: World, seller: Person, copy_of: Any) -> None:
+    order, _, backup = _later_orders_are_lost(world, seller, copy_of)
+    _restore("orders", backup)
+    world.settle(without=WITHOUT)
+    world.time.advance(seconds=1)
+    _restore("orders", backup)
+    world.settle(without=WITHOUT)
+    assert _hold_in_tickets(world) == order["id"]
+
+
+def test_payments_own_version_is_lifted_and_what_it_knows_of_orders_is_not() -> None:
+    item = {"pk": "order#1", "version": 2, "orderVersion": 3, "revision": 9}
+    assert tool.lift("payments", item, by=1000) == item | {"version": 1002}
