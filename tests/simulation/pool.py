@@ -9,6 +9,8 @@ from typing import Any
 from tests.simulation.controls import CONTROLS
 from tests.simulation.history import Outcome, run
 
+TASKS_PER_PROCESS = 100  # of five histories; moto keeps half a megabyte of each
+
 _template: Mapping[str, Any] = {}
 
 
@@ -37,7 +39,11 @@ class Pool:
 
     def __init__(self, template: Mapping[str, Any], *, processes: int | None = None) -> None:
         self._processes = ProcessPoolExecutor(
-            processes or os.cpu_count(), mp_context=get_context("spawn"), initializer=_begin, initargs=(template,)
+            processes or os.cpu_count(),
+            mp_context=get_context("spawn"),
+            initializer=_begin,
+            initargs=(template,),
+            max_tasks_per_child=TASKS_PER_PROCESS,
         )
 
     def __enter__(self) -> "Pool":
