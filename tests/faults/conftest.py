@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from local.ports import HOST, Ports
 from local.processes import Child, clean_environment
+from tests import closing
 from tests.faults.line import KINDS, RULES, faults_of
 from tests.faults.operations import OPERATIONS
 from tests.faults.scene import Case, Verdict
@@ -21,7 +23,6 @@ from tests.races.crew import Race
 from tests.races.ground import Ground, open_ground
 
 RUNNERS = 16
-_RESULTS: list["Results"] = []
 
 
 @dataclass(frozen=True)
@@ -67,30 +68,28 @@ def results(template: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
             results = Results(tried + _run(ground, environment, faulty), time.monotonic() - began)
         finally:
             burst.stop()
-    _RESULTS.append(results)
+    closing.LINES += _table(results)
     return results
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def _table(results: Results) -> Iterator[str]:
     """Operation by fault, and how its caller got a good answer."""
-    for results in _RESULTS:
-        write = terminalreporter.write_line
-        write("")
-        write("Faults between a function and AWS, on each of an operation's calls: how often its caller had the right")
-        write("answer at once + on repeating it + on repeating it after a dead process's lease (30 s) was over")
-        write(f"{'operation':35} calls" + "".join(f"{kind:>11}" for kind in KINDS))
-        for operation in OPERATIONS:
-            ways: dict[str, Counter[str]] = defaultdict(Counter)
-            calls = 0
-            for case, verdict in results.of(operation):
-                if case.fault is None:
-                    calls = len(verdict.calls)
-                else:
-                    ways[case.fault.kind][verdict.way] += 1
-            write(f"{operation:35} {calls:5}" + "".join(f"{_cell(ways[kind]):>11}" for kind in KINDS))
-        write(f"{len(results.cases)} cases in {results.seconds:.0f} s")
-        for kind, meaning in KINDS.items():
-            write(f"{kind:>10}: {meaning}")
+    yield ""
+    yield "Faults between a function and AWS, on each of an operation's calls: how often its caller had the right"
+    yield "answer at once + on repeating it + on repeating it after a dead process's lease (30 s) was over"
+    yield f"{'operation':35} calls" + "".join(f"{kind:>11}" for kind in KINDS)
+    for operation in OPERATIONS:
+        ways: dict[str, Counter[str]] = defaultdict(Counter)
+        calls = 0
+        for case, verdict in results.of(operation):
+            if case.fault is None:
+                calls = len(verdict.calls)
+            else:
+                ways[case.fault.kind][verdict.way] += 1
+        yield f"{operation:35} {calls:5}" + "".join(f"{_cell(ways[kind]):>11}" for kind in KINDS)
+    yield f"{len(results.cases)} cases in {results.seconds:.0f} s"
+    for kind, meaning in KINDS.items():
+        yield f"{kind:>10}: {meaning}"
 
 
 def _cell(ways: Counter[str]) -> str:

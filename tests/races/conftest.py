@@ -5,24 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.races.ground import Figures, Ground, Market, open_ground
-
-_FIGURES: list[Figures] = []
+from tests import closing
+from tests.races.ground import Ground, Market, open_ground
 
 
 @pytest.fixture(scope="session")
 def ground(template: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """One for the session."""
     with open_ground(tmp_path_factory.mktemp("races"), template) as ground:
-        _FIGURES.append(ground.figures)
         yield ground
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How much was run."""
-    for figures in _FIGURES:
-        terminalreporter.write_line(
-            f"races: {figures.calls} calls of handlers in {figures.processes} processes, {figures.rate:.0f} a second"
+        done = ground.figures
+        closing.LINES.append(
+            f"races: {done.calls} calls of handlers in {done.processes} processes, {done.rate:.0f} a second"
         )
 
 
