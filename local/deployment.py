@@ -53,15 +53,7 @@ def deploy(
     if known == digest and (deployed := _find(aws)):
         return deployed, False
 
-    command = [
-        str(ROOT / "node_modules" / ".bin" / "cdk"),
-        "--no-notices",
-        "--no-color",
-        "--output",
-        str(folder / "cdk.out"),
-        *(argument for each in context for argument in ("--context", each)),
-    ]
-    cdk = _Cdk(aws, command=command, folder=folder, log=logs / "cdk.log", keep_open=keep_open)
+    cdk = Cdk(aws, context=context, folder=folder, log=logs / "cdk.log", keep_open=keep_open)
     if not _status(aws, BOOTSTRAP_STACK):
         cdk.run("bootstrap", f"aws://{ACCOUNT}/{REGION}", app=False)
     cdk.run("deploy", STACK, "--require-approval", "never", "--progress", "events")
@@ -72,12 +64,21 @@ def deploy(
     return found, True
 
 
-class _Cdk:
+class Cdk:
+    """The CDK command line, led to the local AWS. `folder` takes what it makes."""
+
     def __init__(
-        self, aws: LocalAws, *, command: Sequence[str], folder: Path, log: Path, keep_open: Sequence[int]
+        self, aws: LocalAws, *, context: Sequence[str], folder: Path, log: Path, keep_open: Sequence[int] = ()
     ) -> None:
         self.log = log
-        self._command = command
+        self._command = [
+            str(ROOT / "node_modules" / ".bin" / "cdk"),
+            "--no-notices",
+            "--no-color",
+            "--output",
+            str(folder / "cdk.out"),
+            *(argument for each in context for argument in ("--context", each)),
+        ]
         self._keep_open = keep_open
         # CDK_HOME holds its caches: those of a real account are not to be touched.
         self._environment = {
@@ -91,6 +92,7 @@ class _Cdk:
         }
 
     def run(self, *arguments: str, app: bool = True) -> None:
+        """Returns when it has ended well. Raises DeploymentFailed."""
         options = [] if app else ["--app", ""]
         child = Child(
             "CDK",

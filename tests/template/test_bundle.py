@@ -127,6 +127,22 @@ def test_made_again_from_nothing_a_zip_is_the_same_to_the_byte(
     assert _digest(again) == _digest(zips["auth"])
 
 
+AARCH64 = 183  # ELF's e_machine
+LARGEST = 11 * 1024 * 1024
+
+
+@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+def test_what_aws_gets_is_small_and_compiled_for_its_processor(service: str, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    bundle.bundle(service, made, architecture="arm64", local=False)
+    compiled = [*made.rglob("*.so"), *made.rglob("*.so.*")]
+    assert compiled
+    for library in compiled:
+        assert int.from_bytes(library.read_bytes()[18:20], "little") == AARCH64, library
+    zipped = Path(shutil.make_archive(str(tmp_path / "zip"), "zip", made))
+    assert zipped.stat().st_size <= LARGEST, f"{zipped.stat().st_size:,} bytes"
+
+
 def test_the_same_sources_anywhere_have_the_same_fingerprint(sources: Path) -> None:
     elsewhere = {service: _fingerprint(service) for service in (*SERVICES, SHARED)}
     bundle.ROOT = ROOT
