@@ -31,7 +31,7 @@ class DeployedStage:
 
     def table(self, service: str) -> str:
         """The name of a service's table. Raises NotDeployed."""
-        return self._resource("AWS::DynamoDB::Table", f"{service.title()}{service.title()}Table")
+        return self._resource("AWS::DynamoDB::Table", f"{service.title()}Table")
 
     def bus(self) -> str:
         """The name of its event bus. Raises NotDeployed."""
