@@ -12,6 +12,7 @@ from tests.synthesized import synthesize
 TESTS = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before the names are made by which tests are handed out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes share the tests, a layer stays in one: what it stands on is made once."""
     for item in items:
