@@ -55,7 +55,7 @@ def deploy(
 
     cdk = Cdk(aws, context=context, folder=folder, log=logs / "cdk.log", keep_open=keep_open)
     if not _status(aws, BOOTSTRAP_STACK):
-        cdk.run("bootstrap", f"aws://{ACCOUNT}/{REGION}", app=False)
+        cdk.run("bootstrap", f"aws://{ACCOUNT}/{REGION}", app="")
     cdk.run("deploy", STACK, "--require-approval", "never", "--progress", "events")
     found = _find(aws)
     if found is None:
@@ -91,9 +91,9 @@ class Cdk:
             "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         }
 
-    def run(self, *arguments: str, app: bool = True) -> None:
-        """Returns when it has ended well. Raises DeploymentFailed."""
-        options = [] if app else ["--app", ""]
+    def run(self, *arguments: str, app: str | None = None) -> None:
+        """Returns when it has ended well. `app` stands in place of `cdk.json`'s. Raises DeploymentFailed."""
+        options = [] if app is None else ["--app", app]
         child = Child(
             "CDK",
             [*self._command, *options, *arguments],

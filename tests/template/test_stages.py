@@ -95,6 +95,12 @@ def test_what_local_shares_with_aws_is_the_same_but_for_what_is_listed_here(pair
     }
 
 
+def test_the_same_input_makes_the_same_template_so_that_a_second_deployment_changes_nothing(
+    template: dict[str, Any], tmp_path: Path
+) -> None:
+    assert synthesize("dev", tmp_path) == template
+
+
 def test_two_stages_live_in_one_account(template: dict[str, Any], tmp_path: Path) -> None:
     names, others = (set(_names(Template(each))) for each in (template, synthesize("dev-2", tmp_path)))
     assert len(names) == len(others) > 40
