@@ -33,7 +33,7 @@ reset: .venv/.installed ## Forget what `make run` keeps: users, tickets, orders,
 
 test: install ## All tests but those in a browser
 	@npm --prefix web run --silent test
-	@exec $(BIN)/pytest -n auto --dist loadgroup
+	@exec $(BIN)/pytest
 
 e2e: install web/dist/index.html browser ## The web client in a real browser, against a stack of its own (ONLY=purchase)
 	@exec $(BIN)/python -m local.browser test $(ONLY)

@@ -1,3 +1,3 @@
-"""What a run of the tests tells at its end: lines that each layer adds, in whichever process it ran."""
+"""What a run of the tests tells at its end: lines that each layer adds."""
 
 LINES: list[str] = []

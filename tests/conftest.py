@@ -1,35 +1,12 @@
 """What every layer of tests may use."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import closing, grants
 from tests.synthesized import synthesize
-
-TESTS = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)  # before the names are made by which tests are handed out
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, a layer stays in one: what it stands on is made once."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TESTS).parts[0]))
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A process that has others to report to hands them its closing lines."""
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["closing"] = closing.LINES
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Take over the closing lines of a process that has ended."""
-    closing.LINES += getattr(node, "workeroutput", {}).get("closing", [])
-
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what the layers had to tell."""
