@@ -8,6 +8,7 @@ import pytest
 from tests import closing, grants
 from tests.synthesized import synthesize
 
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what the layers had to tell."""
     for line in closing.LINES:
