@@ -34,9 +34,10 @@ time.sleep(600)
 
 # Somebody who starts a child as `make run` does, and then waits.
 _HOLDER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from local.processes import Child, clean_environment
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job has it ignored
 child = Child("family", sys.argv[2:], log=Path(sys.argv[1]), environment=clean_environment())
 print(child._process.pid, flush=True)
 time.sleep(600)
@@ -81,7 +82,7 @@ def test_whoever_kills_the_holder_ends_the_command(tmp_path: Path, number: signa
     )
     members = _members(tmp_path)
     holder.send_signal(number)
-    holder.wait()
+    holder.wait(10)
     _wait(lambda: not any(map(_is_alive, members)))
     assert (tmp_path / "saved").exists()
 
