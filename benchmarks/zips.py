@@ -1,0 +1,78 @@
+"""The functions as they are deployed: each zip's content, made for this machine, and what they are compared with."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cdk import bundle
+from cdk.bundle import SHARED
+from cdk.stages import STAGES
+
+FOLDER = bundle.ROOT / ".local" / "benchmarks"
+HERE = STAGES["local"].architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A deployed function: its service or SHARED, the module of its handler, and the memory it has, in MB."""
+
+    name: str
+    service: str
+    module: str
+    memory: int
+
+
+@cache
+def content(service: str) -> Path:
+    """The unpacked zip of a service, made only where it is not there."""
+    made = FOLDER / bundle.fingerprint(service, architecture=HERE, local=True)
+    if not made.exists():
+        unfinished = made.with_suffix(".unfinished")
+        bundle.bundle(service, unfinished, architecture=HERE, local=True)
+        unfinished.rename(made)
+    return made
+
+
+@cache
+def untouched() -> Path:
+    """The same boto3 as pip installs it, compiled as our zips are."""
+    pins = bundle.ROOT.joinpath("shared", "requirements.txt").read_text().split("\n")
+    version = next(line.split()[0] for line in pins if line.startswith("botocore=="))
+    made = FOLDER / version.replace("==", "-")
+    if not made.exists():
+        unfinished = made.with_suffix(".unfinished")
+        uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--target", str(unfinished)]
+        subprocess.run([*uv, version.replace("botocore", "boto3")], check=True)  # noqa: S603
+        compiled = [sys.executable, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", str(unfinished)]
+        subprocess.run(compiled, check=True)  # noqa: S603
+        unfinished.rename(made)
+    return made
+
+
+def functions(template: dict[str, Any]) -> Iterator[Function]:
+    """Every function of a stage that runs code of ours; the three relays are one."""
+    seen = set()
+    for resource in template["Resources"].values():
+        properties = resource["Properties"] if resource["Type"] == "AWS::Lambda::Function" else {}
+        module = properties.get("Handler", "").removesuffix(".handler")
+        if module in seen or not module.startswith(("functions.", "shared.")):
+            continue
+        seen.add(module)
+        first, second, *_ = module.split(".")
+        service = SHARED if first == SHARED else second
+        name = "relay" if first == SHARED else " ".join(module.split(".")[1:])
+        yield Function(name, service, module, properties["MemorySize"])
+
+
+def template(stage: str = "prod") -> dict[str, Any]:
+    """The CloudFormation template of a stage."""
+    from tests.synthesized import synthesize
+
+    out = FOLDER / "synthesized"
+    found: dict[str, Any] = synthesize(stage, out)
+    return json.loads(json.dumps(found))
