@@ -1,6 +1,5 @@
 """The functions as they are deployed: each zip's content, made for this machine, and what they are compared with."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 from cdk import bundle
 from cdk.bundle import SHARED
 from cdk.stages import STAGES
+from tests.synthesized import synthesize
 
 FOLDER = bundle.ROOT / ".local" / "benchmarks"
 HERE = STAGES["local"].architecture
@@ -71,8 +71,4 @@ def functions(template: dict[str, Any]) -> Iterator[Function]:
 
 def template(stage: str = "prod") -> dict[str, Any]:
     """The CloudFormation template of a stage."""
-    from tests.synthesized import synthesize
-
-    out = FOLDER / "synthesized"
-    found: dict[str, Any] = synthesize(stage, out)
-    return json.loads(json.dumps(found))
+    return synthesize(stage, FOLDER / "synthesized")
