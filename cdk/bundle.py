@@ -6,7 +6,9 @@ since a zip changes all times: hence unchecked hashes. Dependencies are kept in 
 own source costs a second.
 """
 
+import gzip
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 type Architecture = Literal["arm64", "x86_64"]
 
@@ -41,8 +43,9 @@ UNUSED = (
     "**/tests",
     "**/__pycache__",
     "bin",
-    "boto3/examples",
-    "boto3/data/*",
+    "botocore/data/*/*/examples-1.json",
+    "botocore/data/*/*/paginators-1.json",
+    "botocore/data/*/*/waiters-2.json",
     "cffi",  # argon2 needs its compiled part only, which lies beside it
     "pycparser",
     "dns",  # would tell email-validator whether a domain exists, which we don't ask
@@ -126,6 +129,7 @@ def _dependencies(service: str, *, architecture: Architecture, local: bool) -> P
         target = Path(temporary) / "content"
         _install(service, target, platform=None if local else PLATFORMS[architecture])
         _prune(target)
+        _slim(target / "botocore" / "data")
         _compile(target, [target])
         try:
             target.rename(ready)
@@ -178,6 +182,38 @@ def _prune(content: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def _slim(data: Path) -> None:
+    """Leave of botocore's data what a client reads: a cold start unpacks and parses it anew."""
+    for packed in data.rglob("*.json.gz"):
+        model = json.loads(gzip.decompress(packed.read_bytes()))
+        _write(packed.with_suffix(""), without_documentation(model))
+        packed.unlink()
+    endpoints = json.loads((data / "endpoints.json").read_text())
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in AWS_SERVICES_CALLED if name in services}
+    _write(data / "endpoints.json", endpoints)
+
+
+def without_documentation(model: Any) -> Any:
+    """A service's model without what it says for people; a member that has this name is no text, and stays."""
+    match model:
+        case dict():
+            return {
+                name: without_documentation(value)
+                for name, value in model.items()
+                if name != "documentation" or not isinstance(value, str)
+            }
+        case list():
+            return [without_documentation(value) for value in model]
+        case _:
+            return model
+
+
+def _write(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, separators=(",", ":")))
 
 
 def _compile(content: Path, folders: Iterable[Path]) -> None:

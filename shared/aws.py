@@ -1,4 +1,8 @@
-"""AWS clients: made once per process, on first use, with time-outs that fit inside a Lambda function's own."""
+"""AWS clients: made once per process, on first use, with time-outs that fit inside a Lambda function's own.
+
+They are botocore's, as boto3's are too: boto3 brings file transfers and resources, which no function uses and every
+cold start would pay for.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,8 +17,8 @@ if TYPE_CHECKING:
 
 @cache
 def _client(service: str) -> object:
-    import boto3
     from botocore.config import Config
+    from botocore.session import get_session
 
     config = Config(
         connect_timeout=1,
@@ -22,7 +26,8 @@ def _client(service: str) -> object:
         retries={"mode": "standard", "total_max_attempts": 3},
         tcp_keepalive=True,
     )
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
+    client: object = get_session().create_client(service, config=config)
+    return client
 
 
 def dynamodb() -> "DynamoDBClient":

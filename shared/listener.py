@@ -5,12 +5,9 @@ five receipts it lies in the listener's dead-letter queue. Each failure is count
 alarm comes only after the fifth.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.events import Data, Event, parse
 from shared.telemetry import Trace, count, follow, logger
@@ -23,36 +20,34 @@ class NotYet(Exception):
 type Reaction = Callable[[Any], None]
 
 
-def listen(reactions: Mapping[type[Data], Reaction], batch: dict[str, Any], context: object) -> dict[str, Any]:
+def listen(reactions: Mapping[type[Data], Reaction], batch: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     """Hand each event of the batch to the reaction for its type; answer which messages failed."""
+    failed = [record["messageId"] for record in batch["Records"] if not _is_handled(record, reactions)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
-    def react(record: SQSRecord) -> None:
-        envelope: dict[str, Any] = record.json_body
+
+def _is_handled(record: Mapping[str, Any], reactions: Mapping[type[Data], Reaction]) -> bool:
+    event_type = None
+    try:
+        envelope: dict[str, Any] = json.loads(record["body"])
         event_type = envelope["detail-type"]
+        event: Event[Data] = parse(event_type, envelope["detail"])
+    except Exception:
+        _failed(record, event_type)
+        return False
+    with follow(Trace(event.metadata.correlationId, event.metadata.id)):
         try:
-            event: Event[Data] = parse(event_type, envelope["detail"])
-        except ValueError:
+            reactions[type(event.data)](event.data)
+        except NotYet as early:
+            logger.info("event came too early", event_type=event_type, reason=str(early))
+            return False
+        except Exception:
             _failed(record, event_type)
-            raise
-        with follow(Trace(event.metadata.correlationId, event.metadata.id)):
-            try:
-                reactions[type(event.data)](event.data)
-            except NotYet as early:
-                logger.info("event came too early", event_type=event_type, reason=str(early))
-                raise
-            except Exception:
-                _failed(record, event_type)
-                raise
-            logger.info("event handled", event_type=event_type)
-
-    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return dict(process_partial_response(batch, react, processor, _as_context(context)))
+            return False
+        logger.info("event handled", event_type=event_type)
+    return True
 
 
-def _failed(record: SQSRecord, event_type: str) -> None:
-    logger.exception("event not handled", event_type=event_type, message_id=record.message_id)
+def _failed(record: Mapping[str, Any], event_type: str | None) -> None:
+    logger.exception("event not handled", event_type=event_type, message_id=record["messageId"])
     count("EventsNotHandled")
-
-
-def _as_context(context: object) -> LambdaContext:
-    return context  # type: ignore[return-value]  # the runtime's own object, which has this shape

@@ -21,9 +21,9 @@ class Settings:
     schedule_dlq_arn: str
 
 
-def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point."""
-    return listen({OrderCreated: _set_timer}, batch, context)
+    return listen({OrderCreated: _set_timer}, batch)
 
 
 def _set_timer(event: OrderCreated) -> None:

@@ -30,7 +30,7 @@ class Settings:
     table_name: str
 
 
-def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point."""
     return listen(
         {
@@ -42,7 +42,6 @@ def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
             PaymentFailed: lambda event: _move(event, Order.payment_failed),
         },
         batch,
-        context,
     )
 
 

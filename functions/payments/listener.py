@@ -18,11 +18,9 @@ class Settings:
     table_name: str
 
 
-def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point."""
-    return listen(
-        dict.fromkeys((OrderCreated, OrderAwaitingPayment, OrderCompleted, OrderCancelled), _follow), batch, context
-    )
+    return listen(dict.fromkeys((OrderCreated, OrderAwaitingPayment, OrderCompleted, OrderCancelled), _follow), batch)
 
 
 def _follow(event: OrderEvent) -> None:

@@ -100,7 +100,7 @@ def publishable_key() -> str:
 
 
 class Urllib3Client(stripe.HTTPClient):
-    """Stripe's SDK over urllib3, which boto3 brings anyway: a time-out, and connections that stay open.
+    """Stripe's SDK over urllib3, which botocore brings anyway: a time-out, and connections that stay open.
 
     The SDK's own client without `requests` is urllib, which knows neither.
     """

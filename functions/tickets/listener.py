@@ -21,7 +21,7 @@ class Settings:
     table_name: str
 
 
-def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point."""
     return listen(
         {
@@ -31,7 +31,6 @@ def handler(batch: dict[str, Any], context: object) -> dict[str, Any]:
             OrderCancelled: _free,
         },
         batch,
-        context,
     )
 
 

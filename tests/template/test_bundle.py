@@ -1,12 +1,15 @@
 """What is in a function's zip, and that the same input always makes the same."""
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import botocore
 import pytest
+from botocore.loaders import Loader
 
 from cdk import bundle
 from cdk.bundle import SERVICES, SHARED, Architecture
@@ -83,6 +86,45 @@ def test_a_zip_can_make_each_client_that_we_call(zips: dict[str, Path], service:
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env={"AWS_DEFAULT_REGION": "x"})  # noqa: S603
 
 
+@pytest.mark.parametrize("called", bundle.AWS_SERVICES_CALLED)
+def test_a_zips_model_of_an_aws_service_lacks_its_documentation_and_nothing_else(
+    zips: dict[str, Path], called: str
+) -> None:
+    slim, whole = (
+        Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
+        for data in (zips[SHARED] / "botocore" / "data", Path(botocore.__file__).parent / "data")
+    )
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        ours, theirs = (loader.load_service_model(called, kind) for loader in (slim, whole))
+        assert ours == bundle.without_documentation(theirs)
+        assert '"documentation":"' not in json.dumps(ours, separators=(",", ":"))
+
+
+def test_the_member_of_a_shape_that_is_called_documentation_is_none() -> None:
+    members = {"documentation": {"shape": "Text", "documentation": "What it says."}}
+    assert bundle.without_documentation({"members": members}) == {"members": {"documentation": {"shape": "Text"}}}
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "us-gov-west-1", "cn-north-1"])
+@pytest.mark.parametrize("called", bundle.AWS_SERVICES_CALLED)
+def test_a_zips_client_calls_where_an_untouched_one_does(zips: dict[str, Path], called: str, region: str) -> None:
+    program = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from botocore.session import get_session\n"
+        "secrets = ('aws_access_key_id', 'aws_secret_access_key')\n"
+        f"client = get_session().create_client({called!r}, {region!r}, **dict.fromkeys(secrets, 'x'))\n"
+        "print(client.meta.endpoint_url, client.meta.service_model.signing_name, client.meta.region_name)"
+    )
+    site_packages = str(Path(botocore.__file__).parent.parent)
+    ours, theirs = (
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-I", "-S", "-c", program, *paths], capture_output=True, text=True, check=True
+        ).stdout
+        for paths in ([str(zips[SHARED])], [site_packages])
+    )
+    assert ours == theirs != ""
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_zip_holds_its_own_service_and_no_other(zips: dict[str, Path], service: str) -> None:
     assert [path.name for path in (zips[service] / "functions").iterdir() if path.is_dir()] in (
@@ -99,7 +141,7 @@ def test_the_relays_zip_holds_no_service(zips: dict[str, Path]) -> None:
 @pytest.mark.parametrize("service", [*SERVICES, SHARED])
 def test_a_zip_holds_nothing_that_no_function_loads(zips: dict[str, Path], service: str) -> None:
     present = {path.name for path in zips[service].iterdir()}
-    assert not present & {"bin", "tests", "pip", "pytest", "aws_cdk", "requests", "dns"}
+    assert not present & {"bin", "tests", "pip", "pytest", "aws_cdk", "requests", "dns", "boto3", "s3transfer"}
     assert not list(zips[service].rglob("requirements.*"))
     assert {path.name for path in (zips[service] / "botocore" / "data").iterdir()} == bundle.BOTOCORE_DATA_KEPT
 
