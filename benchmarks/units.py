@@ -1,0 +1,117 @@
+"""How DynamoDB counts what a call reads and writes, as pure rules.
+
+Sources, all in the Amazon DynamoDB Developer Guide: "DynamoDB item sizes and formats", "DynamoDB read and write
+operations" (capacity unit consumption, failed conditional writes), "Amazon DynamoDB Transactions: How it works", and
+"Using Global Secondary Indexes in DynamoDB" (read and write considerations).
+
+Items are in attribute-value form, as in `{"price": {"S": "12.50"}}`. Sizes are bytes.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Self
+
+type Value = Mapping[str, Any]
+type Item = Mapping[str, Value]
+
+READ_UNIT = 4096
+WRITE_UNIT = 1024
+CONTAINER = 3  # what a list or map takes by being there
+ELEMENT = 1  # what each of its elements takes beside itself
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index: its name, its key's attributes, and all that it holds (None: everything)."""
+
+    name: str
+    keys: tuple[str, ...]
+    held: frozenset[str] | None
+
+    @classmethod
+    def of(cls, index: Mapping[str, Any], table_keys: Sequence[str]) -> Self:
+        """The index as a table's definition names it."""
+        keys = tuple(key["AttributeName"] for key in index["KeySchema"])
+        projection = index["Projection"]
+        held = frozenset((*keys, *table_keys, *projection.get("NonKeyAttributes", ())))
+        return cls(index["IndexName"], keys, None if projection["ProjectionType"] == "ALL" else held)
+
+    def entry(self, item: Item | None) -> Item | None:
+        """What the index holds of an item: nothing of one that lacks a key of the index."""
+        if item is None or not all(key in item for key in self.keys):
+            return None
+        return {name: value for name, value in item.items() if self.held is None or name in self.held}
+
+
+def size(item: Item) -> int:
+    """An item's size: its attributes' names and values."""
+    return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
+
+
+def read_units(bytes_read: int, *, consistent: bool) -> float:
+    """For one item, or all that a query looked at: one unit for each 4 KB begun, half if eventually consistent.
+
+    A read that finds nothing costs as much as the smallest one.
+    """
+    return _begun(bytes_read, READ_UNIT) * (1 if consistent else 0.5)
+
+
+def query_units(items: Iterable[Item], *, consistent: bool) -> float:
+    """For one page of a query: the items looked at are added up before they are rounded."""
+    return read_units(sum(map(size, items)), consistent=consistent)
+
+
+def write_units(before: Item | None, after: Item | None, *, transactional: bool = False) -> int:
+    """For the table itself: one unit for each 1 KB begun of the larger image, twice that in a transaction.
+
+    A write whose condition fails costs the same; `after` is then what it would have put.
+    """
+    larger = max(size(image) if image else 0 for image in (before, after))
+    return _begun(larger, WRITE_UNIT) * (2 if transactional else 1)
+
+
+def index_write_units(index: Index, before: Item | None, after: Item | None) -> int:
+    """For one index of the table. An index follows its table by itself, so a transaction makes it no dearer.
+
+    An entry that comes, goes or changes is one write; one whose key changes is taken out and put in again.
+    """
+    old, new = index.entry(before), index.entry(after)
+    if old == new:
+        return 0
+    if old and new and any(old[key] != new[key] for key in index.keys):
+        return write_units(old, None) + write_units(None, new)
+    return write_units(old, new)
+
+
+def _begun(amount: int, unit: int) -> int:
+    return max(1, -(-amount // unit))
+
+
+def _size_of_value(value: Value) -> int:
+    [(kind, content)] = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return _size_of_number(content)
+        case "B":
+            return len(content if isinstance(content, bytes) else base64.b64decode(content))
+        case "BOOL" | "NULL":
+            return 1
+        case "SS" | "NS" | "BS":
+            return sum(_size_of_value({kind[0]: element}) for element in content)
+        case "L":
+            return CONTAINER + sum(ELEMENT + _size_of_value(element) for element in content)
+        case "M":
+            return CONTAINER + sum(ELEMENT + size({name: element}) for name, element in content.items())
+        case _:
+            raise ValueError(f"DynamoDB has no type {kind}")
+
+
+def _size_of_number(text: str) -> int:
+    """About a byte for two significant digits, and one more; another for a minus (the guide says "approximately")."""
+    sign, digits, _ = Decimal(text).as_tuple()
+    significant = "".join(map(str, digits)).strip("0")
+    return -(-len(significant) // 2) + 1 + sign
