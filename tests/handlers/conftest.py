@@ -41,10 +41,7 @@ def tables(template: dict[str, Any]) -> Iterator[Tables]:
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A clock that stands still until the test moves it."""
-    frozen = Clock()
-    monkeypatch.setattr(clock, "now", frozen.now)
-    monkeypatch.setattr(clock, "sleep", frozen.sleep)
-    return frozen
+    return stand_still(monkeypatch)
 
 
 @pytest.fixture
@@ -58,12 +55,25 @@ def world(tables: Tables, time: Clock, monkeypatch: pytest.MonkeyPatch) -> World
 @pytest.fixture
 def stripe(world: World, monkeypatch: pytest.MonkeyPatch) -> Stripe:
     """The local Stripe in this process, with its keys in the stage's secret."""
+    return put_stripe_in_place(world.time, monkeypatch)
+
+
+def stand_still(patch: pytest.MonkeyPatch) -> Clock:
+    """Put a clock that stands still in the place of the services' own."""
+    frozen = Clock()
+    patch.setattr(clock, "now", frozen.now)
+    patch.setattr(clock, "sleep", frozen.sleep)
+    return frozen
+
+
+def put_stripe_in_place(time: Clock, patch: pytest.MonkeyPatch) -> Stripe:
+    """Put the local Stripe in the place of Payments' way to Stripe, and its keys into the stage's secret."""
     secrets = boto3.client("secretsmanager")
     keys = {"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}
     arn = secrets.create_secret(Name=f"stripe-{new_id()}", SecretString=json.dumps(keys))["ARN"]
-    monkeypatch.setenv("STRIPE_SECRET_ARN", arn)
-    monkeypatch.setattr(stripe_gateway, "_cached", stripe_gateway._CachedKeys())
+    patch.setenv("STRIPE_SECRET_ARN", arn)
+    patch.setattr(stripe_gateway, "_cached", stripe_gateway._CachedKeys())
     settings.load.cache_clear()
-    made = Stripe(world.time, secret_arn=arn)
-    monkeypatch.setattr(stripe_gateway, "http_client", lambda: made)
+    made = Stripe(time, secret_arn=arn)
+    patch.setattr(stripe_gateway, "http_client", lambda: made)
     return made

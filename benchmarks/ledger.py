@@ -1,0 +1,186 @@
+"""What the functions ask of AWS and Stripe, written down while they run on moto, with what DynamoDB would charge.
+
+The hook is botocore's own, below whatever the functions call it through. The units come from the items themselves: each
+item that a call writes is looked at before and after it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from benchmarks.units import Index, Item, index_write_units, query_units, read_units, size, write_units
+
+REFUSALS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
+SINGLE_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
+
+
+class Tables(Protocol):
+    """Where items are looked at; `definitions` are each table's keys and indexes."""
+
+    definitions: dict[str, dict[str, Any]]
+
+    def item(self, service: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
+        """One item in attribute values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a write has made of one item."""
+
+    table: str
+    before: Item | None
+    after: Item | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call to AWS: `GetItem`. Reads and writes are DynamoDB's request units, `events` the entries of PutEvents."""
+
+    service: str
+    operation: str
+    reads: float = 0
+    table_writes: int = 0
+    index_writes: int = 0
+    changes: tuple[Change, ...] = ()
+    events: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a function (`orders.api`), by what set it off (`POST /api/orders`, `order:created`)."""
+
+    function: str
+    trigger: str
+    calls: list[Call] = field(default_factory=list)
+    stripe_calls: int = 0
+
+    @property
+    def operations(self) -> list[str]:
+        """The calls by name, in their order."""
+        return [call.operation for call in self.calls]
+
+    @property
+    def reads(self) -> float:
+        """Read units."""
+        return sum(call.reads for call in self.calls)
+
+    @property
+    def table_writes(self) -> int:
+        """Write units of the table itself."""
+        return sum(call.table_writes for call in self.calls)
+
+    @property
+    def index_writes(self) -> int:
+        """Write units of the table's indexes."""
+        return sum(call.index_writes for call in self.calls)
+
+    @property
+    def writes(self) -> int:
+        """Write units, those of the indexes included."""
+        return self.table_writes + self.index_writes
+
+
+class Ledger:
+    """The runs so far. `stripe_calls` is the list to which Stripe's stand-in adds each call that it gets."""
+
+    def __init__(self, tables: Tables, stripe_calls: list[str]) -> None:
+        self.runs: list[Run] = []
+        self._tables = tables
+        self._stripe_calls = stripe_calls
+        self._is_looking = False
+
+    @contextmanager
+    def run(self, function: str, trigger: str) -> Iterator[Run]:
+        """Write down what is called inside as one run."""
+        run = Run(function, trigger)
+        self.runs.append(run)
+        stripe_before = len(self._stripe_calls)
+        make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # no public one sees them all
+
+        def recorded(client: Any, operation: str, request: dict[str, Any]) -> Any:
+            if self._is_looking:
+                return make_call(client, operation, request)
+            return self._record(run, client, operation, request, lambda: make_call(client, operation, request))
+
+        with patch.object(BaseClient, "_make_api_call", recorded):
+            yield run
+        run.stripe_calls = len(self._stripe_calls) - stripe_before
+
+    def _record(self, run: Run, client: Any, operation: str, request: dict[str, Any], make: Any) -> Any:
+        service = client.meta.service_model.service_name
+        targets = list(self._targets(operation, request))
+        before = [self._look(table, key) for table, key, _ in targets]
+        transactional = operation == "TransactWriteItems"
+        try:
+            answer = make()
+        except ClientError as error:
+            units = 0
+            if error.response["Error"]["Code"] in REFUSALS:
+                images = zip(before, (put for _, _, put in targets), strict=True)
+                units = sum(write_units(old, put, transactional=transactional) for old, put in images)
+            run.calls.append(Call(service=service, operation=operation, table_writes=units))
+            raise
+        changes = tuple(
+            Change(table, old, self._look(table, key)) for (table, key, _), old in zip(targets, before, strict=True)
+        )
+        run.calls.append(
+            Call(
+                service=service,
+                operation=operation,
+                reads=_reads(operation, request, answer),
+                table_writes=sum(write_units(each.before, each.after, transactional=transactional) for each in changes),
+                index_writes=sum(
+                    index_write_units(index, each.before, each.after)
+                    for each in changes
+                    for index in self._indexes(each.table)
+                ),
+                changes=changes,
+                events=tuple(request.get("Entries", ())) if operation == "PutEvents" else (),
+            )
+        )
+        return answer
+
+    def _targets(self, operation: str, request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Item | None]]:
+        """Each item that the call writes: its table, its key, and the item itself where it is put whole."""
+        if operation == "TransactWriteItems":
+            writes = [write for item in request["TransactItems"] for write in item.values()]
+        else:
+            writes = [request] if operation in SINGLE_WRITES else []
+        for write in writes:
+            table, put = write["TableName"], write.get("Item")
+            yield table, {name: put[name] for name in self._keys(table)} if put else write["Key"], put
+
+    def _look(self, table: str, key: dict[str, Any]) -> Item | None:
+        self._is_looking = True
+        try:
+            return self._tables.item(table, key)
+        finally:
+            self._is_looking = False
+
+    def _keys(self, table: str) -> list[str]:
+        return [key["AttributeName"] for key in self._tables.definitions[table]["KeySchema"]]
+
+    def _indexes(self, table: str) -> list[Index]:
+        defined = self._tables.definitions[table].get("GlobalSecondaryIndexes", [])
+        return [Index.of(index, self._keys(table)) for index in defined]
+
+
+def _reads(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
+    """The read units of a call that was answered."""
+    consistent = bool(request.get("ConsistentRead"))
+    match operation:
+        case "GetItem":
+            return read_units(size(answer.get("Item", {})), consistent=consistent)
+        case "Query":
+            if "FilterExpression" in request:
+                raise ValueError("a filter hides items that were read and are paid for")
+            return query_units(answer["Items"], consistent=consistent)
+        case "Scan" | "BatchGetItem" | "TransactGetItems":
+            raise ValueError(f"the ledger cannot count {operation}")
+        case _:
+            return 0
