@@ -4,7 +4,8 @@ The hook is botocore's own, below whatever the functions call it through. The un
 item that a call writes is looked at before and after it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -39,13 +40,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call to AWS: `GetItem`. Reads and writes are DynamoDB's request units, `events` the entries of PutEvents."""
+    """One call to AWS: `GetItem`. Reads and writes are DynamoDB's request units, those of indexes by the index's name;
+    `events` are the entries of PutEvents.
+    """
 
     service: str
     operation: str
-    reads: float = 0
+    reads: float = 0.0
     table_writes: int = 0
-    index_writes: int = 0
+    index_writes: Counter[str] = field(default_factory=Counter)
     changes: tuple[Change, ...] = ()
     events: tuple[dict[str, Any], ...] = ()
 
@@ -67,7 +70,7 @@ class Run:
     @property
     def reads(self) -> float:
         """Read units."""
-        return sum(call.reads for call in self.calls)
+        return sum((call.reads for call in self.calls), 0.0)
 
     @property
     def table_writes(self) -> int:
@@ -75,14 +78,14 @@ class Run:
         return sum(call.table_writes for call in self.calls)
 
     @property
-    def index_writes(self) -> int:
-        """Write units of the table's indexes."""
-        return sum(call.index_writes for call in self.calls)
+    def index_writes(self) -> Counter[str]:
+        """Write units of each index."""
+        return sum((call.index_writes for call in self.calls), Counter[str]())
 
     @property
     def writes(self) -> int:
         """Write units, those of the indexes included."""
-        return self.table_writes + self.index_writes
+        return self.table_writes + self.index_writes.total()
 
 
 class Ledger:
@@ -107,9 +110,11 @@ class Ledger:
                 return make_call(client, operation, request)
             return self._record(run, client, operation, request, lambda: make_call(client, operation, request))
 
-        with patch.object(BaseClient, "_make_api_call", recorded):
-            yield run
-        run.stripe_calls = len(self._stripe_calls) - stripe_before
+        try:
+            with patch.object(BaseClient, "_make_api_call", recorded):
+                yield run
+        finally:
+            run.stripe_calls = len(self._stripe_calls) - stripe_before
 
     def _record(self, run: Run, client: Any, operation: str, request: dict[str, Any], make: Any) -> Any:
         service = client.meta.service_model.service_name
@@ -134,11 +139,7 @@ class Ledger:
                 operation=operation,
                 reads=_reads(operation, request, answer),
                 table_writes=sum(write_units(each.before, each.after, transactional=transactional) for each in changes),
-                index_writes=sum(
-                    index_write_units(index, each.before, each.after)
-                    for each in changes
-                    for index in self._indexes(each.table)
-                ),
+                index_writes=self._index_writes(changes),
                 changes=changes,
                 events=tuple(request.get("Entries", ())) if operation == "PutEvents" else (),
             )
@@ -165,9 +166,13 @@ class Ledger:
     def _keys(self, table: str) -> list[str]:
         return [key["AttributeName"] for key in self._tables.definitions[table]["KeySchema"]]
 
-    def _indexes(self, table: str) -> list[Index]:
-        defined = self._tables.definitions[table].get("GlobalSecondaryIndexes", [])
-        return [Index.of(index, self._keys(table)) for index in defined]
+    def _index_writes(self, changes: Iterable[Change]) -> Counter[str]:
+        units = Counter[str]()
+        for change in changes:
+            for defined in self._tables.definitions[change.table].get("GlobalSecondaryIndexes", []):
+                index = Index.of(defined, self._keys(change.table))
+                units[index.name] += index_write_units(index, change.before, change.after)
+        return +units
 
 
 def _reads(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
@@ -183,4 +188,4 @@ def _reads(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]
         case "Scan" | "BatchGetItem" | "TransactGetItems":
             raise ValueError(f"the ledger cannot count {operation}")
         case _:
-            return 0
+            return 0.0

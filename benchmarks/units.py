@@ -55,7 +55,7 @@ def read_units(bytes_read: int, *, consistent: bool) -> float:
 
     A read that finds nothing costs as much as the smallest one.
     """
-    return _begun(bytes_read, READ_UNIT) * (1 if consistent else 0.5)
+    return _begun(bytes_read, READ_UNIT) * (1.0 if consistent else 0.5)
 
 
 def query_units(items: Iterable[Item], *, consistent: bool) -> float:

@@ -1,0 +1,66 @@
+"""Calls and request units of the operations that people wait for, against their targets.
+
+`python -m benchmarks.calls` measures every operation and a whole purchase, and writes `counts.json`.
+"""
+
+import sys
+from collections.abc import Mapping
+
+from benchmarks import counts
+from benchmarks.counts import Counts, Row
+from benchmarks.result import Result
+from benchmarks.zips import template
+
+GETS = ("get a ticket", "get an order", "get a payment")
+LISTS = ("list what is on sale", "list what one sells", "list orders")
+READS = frozenset({"GetItem", "Query"})
+
+
+def measure() -> list[Result]:
+    """The operations with a target."""
+    return results(measured().operations)
+
+
+def results(operations: Mapping[str, Row]) -> list[Result]:
+    """The figures beside their targets."""
+    place, loser, pay = (
+        operations[name] for name in ("place an order", "lose an order on the read", "start a payment")
+    )
+    return [
+        Result(what="place an order: write units", figure=place.writes, unit="units", target=5),
+        Result(what="place an order: reads", figure=_calls(place, READS), unit="calls", target=1),
+        Result(what="lose an order: read units", figure=loser.reads, unit="units", target=0.5),
+        Result(what="lose an order: write units", figure=loser.writes, unit="units", target=0),
+        *(
+            Result(what=f"{name}: calls", figure=_calls(operations[name]), unit="calls", target=1)
+            for name in (*GETS, *LISTS)
+        ),
+        Result(what="start a payment: DynamoDB", figure=_calls(pay), unit="calls", target=2),
+        Result(what="start a payment: Stripe", figure=pay.stripe_calls, unit="calls", target=1),
+    ]
+
+
+def measured() -> Counts:
+    """Every operation and a purchase, each on a stage with empty tables."""
+    from tests.handlers import stage  # brings the handlers' test environment: only where something is measured
+
+    with stage.alone(template()) as make:
+        operations = {name: counts.of_run(run(make())) for name, run in stage.OPERATIONS.items()}
+        return Counts(counts.of_runs(stage.purchase(make())), operations)
+
+
+def _calls(row: Row, wanted: frozenset[str] | None = None) -> int:
+    return sum(number for name, number in row.calls.items() if wanted is None or name in wanted)
+
+
+def main() -> None:
+    """Measure, keep, and tell."""
+    found = measured()
+    counts.write(found)
+    for result in results(found.operations):
+        verdict = "" if result.holds else f"   MISSED: the target is {result.target:g}"
+        sys.stdout.write(f"{result.what:36}{result.figure:6g} {result.unit}{verdict}\n")
+
+
+if __name__ == "__main__":
+    main()

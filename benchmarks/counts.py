@@ -1,0 +1,122 @@
+"""`counts.json`: what one paid order asks of AWS and Stripe, end to end, and what each operation asks.
+
+`python -m benchmarks.calls` measures it anew; a test keeps it current. `cost.py` and `plan.py` work out from it what that
+costs and how far it goes.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.ledger import Run
+
+FILE = Path(__file__).with_name("counts.json")
+METHODS = ("GET ", "POST ", "PUT ", "DELETE ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The runs of one function by one trigger, added up.
+
+    `calls` are those to AWS, by operation. Reads and writes are DynamoDB's request units, for the function's own
+    service's table and its indexes; `events` are put on the bus.
+    """
+
+    function: str
+    trigger: str
+    runs: int
+    calls: Mapping[str, int]
+    reads: float
+    table_writes: int
+    index_writes: Mapping[str, int]
+    events: int
+    stripe_calls: int
+
+    @property
+    def service(self) -> str:
+        """The service whose function it is: `orders`."""
+        return self.function.partition(".")[0]
+
+    @property
+    def kind(self) -> str:
+        """What sets the function off: `api`, `listener`, …"""
+        return self.function.partition(".")[2]
+
+    @property
+    def is_http(self) -> bool:
+        """Whether each run answers a request to the API."""
+        return self.trigger.startswith(METHODS)
+
+    @property
+    def writes(self) -> int:
+        """Write units, those of the indexes included."""
+        return self.table_writes + sum(self.index_writes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The rows of one purchase in their order, and one of each operation, by its name."""
+
+    purchase: tuple[Row, ...]
+    operations: Mapping[str, Row]
+
+
+def of_run(run: Run) -> Row:
+    """A run by itself."""
+    return Row(
+        function=run.function,
+        trigger=run.trigger,
+        runs=1,
+        calls=dict(Counter(run.operations)),
+        reads=run.reads,
+        table_writes=run.table_writes,
+        index_writes=dict(run.index_writes),
+        events=sum(len(call.events) for call in run.calls),
+        stripe_calls=run.stripe_calls,
+    )
+
+
+def of_runs(runs: Iterable[Run]) -> tuple[Row, ...]:
+    """The runs of each function by each trigger."""
+    rows: dict[tuple[str, str], Row] = {}
+    for row in map(of_run, runs):
+        earlier = rows.get((row.function, row.trigger))
+        rows[row.function, row.trigger] = _sum(earlier, row) if earlier else row
+    return tuple(rows.values())
+
+
+def read() -> Counts:
+    """What was measured last."""
+    told = json.loads(FILE.read_text())
+    return Counts(
+        tuple(Row(**row) for row in told["purchase"]), {name: Row(**row) for name, row in told["operations"].items()}
+    )
+
+
+def write(counts: Counts) -> None:
+    """Keep what was measured, a row a line."""
+    purchase = ",\n".join(f"    {json.dumps(asdict(row))}" for row in counts.purchase)
+    operations = ",\n".join(
+        f"    {json.dumps(name)}: {json.dumps(asdict(row))}" for name, row in counts.operations.items()
+    )
+    FILE.write_text(f'{{\n  "purchase": [\n{purchase}\n  ],\n  "operations": {{\n{operations}\n  }}\n}}\n')
+
+
+def _sum(one: Row, other: Row) -> Row:
+    return Row(
+        function=one.function,
+        trigger=one.trigger,
+        runs=one.runs + other.runs,
+        calls=_added(one.calls, other.calls),
+        reads=one.reads + other.reads,
+        table_writes=one.table_writes + other.table_writes,
+        index_writes=_added(one.index_writes, other.index_writes),
+        events=one.events + other.events,
+        stripe_calls=one.stripe_calls + other.stripe_calls,
+    )
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))
