@@ -1,10 +1,11 @@
 """`counts.json`: what one paid order asks of AWS and Stripe, end to end, and what each operation asks.
 
-`python -m benchmarks.calls` measures it anew; a test keeps it current. `cost.py` and `plan.py` work out from it what that
-costs and how far it goes.
+`python -m benchmarks.calls` measures it anew; a test keeps it current. `cost.py` and `plan.py` work out what that costs
+and how far it goes.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,8 +21,8 @@ METHODS = ("GET ", "POST ", "PUT ", "DELETE ")
 class Row:
     """The runs of one function by one trigger, added up.
 
-    `calls` are those to AWS, by operation. Reads and writes are DynamoDB's request units, for the function's own
-    service's table and its indexes; `events` are put on the bus.
+    `calls` are those to AWS, by operation, `stripe_calls` those to Stripe, by endpoint. Reads and writes are DynamoDB's
+    request units, for the table of the function's own service and its indexes; `events` are put on the bus.
     """
 
     function: str
@@ -32,7 +33,7 @@ class Row:
     table_writes: int
     index_writes: Mapping[str, int]
     events: int
-    stripe_calls: int
+    stripe_calls: Mapping[str, int]
 
     @property
     def service(self) -> str:
@@ -74,7 +75,7 @@ def of_run(run: Run) -> Row:
         table_writes=run.table_writes,
         index_writes=dict(run.index_writes),
         events=sum(len(call.events) for call in run.calls),
-        stripe_calls=run.stripe_calls,
+        stripe_calls=dict(Counter(map(_endpoint, run.stripe_calls))),
     )
 
 
@@ -114,8 +115,13 @@ def _sum(one: Row, other: Row) -> Row:
         table_writes=one.table_writes + other.table_writes,
         index_writes=_added(one.index_writes, other.index_writes),
         events=one.events + other.events,
-        stripe_calls=one.stripe_calls + other.stripe_calls,
+        stripe_calls=_added(one.stripe_calls, other.stripe_calls),
     )
+
+
+def _endpoint(call: str) -> str:
+    """The call with `{id}` in place of an object's id, as Stripe counts it: `get /v1/payment_intents/{id}`."""
+    return re.sub(r"/(pi|re|ch)_\w+", "/{id}", call)
 
 
 def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

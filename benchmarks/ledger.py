@@ -60,7 +60,7 @@ class Run:
     function: str
     trigger: str
     calls: list[Call] = field(default_factory=list)
-    stripe_calls: int = 0
+    stripe_calls: list[str] = field(default_factory=list)
 
     @property
     def operations(self) -> list[str]:
@@ -114,7 +114,7 @@ class Ledger:
             with patch.object(BaseClient, "_make_api_call", recorded):
                 yield run
         finally:
-            run.stripe_calls = len(self._stripe_calls) - stripe_before
+            run.stripe_calls = self._stripe_calls[stripe_before:]
 
     def _record(self, run: Run, client: Any, operation: str, request: dict[str, Any], make: Any) -> Any:
         service = client.meta.service_model.service_name

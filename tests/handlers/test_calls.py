@@ -32,7 +32,7 @@ class Cost:
 
     @classmethod
     def of(cls, run: Run) -> "Cost":
-        return cls(dict(Counter(run.operations)), run.reads, run.writes, run.stripe_calls)
+        return cls(dict(Counter(run.operations)), run.reads, run.writes, len(run.stripe_calls))
 
 
 READ = {"GetItem": 1}
