@@ -1,0 +1,122 @@
+"""What a million paid orders cost on AWS, end to end: `counts.json` times `prices.json`.
+
+`python -m benchmarks.cost` prints each line of the bill. The counts are measured and the prices AWS's; how long a
+function runs is assumed, and marked so in `prices.json`. Batches would make relays and listeners cheaper: at a low rate
+there are none, and this is the bill without them.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import counts
+from benchmarks.counts import Row
+from benchmarks.result import Result
+from benchmarks.zips import functions, template
+
+FILE = Path(__file__).with_name("prices.json")
+ORDERS = 1_000_000
+TARGET = 16  # dollars
+REQUESTS_OF_A_BATCH = 2  # received and deleted by Lambda; a rule sends each message by itself
+DIRECT = "POST /api/payments/webhook"  # Stripe calls the API's own address
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the bill for a million paid orders: so much of what, and the dollars for it."""
+
+    what: str
+    amount: float
+    unit: str
+    dollars: float
+
+
+def bill(purchase: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[str, int]) -> list[Line]:
+    """Each line, the dearest first. `memory_mb` is that of each function (`orders.api`, `relay`)."""
+    assumed = prices["assumptions"]
+    runs = _total(purchase, lambda row: row.runs)
+    requests = _total(purchase, lambda row: row.runs if row.is_http else 0)
+    at_edge = _total(purchase, lambda row: row.runs if row.is_http and row.trigger != DIRECT else 0)
+    records = _total(purchase, lambda row: row.runs if row.kind == "relay" else 0)
+    messages = _total(purchase, lambda row: row.runs if row.kind == "listener" else 0)
+
+    def gigabyte_seconds(milliseconds: float, row: Row) -> float:
+        memory = memory_mb[row.kind if row.kind == "relay" else row.function]
+        return milliseconds / 1000 * memory / 1024
+
+    def waiting(row: Row) -> float:
+        """GB-seconds for which a function does nothing but wait for Stripe."""
+        return sum(row.stripe_calls.values()) * gigabyte_seconds(assumed["millisecondsForEachStripeCall"], row)
+
+    def working(row: Row) -> float:
+        return row.runs * gigabyte_seconds(assumed["milliseconds"][row.kind], row)
+
+    amounts = [
+        ("table writes", "tableWrite", _total(purchase, lambda row: row.table_writes)),
+        ("index writes", "indexWrite", _total(purchase, lambda row: sum(row.index_writes.values()))),
+        ("reads", "read", _total(purchase, lambda row: row.reads)),
+        ("streams", "streamRead", records / assumed["recordsInABatch"]),
+        ("SQS", "queueRequest", messages + messages * REQUESTS_OF_A_BATCH / assumed["messagesInABatch"]),
+        ("EventBridge", "event", _total(purchase, lambda row: row.events)),
+        ("Scheduler", "timer", _total(purchase, lambda row: row.runs if row.kind == "expire" else 0)),
+        ("API Gateway", "request", requests),
+        ("Lambda: runs", "run", runs),
+        ("Lambda: waiting for Stripe", "gigabyteSecond", _total(purchase, waiting)),
+        ("Lambda: the rest", "gigabyteSecond", _total(purchase, working)),
+        ("X-Ray", "trace", runs * assumed["sampledByXRay"]),
+        ("CloudFront: requests", "edgeRequest", at_edge),
+        ("CloudFront: functions", "edgeFunction", at_edge),
+        ("CloudFront: answers", "edgeGigabyte", at_edge * assumed["bytesOfAnAnswer"] / 1e9),
+    ]
+    lines = [_line(what, prices["prices"][name], amount) for what, name, amount in amounts]
+    return sorted(lines, key=lambda line: -line.dollars)
+
+
+def measure() -> list[Result]:
+    """The bill's sum."""
+    return [
+        Result(
+            what="a million paid orders, end to end, without Stripe and logs",
+            figure=round(sum(line.dollars for line in _bill()), 2),
+            unit="dollars",
+            target=TARGET,
+        )
+    ]
+
+
+def _bill() -> list[Line]:
+    memory = {_name(function.module): function.memory for function in functions(template())}
+    return bill(counts.read().purchase, json.loads(FILE.read_text()), memory)
+
+
+def _name(module: str) -> str:
+    """`functions.orders.api` as rows call it; the relay is one for all services."""
+    return module.removeprefix("functions.").removeprefix("shared.")
+
+
+def _total(purchase: Sequence[Row], amount: Callable[[Row], float]) -> float:
+    """For one paid order."""
+    return sum(map(amount, purchase))
+
+
+def _line(what: str, price: Mapping[str, Any], amount: float) -> Line:
+    total = amount * ORDERS
+    return Line(what, total, price["unit"], total / price["per"] * price["dollars"])
+
+
+def main() -> None:
+    """Print the bill."""
+    lines = _bill()
+    for line in lines:
+        sys.stdout.write(f"{line.what:28}{line.dollars:8.2f}   {line.amount:14,.0f} {line.unit}\n")
+    total = sum(line.dollars for line in lines)
+    verdict = "the target holds" if total <= TARGET else f"MISSED by a factor of {total / TARGET:.1f}"
+    sys.stdout.write(f"{'a million paid orders':28}{total:8.2f}   dollars; the target is {TARGET}: {verdict}\n")
+    sys.stdout.write(f"Left out: {json.loads(FILE.read_text())['leftOut']}.\n")
+
+
+if __name__ == "__main__":
+    main()
