@@ -1,0 +1,286 @@
+"""How many orders a second each limit allows, and what to do about those that are in the way.
+
+`python -m benchmarks.plan 1000` prints what limits at that rate; `--docs` writes the tables of `docs/scaling.md`.
+
+A rate counts orders that are placed and paid, for tickets that were put on sale before, by buyers who have signed in.
+What one of them takes is in `counts.json`, the limits in `quotas.json`, our own throttles in the template, and how long
+functions run is assumed in `prices.json`.
+"""
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import cost, counts
+from benchmarks.counts import Counts, Row
+from benchmarks.zips import template
+from functions.orders.store import OPEN_PARTITIONS
+from functions.payments.store import UNSETTLED_PARTITIONS
+from functions.tickets.store import ON_SALE_PARTITIONS
+
+FILE = Path(__file__).with_name("quotas.json")
+DOCUMENT = Path(__file__).parent.parent / "docs" / "scaling.md"
+RATES = (10, 1_000, 100_000)
+MARKERS = ("<!-- plan {rate} -->", "<!-- end -->")
+BEFORE_THE_RUSH = frozenset({"POST /api/tickets", "ticket:created"})
+PLACE = "POST /api/orders"
+SIGN_IN = "POST /api/users/signin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """`capacity` in `unit`, of which each order takes `each`; what to do where that is too little."""
+
+    what: str
+    capacity: float
+    unit: str
+    each: float
+    remedy: str
+
+    @property
+    def binds_at(self) -> float:
+        """The highest rate that it allows, in orders a second."""
+        return self.capacity / self.each
+
+    def needed(self, rate: float) -> float:
+        """What that many orders a second take, in `unit`."""
+        return rate * self.each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What the limits are worked out from: see the module."""
+
+    counts: Counts
+    quotas: Mapping[str, Any]
+    assumed: Mapping[str, Any]
+    throttles: Mapping[str, float]
+    window_seconds: int
+
+
+def limits(ground: Ground) -> list[Limit]:
+    """Every limit, the lowest first."""
+    rush = [row for row in ground.counts.purchase if row.trigger not in BEFORE_THE_RUSH]
+    found = [*_stripe(ground, rush), *_doors(ground, rush), *_functions(ground, rush), *_events(ground, rush)]
+    found += [*_tables(ground, rush), *_keys(ground, rush)]
+    return sorted(found, key=lambda limit: limit.binds_at)
+
+
+def _stripe(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+    calls = _added_up(call for row in rush for call in row.stripe_calls.items())
+    endpoint, most = _most(calls)
+    yield _limit(
+        ground,
+        "stripeEndpoint",
+        f"Stripe, `{endpoint}`",
+        most,
+        "ask Stripe, six weeks ahead for much; read the PaymentIntent less often",
+    )
+    yield _limit(ground, "stripeLive", "Stripe, all calls", sum(calls.values()), "ask Stripe, six weeks ahead for much")
+    yield _limit(ground, "stripeTest", "Stripe's sandbox", sum(calls.values()), "load tests pay at the local Stripe")
+
+
+def _doors(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+    requests = sum(row.runs for row in rush if row.is_http)
+    at_edge = sum(row.runs for row in rush if row.is_http and row.trigger != cost.DIRECT)
+    yield Limit(
+        what=f"our throttle of `{PLACE}`",
+        capacity=ground.throttles[PLACE],
+        unit="requests a second",
+        each=1,
+        remedy="raise it in `cdk/orders.py` together with the rest; above that a waiting room",
+    )
+    yield Limit(
+        what=f"our throttle of `{SIGN_IN}`, if all sign in as they buy",
+        capacity=ground.throttles[SIGN_IN],
+        unit="requests a second",
+        each=1,
+        remedy="have buyers sign in before the sale; raise it in `cdk/auth.py`",
+    )
+    yield _limit(ground, "apiRequests", "API Gateway", requests, "raise the quota")
+    yield _limit(ground, "edgeRequests", "CloudFront", at_edge, "raise the quota")
+
+
+def _functions(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+    # The seconds for which an order keeps each function busy are the environments that one order a second needs.
+    busy = _added_up((row.function, _seconds(row, ground.assumed)) for row in rush)
+    function, most = _most(busy)
+    queue, longest = _most({name: taken for name, taken in busy.items() if name.endswith(".listener")})
+    yield _limit(ground, "concurrency", "Lambda, the account's concurrency", sum(busy.values()), "raise the quota")
+    yield _limit(
+        ground,
+        "ramp",
+        f"Lambda, the first 10 seconds of `{function}`",
+        most,
+        "let people in by and by, or provision environments before the sale",
+    )
+    yield _limit(
+        ground,
+        "queueBatches",
+        f"Lambda, the queue of `{queue}`",
+        longest,
+        "late, not lost; provisioned pollers, or a second queue",
+    )
+    yield _limit(
+        ground,
+        "queueRamp",
+        f"Lambda, the first minute of the queue of `{queue}`",
+        longest,
+        "late, not lost; provisioned pollers for the sale",
+    )
+
+
+def _events(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+    messages = sum(row.runs for row in rush if row.kind == "listener")
+    timers = sum(row.calls.get("CreateSchedule", 0) for row in rush)
+    yield _limit(ground, "events", "EventBridge, events", sum(row.events for row in rush), "raise the quota")
+    yield _limit(ground, "invocations", "EventBridge, to queues", messages, "late, not lost; raise the quota")
+    yield _limit(ground, "timersSet", "Scheduler, new timers", timers, "waits in its queue; raise the quota")
+    yield _limit(ground, "timersFired", "Scheduler, timers going off", timers, "late, not lost; raise the quota")
+    yield _limit(
+        ground, "timersOpen", "Scheduler, open timers", timers * ground.window_seconds, "raise the quota, to billions"
+    )
+
+
+def _tables(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+    written, units = _most(_added_up((row.service, row.table_writes) for row in rush))
+    read, read_units = _most(_added_up((row.service, row.reads) for row in rush))
+    warm = "pre-warm table and indexes: `update-table --warm-throughput`"
+    yield _limit(ground, "freshWrites", f"DynamoDB, `{written}` as new", units, warm)
+    yield _limit(ground, "tableWrites", f"DynamoDB, writes to `{written}`", units, "raise the quota, and pre-warm")
+    yield _limit(ground, "freshReads", f"DynamoDB, `{read}` as new, reads", read_units, warm)
+    yield _limit(ground, "tableReads", f"DynamoDB, reads of `{read}`", read_units, "raise the quota, and pre-warm")
+
+
+def _keys(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+    writes = _added_up(written for row in rush for written in row.index_writes.items())
+    for index, partitions, constant in (
+        ("on-sale", ON_SALE_PARTITIONS, "`ON_SALE_PARTITIONS`: each more is a query more for every listing"),
+        ("open", OPEN_PARTITIONS, "`OPEN_PARTITIONS`: only the sweep pays for more"),
+        ("unsettled", UNSETTLED_PARTITIONS, "`UNSETTLED_PARTITIONS`: only the reconciler pays for more"),
+    ):
+        # An order writes to one partition of the index, so many partitions share the orders.
+        yield _limit(
+            ground, "partitionWrites", f"index `{index}`", writes[index] / partitions, f"shard: raise {constant}"
+        )
+    yield _limit(
+        ground,
+        "partitionWrites",
+        "index `by-seller`, if one seller has all tickets",
+        writes["by-seller"],
+        "shard: spread the key over partitions, as `on-sale` is",
+    )
+    listing, losing = (
+        ground.counts.operations["list what is on sale"],
+        ground.counts.operations["lose an order on the read"],
+    )
+    yield _limit(
+        ground,
+        "partitionReads",
+        "index `on-sale`, a listing for each order",
+        listing.reads / ON_SALE_PARTITIONS,
+        "keep the public list at CloudFront for a second",
+    )
+    yield _limit(
+        ground,
+        "partitionReads",
+        "one ticket that all want: buyers a second",
+        losing.reads,
+        "a waiting room: all but one of them lose",
+    )
+
+
+def _limit(ground: Ground, quota: str, what: str, each: float, remedy: str) -> Limit:
+    found = ground.quotas[quota]
+    return Limit(what=what, capacity=found["limit"], unit=found["unit"], each=each, remedy=remedy)
+
+
+def _added_up(amounts: Iterable[tuple[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = defaultdict(float)
+    for name, amount in amounts:
+        total[name] += amount
+    return total
+
+
+def _most(amounts: Mapping[str, float]) -> tuple[str, float]:
+    return max(amounts.items(), key=lambda each: each[1])
+
+
+def _seconds(row: Row, assumed: Mapping[str, Any]) -> float:
+    waiting = sum(row.stripe_calls.values()) * assumed["millisecondsForEachStripeCall"]
+    working = row.runs * assumed["milliseconds"][row.kind]
+    return float(waiting + working) / 1000
+
+
+def table(all_limits: Iterable[Limit], rate: float) -> str:
+    """What is in the way of so many orders a second, as a table in Markdown."""
+    rows = [
+        f"| {limit.what} | {_figure(limit.binds_at)} | {_figure(limit.needed(rate))} of {_figure(limit.capacity)}"
+        f" {limit.unit} | {limit.remedy} |"
+        for limit in all_limits
+        if limit.binds_at < rate
+    ]
+    return "\n".join(["| what limits | holds to, orders a second | needed | what to do |", "|---|---:|---|---|", *rows])
+
+
+def document(text: str, all_limits: Sequence[Limit]) -> str:
+    """The document with its tables made anew. Raises ValueError where a marker is missing."""
+    for rate in RATES:
+        begin, end = (marker.format(rate=rate) for marker in MARKERS)
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"the document has no {begin} with an {end}")
+        text = f"{before}{begin}\n{table(all_limits, rate)}\n{end}{after}"
+    return text
+
+
+def ground(synthesized: Mapping[str, Any]) -> Ground:
+    """What is known now, with the throttles and the order window of a stage's template."""
+    resources = [resource["Properties"] for resource in synthesized["Resources"].values() if "Properties" in resource]
+    settings = next(each["RouteSettings"] for each in resources if "RouteSettings" in each)
+    window = next(
+        variables["ORDER_WINDOW_SECONDS"]
+        for each in resources
+        if "ORDER_WINDOW_SECONDS" in (variables := each.get("Environment", {}).get("Variables", {}))
+    )
+    return Ground(
+        counts=counts.read(),
+        quotas=json.loads(FILE.read_text())["quotas"],
+        assumed=json.loads(cost.FILE.read_text())["assumptions"],
+        throttles={route: setting["ThrottlingRateLimit"] for route, setting in settings.items()},
+        window_seconds=int(window),
+    )
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:.1f}"
+
+
+def main() -> None:
+    """Print what limits at a rate, or write the document's tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plan")
+    parser.add_argument("rate", type=float, nargs="?", help="orders a second")
+    parser.add_argument("--docs", action="store_true", help="write the tables of docs/scaling.md")
+    asked = parser.parse_args()
+    all_limits = limits(ground(template()))
+    if asked.docs:
+        DOCUMENT.write_text(document(DOCUMENT.read_text(), all_limits))
+    elif asked.rate is None or asked.rate <= 0:
+        parser.error("which rate?")
+    else:
+        for limit in all_limits:
+            mark = "BINDS" if limit.binds_at < asked.rate else "     "
+            sys.stdout.write(f"{mark} {_figure(limit.binds_at):>8} orders/s  {limit.what}\n")
+            if limit.binds_at < asked.rate:
+                need = f"{_figure(limit.needed(asked.rate))} of {_figure(limit.capacity)} {limit.unit}"
+                sys.stdout.write(f"{'':25}{need}: {limit.remedy}\n")
+
+
+if __name__ == "__main__":
+    main()
