@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
 	-prune -o -type f -print)
 
-.PHONY: help install run demo reset test e2e screenshots simulate check format openapi lock web browser synth deploy destroy smoke republish restore clean
+.PHONY: help install run demo reset test e2e screenshots simulate bench plan check format openapi lock web browser synth deploy destroy smoke republish restore clean
 .DEFAULT_GOAL := help
 
 help: ## What there is
@@ -43,6 +43,12 @@ screenshots: install web/dist/index.html browser ## Take the pictures in docs/sc
 
 simulate: .venv/.installed ## Histories of the whole system with faults (RUNS=1000, SEED=0)
 	@exec $(BIN)/python -m tests.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),0)
+
+bench: install ## Measure what docs/performance.md tells, in half an hour (QUICK=1 in two minutes)
+	@exec $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+plan: .venv/.installed ## What limits at a rate of orders a second, and what to do: make plan RATE=1000
+	@exec $(BIN)/python -m benchmarks.plan $(or $(RATE),$(error Which rate? RATE=1000))
 
 check: .venv/.installed web/node_modules/.installed ## Style, types, import rules, and what AWS would say of the templates
 	$(BIN)/ruff check .

@@ -1,0 +1,48 @@
+"""From a write to the consumer: how long until Orders knows of a ticket that was put on sale, on the local stack.
+
+On the way are the table's stream, the relay, the bus, a queue and the listener, all of them the local AWS's. It polls
+where AWS pushes, and starts a process for each call: the figures say that nothing waits for long, not how long at AWS.
+"""
+
+import statistics
+import time
+from datetime import datetime
+from typing import Any
+
+from benchmarks.result import Result, spread
+from local.stack import LOCAL, LocalStack, temporary_stack
+
+TICKETS = 100
+QUICK_TICKETS = 20
+WARM_UP = 5
+POLL_SECONDS = 0.005
+LONGEST_SECONDS = 60
+
+
+def measure(*, quick: bool) -> list[Result]:
+    """The median and the 99th percentile; of a quick run that is the longest."""
+    count = QUICK_TICKETS if quick else TICKETS
+    with temporary_stack("lag", order_window_seconds=300, logs=LOCAL / "logs" / "lag") as stack:
+        lags = _lags(stack, count + WARM_UP)[WARM_UP:]
+    percentiles = statistics.quantiles(lags, n=100, method="inclusive")
+    return [
+        Result(what="lag, write to consumer: p50", figure=percentiles[49], unit="s", spread=spread(lags)),
+        Result(what="lag, write to consumer: p99", figure=percentiles[98], unit="s"),
+    ]
+
+
+def _lags(stack: LocalStack, count: int) -> list[float]:
+    seller = stack.api.sign_up_or_in("seller@example.com", "correct horse battery")
+    tables = stack.aws.dynamodb()
+    [table] = (name for name in tables.list_tables()["TableNames"] if "OrdersTable" in name)
+    lags = []
+    for _ in range(count):
+        ticket: dict[str, Any] = seller.post("/api/tickets", {"title": "Row 1", "price": "10.00"}).expect(201)
+        written = datetime.fromisoformat(ticket["createdAt"]).timestamp()
+        key: Any = {"pk": {"S": f"ticket#{ticket['id']}"}, "sk": {"S": "ticket"}}
+        while "Item" not in tables.get_item(TableName=table, Key=key, ConsistentRead=True):
+            if time.time() > written + LONGEST_SECONDS:
+                raise RuntimeError(f"Orders knows nothing of ticket {ticket['id']} after {LONGEST_SECONDS} s")
+            time.sleep(POLL_SECONDS)
+        lags.append(time.time() - written)
+    return lags

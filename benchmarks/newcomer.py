@@ -1,0 +1,86 @@
+"""What somebody waits for who has just cloned the project: `make run` until it answers, and all tests."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.result import Result
+from benchmarks.zips import FOLDER
+from cdk.bundle import ROOT
+from local.api import Api
+from local.ports import HOST, Ports
+
+SECOND_TIME_TARGET = 30
+TESTS_TARGET = 180
+LONGEST_SECONDS = 900
+CLONE = FOLDER / "clone"
+
+
+def measure(*, quick: bool) -> list[Result]:
+    """The first run in a clean clone, the second, and `make test`. A quick run only starts what is installed here."""
+    if quick:
+        return [_second(_seconds_to_ready(ROOT))]
+    shutil.rmtree(CLONE, ignore_errors=True)
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(CLONE)], check=True)  # noqa: S603, S607
+    results = [
+        Result(what="newcomer: first `make run`", figure=_seconds_to_ready(CLONE), unit="s"),
+        _second(_seconds_to_ready(CLONE)),
+        Result(what="newcomer: `make test`", figure=_tests(CLONE), unit="s", target=TESTS_TARGET),
+    ]
+    shutil.rmtree(CLONE)
+    return results
+
+
+def _second(seconds: float) -> Result:
+    return Result(what="newcomer: second `make run`", figure=seconds, unit="s", target=SECOND_TIME_TARGET)
+
+
+def _seconds_to_ready(checkout: Path) -> float:
+    """Seconds until the API answers; stopped again, as by Ctrl-C. The packages' caches of this machine are in use."""
+    ports = Ports.free()
+    chosen = {"PORT": ports.front_door, "AWS_PORT": ports.aws, "STRIPE_PORT": ports.stripe}
+    environment = _environment() | {name: str(port) for name, port in chosen.items()}
+    api = Api(f"http://{HOST}:{ports.front_door}")
+    began = time.monotonic()
+    log = FOLDER / "run.log"
+    with log.open("w") as output:
+        run = subprocess.Popen(
+            ["make", "run"],  # noqa: S607
+            cwd=checkout,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            process_group=0,
+        )
+        try:
+            while not (api.is_there() and api.get("/api/tickets").body.get("tickets")):
+                if run.poll() is not None or time.monotonic() > began + LONGEST_SECONDS:
+                    raise RuntimeError(f"`make run` does not come up in {checkout}:\n{log.read_text()}")
+                time.sleep(0.1)
+            return time.monotonic() - began
+        finally:
+            os.killpg(run.pid, signal.SIGTERM)
+            run.wait(60)
+
+
+def _tests(checkout: Path) -> float:
+    began = time.monotonic()
+    ran = subprocess.run(
+        ["make", "test"],  # noqa: S607
+        cwd=checkout,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise RuntimeError(f"`make test` fails in {checkout}:\n{ran.stdout[-4000:]}\n{ran.stderr[-2000:]}")
+    return time.monotonic() - began
+
+
+def _environment() -> dict[str, str]:
+    """Without what an outer make hands on to an inner one."""
+    return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}

@@ -1,0 +1,34 @@
+"""How large each zip is that AWS gets."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.result import Result
+from cdk import bundle
+from cdk.bundle import SERVICES, SHARED
+from cdk.stages import STAGES
+
+LARGEST = 11
+SMALLER = {"orders": 8, "tickets": 8}
+MEGABYTE = 1024 * 1024
+
+
+def measure() -> list[Result]:
+    """The zip of each service, for the processor that it runs on at AWS."""
+    return [
+        Result(
+            what=f"zip of {'the relay' if service == SHARED else service}",
+            figure=_size(service) / MEGABYTE,
+            unit="MB",
+            target=SMALLER.get(service, LARGEST),
+        )
+        for service in (*SERVICES, SHARED)
+    ]
+
+
+def _size(service: str) -> int:
+    with tempfile.TemporaryDirectory() as temporary:
+        content = Path(temporary) / "content"
+        bundle.bundle(service, content, architecture=STAGES["prod"].architecture, local=False)
+        return Path(shutil.make_archive(f"{temporary}/zip", "zip", content)).stat().st_size

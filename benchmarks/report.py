@@ -1,0 +1,64 @@
+"""What a run of the benchmarks leaves behind: results.json, and the tables in docs/performance.md."""
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.result import Result
+from cdk.bundle import ROOT
+
+RESULTS = Path(__file__).with_name("results.json")
+DOCUMENT = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+
+
+def merge(known: Iterable[Mapping[str, Any]], found: Sequence[Result]) -> list[dict[str, Any]]:
+    """The results with those found in place of older ones of their name; a quick run leaves some out."""
+    rows = {row["what"]: dict(row) for row in known} | {result.what: result.as_json() for result in found}
+    return list(rows.values())
+
+
+def write(rows: Sequence[Mapping[str, Any]], *, quick: bool) -> None:
+    """Keep the results, a row a line, and put the table into the document."""
+    RESULTS.write_text("[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n")
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    made = f"`make bench{' QUICK=1' if quick else ''}` of {datetime.now(UTC):%Y-%m-%d}, on {machine()}."
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{made}\n\n{table(rows)}{END}{after}")
+
+
+def read() -> list[dict[str, Any]]:
+    """The results of earlier runs."""
+    rows: list[dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    return rows
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The rows as Markdown, each with its verdict."""
+    lines = ["| what | figure | spread | target | holds |", "|---|--:|--:|--:|---|"]
+    for row in rows:
+        target = "" if row["target"] is None else number(row["target"])
+        distance = "" if row["spread"] is None else number(row["spread"])
+        lines.append(
+            f"| {row['what']} | {number(row['figure'])} {row['unit']} | {distance} | {target} | {verdict(row)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """In a word: yes, **no**, or nothing where there is no target."""
+    return {True: "yes", False: "**no**", None: ""}[row["holds"]]
+
+
+def number(value: float) -> str:
+    """With three significant digits at least, and no more than two decimals."""
+    return f"{value:.2f}" if value < 100 and value != int(value) else f"{value:,.0f}"
+
+
+def machine() -> str:
+    """What it ran on."""
+    return f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}"

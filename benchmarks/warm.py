@@ -1,0 +1,247 @@
+"""Warm requests: the processor time of each route's handler ÷ that of the calls to AWS and Stripe that it makes.
+
+Each route runs once on moto, where its calls and their answers are taped. Then the handler runs again and again on the
+tape, in turns with the same calls sent by botocore and Stripe's SDK alone: both serialize, sign and parse, and neither
+opens a connection. Passwords are not hashed, since that is meant to take long.
+"""
+
+import importlib
+import io
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import parse_qsl
+
+import stripe
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
+
+from benchmarks.quiet import quiet
+from benchmarks.result import Result, spread
+from benchmarks.zips import template
+from functions.auth import passwords
+from functions.payments import stripe_gateway
+from local.stripe.account import SECRET_KEY
+from shared import aws
+from tests.handlers.world import Context
+
+ROUNDS = 21
+QUICK_ROUNDS = 5
+RUNS = 30
+TARGET = 1.25
+ROUTES = (
+    "sign up",
+    "sign in",
+    "put a ticket on sale",
+    "edit a ticket",
+    "withdraw a ticket",
+    "get a ticket",
+    "list what is on sale",
+    "list what one sells",
+    "place an order",
+    "place an order with a key",
+    "lose an order on the read",
+    "get an order",
+    "list orders",
+    "cancel an order",
+    "start a payment",
+    "get a payment",
+    "webhook authorised",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsCall:
+    """A call to AWS and what came back over the wire."""
+
+    operation: str
+    request: dict[str, Any]
+    answer: tuple[int, dict[str, str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StripeCall:
+    """A call to Stripe and what came back."""
+
+    method: str
+    url: str
+    sent: str
+    answer: tuple[str, int, Mapping[str, str]]
+
+
+@dataclass(slots=True)
+class Tape:
+    """The calls of one request, to be played over and over."""
+
+    calls: list[AwsCall | StripeCall] = field(default_factory=list)
+    position: int = 0
+
+    def next(self) -> Any:
+        """What the next call is answered."""
+        call = self.calls[self.position % len(self.calls)]
+        self.position += 1
+        return call.answer
+
+
+class _Body(io.BytesIO):
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+class _StripeRecorder(stripe.HTTPClient):
+    """Passes on to the local Stripe, and tapes it."""
+
+    name = "recorder"
+
+    def __init__(self, to: stripe.HTTPClient, tape: Tape) -> None:
+        super().__init__()
+        self._to = to
+        self._tape = tape
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None, **more: Any) -> Any:
+        answer: Any = self._to.request(method, url, headers, post_data, **more)
+        self._tape.calls.append(StripeCall(method, url, post_data or "", answer))
+        return answer
+
+
+class _StripePlayer(stripe.HTTPClient):
+    name = "player"
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self._tape = tape
+
+    def request(self, *_: object, **__: object) -> Any:
+        return self._tape.next()
+
+
+def measure(*, quick: bool) -> list[Result]:
+    """The ratio of each route, and how long its handler takes."""
+    from tests.handlers import stage  # brings the handlers' test environment: only where something is measured
+
+    results = []
+    with (
+        stage.alone(template()) as make,
+        quiet(),
+        patch.object(passwords, "hash_password", str),
+        patch.object(passwords, "is_password", str.__eq__),
+    ):
+        for route in ROUTES:
+            handle, send = _on_tape(make(), stage.OPERATIONS[route])
+            ratios = [handle() / send() for _ in range(QUICK_ROUNDS if quick else ROUNDS)]
+            results.append(
+                Result(
+                    what=f"warm request: {route}",
+                    figure=statistics.median(ratios),
+                    unit="of its raw calls",
+                    target=TARGET,
+                    spread=spread(ratios),
+                )
+            )
+    return results
+
+
+def _on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[], float], Callable[[], float]]:
+    """Tape the last request of the operation; gives what times its handler, and what times its calls alone."""
+    tape, request = _taped(stage, operation)
+    client = aws.dynamodb()
+    handler = importlib.import_module(f"functions.{request.function}").handler
+    sdk = stripe.StripeClient(SECRET_KEY, http_client=_StripePlayer(tape))
+    calls = [_call(call, client, sdk) for call in tape.calls]
+
+    def handle() -> float:
+        events = [deepcopy(request.event) for _ in range(RUNS)]
+        with _played(tape):
+            began = time.process_time()
+            for event in events:
+                handler(event, Context())
+            return time.process_time() - began
+
+    def send() -> float:
+        with _played(tape):
+            began = time.process_time()
+            for _ in range(RUNS):
+                for call in calls:
+                    with suppress(ClientError):  # some are meant to be refused
+                        call()
+            return time.process_time() - began
+
+    return handle, send
+
+
+def _call(call: AwsCall | StripeCall, client: Any, sdk: stripe.StripeClient) -> Callable[[], object]:
+    """The call by its SDK alone."""
+    match call:
+        case AwsCall(operation, request):
+            method = getattr(client, xform_name(operation))
+            return lambda: method(**request)
+        case StripeCall(method, url, sent):
+            path, _, query = url.removeprefix(stripe.DEFAULT_API_BASE).partition("?")
+            params: Any = dict(parse_qsl(query or sent))
+            return lambda: sdk.deserialize(sdk.raw_request(method, path, **params), api_mode="V1")
+
+
+@dataclass(slots=True)
+class Request:
+    """What a function was called with."""
+
+    function: str = ""
+    event: Any = None
+
+
+def _taped(stage: Any, operation: Callable[[Any], object]) -> tuple[Tape, Request]:
+    tape, request, pending = Tape(), Request(), []
+    invoke = stage.world.invoke
+
+    def begin(function: str, event: Any) -> Any:
+        tape.calls.clear()
+        request.function, request.event = function, deepcopy(event)
+        return invoke(function, event)
+
+    def asked(params: dict[str, Any], model: Any, **_: object) -> None:
+        pending.append((model.name, deepcopy(params)))
+
+    def answered(response_dict: dict[str, Any], **_: object) -> None:
+        operation, params = pending.pop()
+        answer = response_dict["status_code"], dict(response_dict["headers"]), response_dict["body"]
+        tape.calls.append(AwsCall(operation, params, answer))
+
+    events = aws.dynamodb().meta.events
+    events.register("before-parameter-build", asked)
+    events.register("response-received", answered)
+    recorder = _StripeRecorder(stripe_gateway.http_client(), tape)
+    try:
+        with patch.object(stage.world, "invoke", begin), patch.object(stripe_gateway, "http_client", lambda: recorder):
+            operation(stage)
+    finally:
+        events.unregister("before-parameter-build", asked)
+        events.unregister("response-received", answered)
+    return tape, request
+
+
+@contextmanager
+def _played(tape: Tape) -> Iterator[None]:
+    """Whatever is called gets the tape's next answer; at the end the tape is where it began."""
+    events: Any = aws.dynamodb().meta.events
+    player = _StripePlayer(tape)
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        status, headers, body = tape.next()
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), _Body(body))
+
+    events.register_first("before-send", answer)
+    try:
+        with patch.object(stripe_gateway, "http_client", lambda: player):
+            yield
+    finally:
+        events.unregister("before-send", answer)
+    if tape.position != RUNS * len(tape.calls):
+        raise RuntimeError(f"{tape.position} calls in {RUNS} runs of {len(tape.calls)}")
+    tape.position = 0
