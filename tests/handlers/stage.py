@@ -19,7 +19,7 @@ from functions.orders.order import Ticket
 from functions.orders.store import OrderStore
 from functions.payments import stripe_gateway, webhook
 from functions.tickets.ticket import LONGEST_TITLE
-from shared import settings
+from shared import aws, settings
 from shared.ids import TicketID, new_id
 from shared.table import Table
 from tests.handlers.signing_key import SigningKey
@@ -188,6 +188,8 @@ def alone(template: dict[str, Any]) -> Iterator[Callable[[], Stage]]:
             return Stage(tables, time, environment, handlers.put_stripe_in_place(time, environment))
 
         yield make
+    aws._client.cache_clear()  # they were the mock's
+    settings.load.cache_clear()
 
 
 def purchase(stage: Stage) -> list[Run]:
@@ -197,7 +199,7 @@ def purchase(stage: Stage) -> list[Run]:
     has confirmed the payment at Stripe they ask for it, and again when it is captured and the ticket theirs; Stripe's
     webhooks come meanwhile. The order's timer goes off for nothing at its deadline.
     """
-    stage.world.invoke("auth.authorizer", {"headers": {}})  # one answer for each of the two is kept for five minutes
+    stage.world.invoke("auth.authorizer", {"headers": {}})  # once for the seller; API Gateway keeps its answer
     ticket_id = stage.offer(key=True)
     stage.settle()
     stage.world.invoke("auth.authorizer", {"headers": {}})
