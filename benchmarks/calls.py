@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from benchmarks import counts
 from benchmarks.counts import Counts, Row
+from benchmarks.quiet import quiet
 from benchmarks.result import Result
 from benchmarks.zips import template
 
@@ -44,7 +45,7 @@ def measured() -> Counts:
     """Every operation and a purchase, each on a stage with empty tables."""
     from tests.handlers import stage  # brings the handlers' test environment: only where something is measured
 
-    with stage.alone(template()) as make:
+    with stage.alone(template()) as make, quiet():
         operations = {name: counts.of_run(run(make())) for name, run in stage.OPERATIONS.items()}
         return Counts(counts.of_runs(stage.purchase(make())), operations)
 

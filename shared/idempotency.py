@@ -54,13 +54,14 @@ class Request:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
-    """The record of a request that has begun and has no answer yet."""
+    """The record of a request that has begun; `is_answered` once its answer is known to be kept."""
 
     table: Table
     key: dict[str, str]
     owner: str
+    is_answered: bool = False
 
     def remember(self, answer: Answer) -> Update:
         """The write that keeps the answer; it belongs into the effect's transaction. Raises Superseded there."""
@@ -70,10 +71,13 @@ class Record:
             condition="#owner = :owner AND attribute_not_exists(#status)",
             values={"status": answer.status, "body": answer.body, "owner": self.owner},
             refusal=Superseded("another call with this Idempotency-Key has taken over"),
+            made=self._answered,
         )
 
     def finish(self, answer: Answer) -> None:
         """Keep the answer, unless the effect's transaction has kept it already."""
+        if self.is_answered:
+            return
         try:
             self.table.write(replace(self.remember(answer), refusal=None))
         except Refused:
@@ -91,6 +95,9 @@ class Record:
             )
         except Refused:
             return
+
+    def _answered(self) -> None:
+        self.is_answered = True
 
 
 def begin(table: Table, request: Request) -> Record | Answer:

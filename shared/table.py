@@ -10,7 +10,7 @@ and stand as `:keyword`.
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -65,13 +65,18 @@ class Put:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Change some attributes of one item; `refusal` is raised in place of Refused where only this is refused."""
+    """Change some attributes of one item.
+
+    `refusal` is raised in place of Refused where only this is refused; `made` is called when the write is known to be
+    made.
+    """
 
     key: Key
     change: str
     condition: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
     refusal: Exception | None = None
+    made: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +153,13 @@ class Table:
                 else:
                     _write_all(self.name, wanted)
             except Refused as refused:
-                if any(map(_is_already_there, wanted, refused.items)):
-                    return
-                raise _named(wanted, refused) from None
+                if not any(map(_is_already_there, wanted, refused.items)):
+                    raise _named(wanted, refused) from None
             except Busy:
                 continue
+            for write in wanted:
+                if isinstance(write, Update) and write.made:
+                    write.made()
             return
         raise Busy("the table is busy; try again")
 

@@ -1,5 +1,6 @@
 """`Idempotency-Key`: one effect, one answer, whatever dies between."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from shared import idempotency
 from shared.idempotency import Answer, InProgress, KeyReused, Record, Request, Superseded
 from shared.ids import UserID
-from shared.table import Put, Table
+from shared.table import Put, Refused, Table
 from tests.handlers.world import World
 
 REQUEST = Request(user_id=UserID("user"), route="POST /api/orders", key="key", fingerprint="f")
@@ -67,11 +68,30 @@ def test_a_released_key_can_be_used_again(table: Table) -> None:
 
 def test_an_answer_that_was_remembered_survives_release_and_a_second_answer(table: Table) -> None:
     record = begin(table)
-    table.write(EFFECT, record.remember(Answer(201, "first")))
+    table.write(EFFECT, replace(record.remember(Answer(201, "first")), made=None))  # as if its answer were lost
     record.release()
     record.finish(Answer(500, "second"))
 
     assert idempotency.begin(table, REQUEST) == Answer(201, "first")
+
+
+def test_an_answer_that_is_known_to_be_kept_is_not_written_again(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = begin(table)
+    table.write(EFFECT, record.remember(Answer(201, "{}")))
+    monkeypatch.setattr(Table, "write", None)
+
+    record.finish(Answer(201, "{}"))
+
+
+def test_an_answer_whose_transaction_was_refused_is_written_at_the_end(table: Table) -> None:
+    table.write(EFFECT)
+    record = begin(table)
+    with pytest.raises(Refused):
+        table.write(replace(EFFECT, condition="attribute_not_exists(pk)"), record.remember(Answer(201, "never")))
+
+    record.finish(Answer(200, "in the end"))
+
+    assert idempotency.begin(table, REQUEST) == Answer(200, "in the end")
 
 
 def test_a_key_is_forgotten_after_a_day(table: Table, world: World) -> None:
