@@ -14,7 +14,7 @@ from benchmarks.result import Result, spread
 from benchmarks.zips import Function, content, functions, template, untouched
 
 ROUNDS = 11
-QUICK_ROUNDS = 3
+QUICK_ROUNDS = 2
 BETWEEN_REFERENCES = 3
 REFERENCE = "import boto3; boto3.client('dynamodb')"
 FIRST_CLIENT = {  # of those that do not begin with DynamoDB

@@ -23,6 +23,7 @@ from tests.races.ground import Market, open_ground, order, person
 PROCESSES = 16
 SALES = {"one ticket": (1, 1_000), "many tickets": (200, 2_000)}  # tickets, buyers
 QUICK_SALES = {"one ticket": (1, 250), "many tickets": (50, 500)}
+WARM_UP = (1, 100)
 ROUNDS = 5
 QUICK_ROUNDS = 2
 TARGET = 0.7
@@ -88,6 +89,7 @@ def measure(*, quick: bool) -> list[Result]:
     """The handlers' throughput ÷ that of raw calls, for each sale."""
     results = []
     with tempfile.TemporaryDirectory() as folder, open_ground(Path(folder), template()) as ground:
+        _raw(ground.market(), *WARM_UP)
         for sale, (tickets, buyers) in (QUICK_SALES if quick else SALES).items():
             ratios, paces = [], []
             for number in range(QUICK_ROUNDS if quick else ROUNDS):

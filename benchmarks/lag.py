@@ -13,17 +13,15 @@ from benchmarks.result import Result, spread
 from local.stack import LOCAL, LocalStack, temporary_stack
 
 TICKETS = 100
-QUICK_TICKETS = 20
 WARM_UP = 5
 POLL_SECONDS = 0.005
 LONGEST_SECONDS = 60
 
 
-def measure(*, quick: bool) -> list[Result]:
-    """The median and the 99th percentile; of a quick run that is the longest."""
-    count = QUICK_TICKETS if quick else TICKETS
+def measure() -> list[Result]:
+    """The median and the 99th percentile."""
     with temporary_stack("lag", order_window_seconds=300, logs=LOCAL / "logs" / "lag") as stack:
-        lags = _lags(stack, count + WARM_UP)[WARM_UP:]
+        lags = _lags(stack, TICKETS + WARM_UP)[WARM_UP:]
     percentiles = statistics.quantiles(lags, n=100, method="inclusive")
     return [
         Result(what="lag, write to consumer: p50", figure=percentiles[49], unit="s", spread=spread(lags)),

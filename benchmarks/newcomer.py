@@ -19,23 +19,18 @@ LONGEST_SECONDS = 900
 CLONE = FOLDER / "clone"
 
 
-def measure(*, quick: bool) -> list[Result]:
-    """The first run in a clean clone, the second, and `make test`. A quick run only starts what is installed here."""
-    if quick:
-        return [_second(_seconds_to_ready(ROOT))]
+def measure() -> list[Result]:
+    """The first run in a clean clone, the second, and `make test`."""
     shutil.rmtree(CLONE, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(CLONE)], check=True)  # noqa: S603, S607
-    results = [
-        Result(what="newcomer: first `make run`", figure=_seconds_to_ready(CLONE), unit="s"),
-        _second(_seconds_to_ready(CLONE)),
-        Result(what="newcomer: `make test`", figure=_tests(CLONE), unit="s", target=TESTS_TARGET),
-    ]
+    first, second = _seconds_to_ready(CLONE), _seconds_to_ready(CLONE)
+    tests = _tests(CLONE)
     shutil.rmtree(CLONE)
-    return results
-
-
-def _second(seconds: float) -> Result:
-    return Result(what="newcomer: second `make run`", figure=seconds, unit="s", target=SECOND_TIME_TARGET)
+    return [
+        Result(what="newcomer: first `make run`", figure=first, unit="s"),
+        Result(what="newcomer: second `make run`", figure=second, unit="s", target=SECOND_TIME_TARGET),
+        Result(what="newcomer: `make test`", figure=tests, unit="s", target=TESTS_TARGET),
+    ]
 
 
 def _seconds_to_ready(checkout: Path) -> float:

@@ -1,8 +1,8 @@
 """Warm requests: the processor time of each route's handler ÷ that of the calls to AWS and Stripe that it makes.
 
 Each route runs once on moto, where its calls and their answers are taped. Then the handler runs again and again on the
-tape, in turns with the same calls sent by botocore and Stripe's SDK alone: both serialize, sign and parse, and neither
-opens a connection. Passwords are not hashed, since that is meant to take long.
+tape, in turns with the same calls sent alone, by a client of botocore's as it comes and by Stripe's SDK. Both
+serialize, sign and parse, and neither opens a connection. Passwords are not hashed: that is meant to take long.
 """
 
 import importlib
@@ -22,6 +22,8 @@ from botocore import xform_name
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
+from botocore.session import get_session
+from moto.core.models import botocore_stubber
 
 from benchmarks.quiet import quiet
 from benchmarks.result import Result, spread
@@ -151,21 +153,21 @@ def measure(*, quick: bool) -> list[Result]:
 def _on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[], float], Callable[[], float]]:
     """Tape the last request of the operation; gives what times its handler, and what times its calls alone."""
     tape, request = _taped(stage, operation)
-    client = aws.dynamodb()
+    client = get_session().create_client("dynamodb")
     handler = importlib.import_module(f"functions.{request.function}").handler
     sdk = stripe.StripeClient(SECRET_KEY, http_client=_StripePlayer(tape))
     calls = [_call(call, client, sdk) for call in tape.calls]
 
     def handle() -> float:
         events = [deepcopy(request.event) for _ in range(RUNS)]
-        with _played(tape):
+        with _played(tape, aws.dynamodb()):
             began = time.process_time()
             for event in events:
                 handler(event, Context())
             return time.process_time() - began
 
     def send() -> float:
-        with _played(tape):
+        with _played(tape, client):
             began = time.process_time()
             for _ in range(RUNS):
                 for call in calls:
@@ -227,9 +229,9 @@ def _taped(stage: Any, operation: Callable[[Any], object]) -> tuple[Tape, Reques
 
 
 @contextmanager
-def _played(tape: Tape) -> Iterator[None]:
+def _played(tape: Tape, client: Any) -> Iterator[None]:
     """Whatever is called gets the tape's next answer; at the end the tape is where it began."""
-    events: Any = aws.dynamodb().meta.events
+    events = client.meta.events
     player = _StripePlayer(tape)
 
     def answer(request: Any, **_: object) -> AWSResponse:
@@ -238,7 +240,12 @@ def _played(tape: Tape) -> Iterator[None]:
 
     events.register_first("before-send", answer)
     try:
-        with patch.object(stripe_gateway, "http_client", lambda: player):
+        with (
+            patch.object(stripe_gateway, "http_client", lambda: player),
+            patch.object(
+                botocore_stubber, "enabled", new=False
+            ),  # all hooks are called, so moto would work for nothing
+        ):
             yield
     finally:
         events.unregister("before-send", answer)

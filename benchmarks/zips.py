@@ -69,6 +69,7 @@ def functions(template: dict[str, Any]) -> Iterator[Function]:
         yield Function(name, service, module, properties["MemorySize"])
 
 
+@cache
 def template(stage: str = "prod") -> dict[str, Any]:
     """The CloudFormation template of a stage."""
     return synthesize(stage, FOLDER / "synthesized")

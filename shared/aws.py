@@ -21,6 +21,8 @@ def _client(service: str) -> object:
     from botocore.session import get_session
 
     config = Config(
+        user_agent="admit-one",  # the default is put together anew for each call, which takes a tenth of it
+        parameter_validation=False,  # as much again; AWS validates too, and each call of ours is tested
         connect_timeout=1,
         read_timeout=2,
         retries={"mode": "standard", "total_max_attempts": 3},
