@@ -102,7 +102,7 @@ def settle(store: PaymentStore, stripe: Gateway, order_id: OrderID, *, tell_agai
         payment = store.payment(order_id)
         if payment is None or payment.stripe_id is None:
             raise PaymentNotFound
-        intent = _do_duty(stripe, payment, stripe.retrieve(payment.stripe_id))
+        intent = _brought_up(stripe, payment, payment.stripe_id)
         after, telling = payment.observe(intent, tell_again=tell_again)
         if after == payment and telling is None:
             return Settled(payment, acted=False)
@@ -126,6 +126,9 @@ def take_in(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bool:
         return False
     payment = store.payment(intent.order_id)
     if payment and payment.stripe_id == stripe_id:
+        if payment.agrees_with(intent, clock.now()):
+            return False
+        # It reads both again, since what is done must rest on a PaymentIntent that is no older than the order.
         return settle(store, stripe, intent.order_id).acted
     if not disown(stripe, payment, intent):
         raise NotRecordedYet("this PaymentIntent is not recorded yet")
@@ -182,6 +185,16 @@ def _confirm(store: PaymentStore, stripe: Gateway, payment: Payment, token: str,
     if now.status not in (Status.AUTHORIZED, Status.CAPTURED):
         now.check_can_be_started(clock.now())
     return now
+
+
+def _brought_up(stripe: Gateway, payment: Payment, stripe_id: str) -> Intent:
+    """The PaymentIntent once it is as the order asks. What is due to be captured is captured without a look at it."""
+    if payment.is_due():
+        try:
+            return stripe.capture(stripe_id)
+        except WrongState:
+            logger.info("a PaymentIntent was not there to be captured", stripe_id=stripe_id)
+    return _do_duty(stripe, payment, stripe.retrieve(stripe_id))
 
 
 def _do_duty(stripe: Gateway, payment: Payment, intent: Intent) -> Intent:

@@ -239,6 +239,14 @@ class Payment:
             return seen, _TOLD_BY[status]
         return seen, seen.unanswered() if tell_again else None
 
+    def is_due(self) -> bool:
+        """Whether the buyer's funds were seen to be held, and the order has its ticket for good."""
+        return self.order.status is OrderStatus.AWAITING_PAYMENT and self.status is Status.AUTHORIZED
+
+    def agrees_with(self, intent: Intent, now: datetime) -> bool:
+        """Whether the PaymentIntent asks for nothing: nothing to be done with it, to be written, or to be told."""
+        return self.duty(intent, now) is None and self.observe(intent, tell_again=False) == (self, None)
+
     def unanswered(self) -> Telling | None:
         """The event whose answer by Orders is missing."""
         match self.order.status, self.status:

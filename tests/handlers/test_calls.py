@@ -68,7 +68,7 @@ COSTS = {
     "get a payment": Cost(READ, reads=1),
     "get a payment that is open": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
     "webhook authorised": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=3, stripe=2),
-    "webhook captured": Cost({"GetItem": 2}, reads=2, stripe=2),
+    "webhook captured": Cost({"GetItem": 1}, reads=1, stripe=1),
     "relay an event": Cost(PUBLISH),
     "expire an order": Cost(PUBLISH),
     "sweep with nothing overdue": Cost({"Query": 8}, reads=4),
@@ -94,7 +94,7 @@ REACTIONS: dict[tuple[str, str, Story], Cost] = {
     ("tickets.listener", "order:cancelled", stages.lapsed): Cost(READ_AND_PUT, reads=1, writes=3),
     ("payments.listener", "order:created", stages.bought): Cost(READ_AND_PUT, reads=1, writes=1),
     ("payments.listener", "order:awaiting-payment", stages.bought): Cost(
-        READ_AND_PUT_TWICE, reads=2, writes=4, stripe=2
+        READ_AND_PUT_TWICE, reads=2, writes=4, stripe=1
     ),
     ("payments.listener", "order:completed", stages.bought): Cost(READ_AND_PUT, reads=1, writes=2),
     ("payments.listener", "order:cancelled", stages.lapsed): Cost(READ_AND_PUT, reads=1, writes=1),

@@ -76,6 +76,36 @@ def test_money_moves_only_as_the_orders_status_asks(order_status: OrderStatus, i
     assert duty is DUTIES.get((order_status, intent_status))
 
 
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("status", [None, *Status])
+def test_money_is_due_where_it_is_held_and_its_order_waits_for_it(
+    order_status: OrderStatus, status: Status | None
+) -> None:
+    is_due = payment(order_status, status).is_due()
+    assert is_due is (order_status is OrderStatus.AWAITING_PAYMENT and status is Status.AUTHORIZED)
+
+
+@pytest.mark.parametrize(
+    ("order_status", "status", "seen", "agrees"),
+    [
+        (OrderStatus.CREATED, Status.OPEN, IntentStatus.UNCONFIRMED, True),
+        (OrderStatus.CREATED, Status.OPEN, IntentStatus.AUTHORIZED, False),  # to be told
+        (OrderStatus.CREATED, Status.AUTHORIZED, IntentStatus.AUTHORIZED, True),
+        (OrderStatus.AWAITING_PAYMENT, Status.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be captured
+        (OrderStatus.AWAITING_PAYMENT, Status.CAPTURED, IntentStatus.SUCCEEDED, True),
+        (OrderStatus.COMPLETED, Status.CAPTURED, IntentStatus.SUCCEEDED, True),
+        (OrderStatus.CANCELLED, Status.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be voided
+        (OrderStatus.CANCELLED, Status.CAPTURED, IntentStatus.SUCCEEDED, False),  # to be refunded
+        (OrderStatus.CANCELLED, Status.VOIDED, IntentStatus.CANCELED, True),
+    ],
+)
+def test_a_payment_agrees_with_a_payment_intent_that_asks_for_nothing(
+    order_status: OrderStatus, status: Status, seen: IntentStatus, *, agrees: bool
+) -> None:
+    reason = "order_cancelled" if status is Status.VOIDED else None
+    assert replace(payment(order_status, status), reason=reason).agrees_with(intent(seen), NOW) is agrees
+
+
 @pytest.mark.parametrize(
     "gone",
     [

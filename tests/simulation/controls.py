@@ -16,6 +16,7 @@ from functions.orders.order import Hold, Order, OrderNotFound, Status
 from functions.payments import actions as payment_actions
 from functions.payments import reconciler
 from functions.payments.payment import Duty, IntentStatus, OrderStatus, Payment
+from functions.payments.payment import Status as PaymentStatus
 from functions.tickets.ticket import Ticket
 from shared import aws, idempotency, publish
 from shared.table import Table, Update, Write
@@ -162,6 +163,9 @@ CONTROLS: dict[str, Control] = {
     "a takeover leaves the lapsed order as it is": Control(_a_takeover_leaves_the_lapsed_order),
     "money is captured before Orders has decided": Control(
         _duty(OrderStatus.CREATED, IntentStatus.AUTHORIZED, Duty.CAPTURE), seed=1
+    ),
+    "money that is held is captured at once": Control(
+        _with(Payment, "is_due", lambda self: self.status is PaymentStatus.AUTHORIZED), seed=1
     ),
     "a late authorisation is not voided": Control(_duty(OrderStatus.CANCELLED, IntentStatus.AUTHORIZED, None), seed=8),
     "Tickets follows old news of a hold": Control(_with(Ticket, "_is_news", lambda _self, _number: True), seed=1),
