@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from rich.table import Table
 
-from benchmarks import calls, cold_start, cost, flash_sale, lag, newcomer, packages, report, warm
+from benchmarks import calls, cold_start, cost, flash_sale, lag, newcomer, packages, profiles, report, warm
 from benchmarks.result import Result
 from local.screen import console, step
 
 POINTS: dict[str, Callable[[bool], list[Result]]] = {
     "Cold start": lambda quick: cold_start.measure(quick=quick),
     "Warm requests": lambda quick: warm.measure(quick=quick),
+    "Profiles": lambda _quick: profiles.measure(),
     "Calls and units": lambda _quick: calls.measure(),
     "A million paid orders": lambda _quick: cost.measure(),
     "Flash sale": lambda quick: flash_sale.measure(quick=quick),
@@ -20,7 +21,7 @@ POINTS: dict[str, Callable[[bool], list[Result]]] = {
     "Lag": lambda _quick: lag.measure(),
     "Newcomer": lambda _quick: newcomer.measure(),
 }
-NOT_QUICK = ("Lag", "Newcomer")  # they start the whole local stack; their figures stay those of the last full run
+NOT_QUICK = ("Profiles", "Lag", "Newcomer")  # their figures stay those of the last full run
 
 
 def main() -> None:

@@ -136,7 +136,7 @@ def measure(*, quick: bool) -> list[Result]:
         patch.object(passwords, "is_password", str.__eq__),
     ):
         for route in ROUTES:
-            handle, send = _on_tape(make(), stage.OPERATIONS[route])
+            handle, send = on_tape(make(), stage.OPERATIONS[route])
             ratios = [handle() / send() for _ in range(QUICK_ROUNDS if quick else ROUNDS)]
             results.append(
                 Result(
@@ -150,7 +150,7 @@ def measure(*, quick: bool) -> list[Result]:
     return results
 
 
-def _on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[], float], Callable[[], float]]:
+def on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[], float], Callable[[], float]]:
     """Tape the last request of the operation; gives what times its handler, and what times its calls alone."""
     tape, request = _taped(stage, operation)
     client = get_session().create_client("dynamodb")

@@ -52,13 +52,13 @@ COMMON_REFUSALS: Told = {
 class Input(BaseModel):
     """Base of request bodies: exact types, and no field that we don't know."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Output(BaseModel):
     """Base of response bodies."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)
