@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.result import Result
@@ -59,6 +60,15 @@ def _seconds_to_ready(checkout: Path) -> float:
         finally:
             os.killpg(run.pid, signal.SIGTERM)
             run.wait(60)
+            _wait_for_the_end(run.pid)
+
+
+def _wait_for_the_end(group: int) -> None:
+    """What make has started outlives it for some seconds."""
+    with suppress(ProcessLookupError):
+        while True:
+            os.killpg(group, 0)
+            time.sleep(0.1)
 
 
 def _tests(checkout: Path) -> float:
