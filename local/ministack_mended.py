@@ -1,6 +1,6 @@
-"""Runs ministack 1.5.33 with two mistakes of it mended, under its own interpreter: `python ministack_mended.py`.
+"""Runs ministack 1.5.33 with three mistakes of it mended, under its own interpreter: `python ministack_mended.py`.
 
-Both would make the app look broken where on AWS it is not. Nothing else of ministack is touched, and its version is
+They would make the app look broken where on AWS it is not. Nothing else of ministack is touched, and its version is
 pinned; try without this file when that changes.
 """
 
@@ -9,6 +9,7 @@ from typing import Any
 
 app: Any = importlib.import_module("ministack.app")
 functions: Any = importlib.import_module("ministack.services.lambda_svc")
+queues: Any = importlib.import_module("ministack.services.sqs")
 
 _send_response = app._send_response  # noqa: SLF001
 _load_persisted_state = functions.load_persisted_state
@@ -30,7 +31,17 @@ def _load_and_read_streams_from_their_beginning(data: Any) -> None:
         positions[mapping] = 0
 
 
+def _keep_queues_under_one_address() -> None:
+    """ministack keeps queues under addresses that hold its port.
+
+    Started again at another port, it would hand no message of theirs to a function. Callers see the port that they use.
+    """
+    queues.DEFAULT_PORT = "4566"
+    queues._CANONICAL_NETLOC = f"{queues.DEFAULT_HOST}:{queues.DEFAULT_PORT}"  # noqa: SLF001
+
+
 if __name__ == "__main__":
+    _keep_queues_under_one_address()
     app._send_response = _send_response_that_may_be_empty  # noqa: SLF001
     functions.load_persisted_state = _load_and_read_streams_from_their_beginning
     app.main()
