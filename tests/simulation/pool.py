@@ -3,13 +3,16 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import batched
 from multiprocessing import get_context
 from typing import Any
 
 from tests.simulation.controls import CONTROLS
 from tests.simulation.history import Outcome, run
 
-TASKS_PER_PROCESS = 100  # of five histories; moto keeps half a megabyte of each
+# Then other processes begin, since moto keeps half a megabyte of each. Not by `max_tasks_per_child`: where all reach it
+# at once, Python's own pool starts nobody.
+HISTORIES_OF_A_POOL = 1000
 
 _template: Mapping[str, Any] = {}
 
@@ -38,13 +41,9 @@ class Pool:
     """Processes that run histories on one template. A context manager."""
 
     def __init__(self, template: Mapping[str, Any], *, processes: int | None = None) -> None:
-        self._processes = ProcessPoolExecutor(
-            processes or os.cpu_count(),
-            mp_context=get_context("spawn"),
-            initializer=_begin,
-            initargs=(template,),
-            max_tasks_per_child=TASKS_PER_PROCESS,
-        )
+        self._template = template
+        self._count = processes or os.cpu_count()
+        self._processes = self._started()
 
     def __enter__(self) -> "Pool":
         return self
@@ -54,7 +53,17 @@ class Pool:
 
     def run(self, seeds: Iterable[int]) -> Iterator[Outcome]:
         """The outcome of each seed's history, in their order."""
-        return self._processes.map(_run, seeds, chunksize=5)
+        for some in batched(seeds, HISTORIES_OF_A_POOL, strict=False):
+            processes = self._started()
+            try:
+                yield from processes.map(_run, some, chunksize=5)
+            finally:
+                processes.shutdown(cancel_futures=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._count, mp_context=get_context("spawn"), initializer=_begin, initargs=(self._template,)
+        )
 
     def catch(self, control: str, *, budget: int) -> "Future[Outcome | None]":
         """The first history that notices that a guard is out, if one of `budget` seeds does."""
