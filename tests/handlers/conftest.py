@@ -27,7 +27,8 @@ from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
 from shared import aws, clock, settings
 from shared.ids import new_id
 from tests.handlers.stripe_in_process import WEBHOOK_SECRET, Stripe
-from tests.handlers.world import Clock, Tables, World
+from tests.handlers.tables import Tables
+from tests.handlers.world import Clock, World
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ from shared.ids import TicketID, new_id
 from shared.table import Table
 from tests.handlers.signing_key import SigningKey
 from tests.handlers.stripe_in_process import Stripe, deliver_webhook
-from tests.handlers.world import Answer, Clock, Context, Person, Tables, World, envelope, sqs_batch, subscribers
+from tests.handlers.tables import Tables
+from tests.handlers.world import Answer, Clock, Context, Person, World, envelope, sqs_batch, subscribers
 
 SOURCE = "admit-one."
 TITLE = "Cup final, block 112"

@@ -1,5 +1,6 @@
 """The local Stripe in the test's own process, under the real SDK: no sockets, and faults on demand."""
 
+import copy
 import json
 import time
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from local.stripe.webhooks import signature_header
 from tests.handlers.world import Answer, Clock, World
 
 WEBHOOK_SECRET = "whsec_test"
+
+type Saved = dict[str, dict[str, dict[str, Any]]]
+"""Rows by table and id."""
 
 
 class Stripe(stripe.HTTPClient):
@@ -68,6 +72,14 @@ class Stripe(stripe.HTTPClient):
         reply = self.account.handle(method, path, headers, form)
         assert reply.status == 200, reply.body
         return dict(reply.body)
+
+    def save(self) -> Saved:
+        """All that Stripe knows now, for `restore`."""
+        return copy.deepcopy(self.account._tables._tables)
+
+    def restore(self, saved: Saved) -> None:
+        """Have a new account know what another one knew."""
+        self.account._tables._tables = copy.deepcopy(saved)
 
     def webhooks(self, world: World, *, only: str | None = None) -> list[Answer]:
         """Deliver the pending webhooks, signed now, as Stripe does."""

@@ -14,7 +14,8 @@ from shared.events import TicketCreated, TicketUpdated, tell
 from shared.ids import TicketID, UserID, new_id
 from shared.money import Price
 from tests.handlers.bus import Bus
-from tests.handlers.world import Clock, Context, Tables
+from tests.handlers.tables import Tables
+from tests.handlers.world import Clock, Context
 
 BUS = "relay-test"
 

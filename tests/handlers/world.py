@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from shared.ids import UserID, new_id
+from tests.handlers.tables import Tables
 
 SUBSCRIPTIONS = {
     "ticket:created": ["orders"],
@@ -74,44 +74,6 @@ class Person:
 
     id: UserID
     email: str
-
-
-class Tables:
-    """The tables of the CDK app, in moto, each named for its service. Made once: a boto3 session alone costs 90 ms.
-
-    `definitions` are their keys and indexes, as `create_table` takes them.
-    """
-
-    def __init__(self, template: dict[str, Any]) -> None:
-        self.resource = boto3.resource("dynamodb")
-        self.definitions = _tables(template)
-        self._client = boto3.client("dynamodb")
-        there = {table.name for table in self.resource.tables.all()}  # made for another layer of tests
-        for name, definition in self.definitions.items():
-            if name not in there:
-                self.resource.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition)
-
-    def __contains__(self, service: object) -> bool:
-        return service in self.definitions
-
-    def items(self, service: str) -> list[dict[str, Any]]:
-        """All items of a service's table."""
-        found: list[dict[str, Any]] = self.resource.Table(service).scan()["Items"]
-        return found
-
-    def item(self, service: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        """One item as DynamoDB has it, in attribute values, or None."""
-        found = self._client.get_item(TableName=service, Key=key, ConsistentRead=True)
-        return dict(found["Item"]) if "Item" in found else None
-
-    def empty(self) -> None:
-        """Delete every item."""
-        for name, definition in self.definitions.items():
-            keys = [key["AttributeName"] for key in definition["KeySchema"]]
-            if items := self.items(name):
-                with self.resource.Table(name).batch_writer() as batch:
-                    for item in items:
-                        batch.delete_item(Key={key: item[key] for key in keys})
 
 
 class World:
@@ -278,28 +240,3 @@ def route_of(path: str) -> str:
             return f"/api/{noun}/{{id}}"
         case _:
             return path
-
-
-def _tables(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The tables of the CDK app's template, by service."""
-    tables = {}
-    for logical_id, resource in template["Resources"].items():
-        if resource["Type"] not in ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"):
-            continue
-        service = next(
-            name
-            for name, prefix in {
-                "auth": "Auth",
-                "tickets": "Tickets",
-                "orders": "Orders",
-                "payments": "Payments",
-            }.items()
-            if logical_id.startswith(prefix)
-        )
-        properties = resource["Properties"]
-        tables[service] = {
-            name: properties[name]
-            for name in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
-            if name in properties
-        }
-    return tables

@@ -18,14 +18,8 @@ def key(world: World, monkeypatch: pytest.MonkeyPatch) -> SigningKey:  # noqa: F
 
 
 @pytest.fixture
-def live_market(world: World, stripe: Stripe, key: SigningKey) -> Market:  # noqa: F811
-    """A seller's tickets in every status, a buyer's orders and payments, and Stripe's side of them."""
-    return Market(world, stripe)
-
-
-@pytest.fixture
 def market(world: World, stripe: Stripe, key: SigningKey) -> Market:  # noqa: F811
-    """The same for those who will not get as far as Stripe, made once."""
+    """A seller's tickets in every status, a buyer's orders and payments, and Stripe's side of them; made once."""
     if _first:
         return _first[0].again(world, stripe)
     _first.append(Market(world, stripe))

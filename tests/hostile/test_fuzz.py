@@ -64,17 +64,17 @@ seen: Counter[tuple[str, int]] = Counter()
 
 
 @pytest.fixture
-def client(live_market: Market, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
+def client(market: Market, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
     monkeypatch.setattr(passwords, "hash_password", lambda password: f"hash of {password}")
     monkeypatch.setattr(passwords, "is_password", lambda password, known: known == f"hash of {password}")
     sign_up = {"email": EMAIL, "password": PASSWORD}
-    assert live_market.world.call("POST", "/api/users/signup", sign_up).status == 201
+    assert market.world.call("POST", "/api/users/signup", sign_up).status == 201
     functions = {key: name.replace(" ", ".") for key, name in {**PUBLIC, **SIGNED_IN}.items()}
 
     def who(header: str | None) -> Person | None:
-        return live_market.who((header or "").removeprefix("Bearer "))
+        return market.who((header or "").removeprefix("Bearer "))
 
-    with Gateway(live_market.world, functions, public=frozenset(PUBLIC), who=who).session() as session:
+    with Gateway(market.world, functions, public=frozenset(PUBLIC), who=who).session() as session:
         yield session
 
 
@@ -93,9 +93,9 @@ def dice() -> Random:
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_one_that_the_document_tells_of(
-    case: schemathesis.Case[Any], live_market: Market, client: requests.Session, dice: Random
+    case: schemathesis.Case[Any], market: Market, client: requests.Session, dice: Random
 ) -> None:
-    aim(case, live_market, dice)
+    aim(case, market, dice)
     owner = "seller" if "ticket" in case.path else "buyer"
     caller = dice.choice([owner, owner, owner, "seller", "buyer", "stranger", "nobody"])
     signed = Signed() if case.path.endswith("/webhook") and dice.random() < 0.8 else None
@@ -106,8 +106,8 @@ def test_every_answer_is_one_that_the_document_tells_of(
     # What is signed here is no longer what was sent without a signature.
     case.validate_response(response, checks=[*CHECKS, *([] if signed else [negative_data_rejection])])
     if case.method != "GET" and "/users/" not in case.path and response.status_code < 300:
-        live_market.settle()
-    live_market.world.time.advance(seconds=dice.choice([0, 0, 1, 5]))
+        market.settle()
+    market.world.time.advance(seconds=dice.choice([0, 0, 1, 5]))
 
 
 def aim(case: schemathesis.Case[Any], market: Market, dice: Random) -> None:

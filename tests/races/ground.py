@@ -24,7 +24,8 @@ from local.processes import ROOT, Child, clean_environment
 from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
 from local.stripe.webhooks import signature_header
 from shared.ids import UserID, new_id
-from tests.handlers.world import TOLD_BY, Person, _tables, envelope, http_event, sqs_batch, subscribers
+from tests.handlers.tables import definitions
+from tests.handlers.world import TOLD_BY, Person, envelope, http_event, sqs_batch, subscribers
 from tests.races.crew import FAIR, Call, Outcome, Race, Weather
 
 WEBHOOK_SECRET = "whsec_races"
@@ -57,7 +58,7 @@ class Ground:
         self.database = aws.dynamodb()
         self._streams: Any = aws._session().client("dynamodbstreams", endpoint_url=aws.url)
         self.stripe_url = stripe_url
-        self.definitions = _tables(template)
+        self.definitions = definitions(template)
         self._numbers = itertools.count(1)
         self._crew = crew
         secrets = aws.secrets()
