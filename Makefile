@@ -7,8 +7,8 @@ CDK := node_modules/.bin/cdk
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version $(VERSION) --generate-hashes \
 	--custom-compile-command "make lock"
-# A .venv that somebody else has activated is not ours.
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# A .venv that somebody else has activated is not ours; and what is compiled once need not be compiled at every start.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
@@ -33,7 +33,7 @@ reset: .venv/.installed ## Forget what `make run` keeps: users, tickets, orders,
 
 test: install ## All tests but those in a browser
 	@npm --prefix web run --silent test
-	@exec $(BIN)/pytest
+	@exec $(BIN)/python -m tests
 
 e2e: install web/dist/index.html browser ## The web client in a real browser, against a stack of its own (ONLY=purchase)
 	@exec $(BIN)/python -m local.browser test $(ONLY)

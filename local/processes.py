@@ -81,7 +81,7 @@ def clean_environment(**more: str) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if (not name.startswith(("AWS_", "CDK_")) or name == "AWS_CA_BUNDLE")
-        and name not in {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV"}
+        and name not in {"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
     }
     local = "127.0.0.1,localhost"
     kept["NO_PROXY"] = kept["no_proxy"] = ",".join(filter(None, (kept.get("NO_PROXY"), local)))

@@ -3,41 +3,22 @@
 moto is right about conditions, transactions and indexes as long as one call runs at a time, and here one does.
 """
 
-import copy
 import json
-from collections import defaultdict
 from collections.abc import Mapping
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
 from moto.dynamodb.responses import DynamoHandler
 
+from tests.simulation import quick_moto
 from tests.simulation.patterns import matches
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
 type Image = dict[str, Any]
-
-
-def _copy_of_table(table: Table, _memo: object) -> Table:
-    """What moto keeps of a table for the case that a transaction fails: its items, which are all that changes."""
-    kept = copy.copy(table)
-    kept.items = defaultdict(dict)
-    for partition, items in table.items.items():
-        kept.items[partition] = copy.deepcopy(items)
-    return kept
-
-
-# A transaction copies each table of it whole, once for each write, and an expression is parsed twice a call: together
-# half of the time of a history.
-Table.__deepcopy__ = _copy_of_table  # type: ignore[attr-defined]
-UpdateExpressionParser.make = cache(UpdateExpressionParser.make)
 
 
 class ConditionalCheckFailed(ClientError):
@@ -64,6 +45,7 @@ class Database:
         self.streams: dict[str, list[dict[str, Any]]] = {}
         self.filters: dict[str, list[dict[str, Any]]] = {}
         self._previous: dict[tuple[str, str], Image | None] = {}
+        self._plain_items: dict[str, list[dict[str, Any]]] = {}
         for name, properties in tables.items():
             self._handle(
                 "create_table",
@@ -84,6 +66,8 @@ class Database:
         """One call of the DynamoDB client; a write that changes an item adds a record to its table's stream."""
         written = _written(operation, request)
         before = [self._image(table, key) for table, key in written]
+        for table, _ in written:
+            self._plain_items.pop(table, None)
         answer = self._handle(operation, request)
         for (table, key), old in zip(written, before, strict=True):
             new = self._image(table, key)
@@ -112,8 +96,10 @@ class Database:
             self.told.setdefault(data["id"], []).append(data["version"])
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """All items of a table as plain values, for the checks."""
-        return [_plain_item(item) for item in self._backend.tables[table].all_items()]
+        """All items of a table as plain values, for the checks: only to read."""
+        if table not in self._plain_items:
+            self._plain_items[table] = [_plain_item(item) for item in self._backend.tables[table].all_items()]
+        return self._plain_items[table]
 
     def _image(self, table: str, key: Image) -> Image | None:
         item = self._backend.get_item(table, self._key(table, key))
@@ -136,6 +122,8 @@ class Database:
                         request["TableName"], request["Key"], request["UpdateExpression"], **_conditions(request)
                     )
                 case "transact_write_items":
+                    quick_moto.touched.clear()
+                    quick_moto.touched.update(item["pk"]["S"] for _, item in _written(operation, request))
                     return self._backend.transact_write_items(request["TransactItems"])
                 case _:
                     handler: Any = DynamoHandler()

@@ -35,6 +35,7 @@ from tests.simulation.cloud import Clock, Cloud, Message, Network, Queue
 from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.guarantees import Violated, check_after_step, check_at_rest, intents, orders_and_tickets
 from tests.simulation.people import People
+from tests.simulation.quick_moto import quick
 
 ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -74,7 +75,7 @@ def run(
     drawn = Profile.draw(choices)
     profile = profile or drawn
     outcome = Outcome(seed, mode, profile, choices.made, [])
-    with _history(template, seed, choices, profile, outcome) as history:
+    with quick(), _history(template, seed, choices, profile, outcome) as history:
         try:
             for _ in range(steps):
                 history.step()

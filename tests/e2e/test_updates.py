@@ -1,21 +1,10 @@
-"""The app on the local AWS: deployed, deployed again, changed, and taken down."""
+"""Another deployment, and the end of it. The last file of its layer, since it takes the stack down."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from local.deployment import STACK, Cdk, deploy
 from local.local_aws import LocalAws
-from local.ports import Ports
-from local.stack import REAL_STRIPE
-
-
-@pytest.fixture
-def aws(tmp_path: Path) -> Iterator[LocalAws]:
-    made = LocalAws(port=Ports.free().aws, scratch=tmp_path / "scratch", logs=tmp_path / "logs", state=None)
-    yield made
-    made.stop()
+from tests.e2e.conftest import WINDOW, Market
 
 
 def _status(aws: LocalAws) -> tuple[str, object]:
@@ -40,23 +29,29 @@ def _left(aws: LocalAws) -> dict[str, list[str]]:
 
 
 def test_a_second_deployment_changes_nothing_a_third_what_was_changed_and_then_all_of_it_goes(
-    aws: LocalAws, tmp_path: Path
+    market: Market, tmp_path: Path
 ) -> None:
-    log = tmp_path / "logs" / "cdk.log"
-    deploy(aws, folder=tmp_path, logs=tmp_path / "logs", order_window_seconds=300, stripe_api_base=REAL_STRIPE)
+    aws = market.stack.aws
     assert all(_left(aws).values())
+    assert _windows(aws) == {str(WINDOW)}
     first = _status(aws)
 
     # From what was synthesized; that it is the same each time is tests/template's to show.
+    log = tmp_path / "logs" / "cdk.log"
     cdk = Cdk(aws, context=[], folder=tmp_path / "again", log=log)
-    synthesized = tmp_path / "cdk.out"
-    cdk.run("deploy", STACK, app=str(synthesized))
+    cdk.run("deploy", STACK, app=str(market.stack.folder / "cdk.out"))
     assert f"{STACK} (no changes)" in log.read_text()
     assert _status(aws) == first
 
-    deploy(aws, folder=tmp_path, logs=tmp_path / "logs", order_window_seconds=20, stripe_api_base=REAL_STRIPE)
-    assert _windows(aws) == {"20"}
+    deploy(
+        aws,
+        folder=tmp_path,
+        logs=log.parent,
+        order_window_seconds=2 * WINDOW,
+        stripe_api_base=market.stack.stripe_url,
+    )
+    assert _windows(aws) == {str(2 * WINDOW)}
     assert _status(aws)[0] == "UPDATE_COMPLETE"
 
-    cdk.run("destroy", STACK, "--force", app=str(synthesized))
+    cdk.run("destroy", STACK, "--force", app=str(tmp_path / "cdk.out"))
     assert not any(_left(aws).values()), _left(aws)
