@@ -1,7 +1,6 @@
-"""`make test`: all layers of tests, in two lanes side by side.
+"""`make test`: all layers of tests, in two lanes side by side that take about as long.
 
-One lane is all processor, in one process. The other one starts processes and waits for them, for time-outs and for
-deadlines; what it says is shown when the first has ended. Options go on to pytest: `python -m tests -x`.
+What the second lane says is shown when the first has ended. Options go on to pytest: `python -m tests -x`.
 """
 
 import os
@@ -15,19 +14,19 @@ from local.processes import Child
 from local.stack import LOCAL
 
 TESTS = Path(__file__).parent
-PROCESSOR = ("rules", "handlers", "hostile", "template", "operations", "local", "simulation")
-PROCESSES = ("e2e", "faults", "races")
+FIRST = ("rules", "handlers", "hostile", "template", "operations", "local", "faults", "simulation")
+SECOND = ("e2e", "races")
 LOG = LOCAL / "logs" / "tests.log"
 
 
 def main() -> int:
     """The exit code of a lane that failed, or 0."""
     LOG.unlink(missing_ok=True)
-    beside = Child("the other tests", _pytest(PROCESSES), log=LOG, environment=os.environ)
+    beside = Child("the other tests", _pytest(SECOND), log=LOG, environment=os.environ)
     try:
-        _say(f"Tests of {', '.join(PROCESSOR)}; beside them those of {', '.join(PROCESSES)}")
-        code = subprocess.run(_pytest(PROCESSOR), check=False).returncode  # noqa: S603
-        _say(f"\nTests of {', '.join(PROCESSES)}")
+        _say(f"Tests of {', '.join(FIRST)}; beside them those of {', '.join(SECOND)}")
+        code = subprocess.run(_pytest(FIRST), check=False).returncode  # noqa: S603
+        _say(f"\nTests of {', '.join(SECOND)}")
         return _follow(beside) or code
     except KeyboardInterrupt:
         return 130
