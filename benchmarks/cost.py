@@ -35,7 +35,7 @@ class Line:
 
 
 def bill(purchase: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[str, int]) -> list[Line]:
-    """Each line, the dearest first. `memory_mb` is that of each function (`orders.api`, `relay`)."""
+    """Each line, the dearest first. `memory_mb` is that of each function that waits (`payments.api`)."""
     assumed = prices["assumptions"]
     runs = _total(purchase, lambda row: row.runs)
     requests = _total(purchase, lambda row: row.runs if row.is_http else 0)
@@ -43,16 +43,14 @@ def bill(purchase: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[
     records = _total(purchase, lambda row: row.runs if row.kind == "relay" else 0)
     messages = _total(purchase, lambda row: row.runs if row.kind == "listener" else 0)
 
-    def gigabyte_seconds(milliseconds: float, row: Row) -> float:
-        memory = memory_mb[row.kind if row.kind == "relay" else row.function]
-        return milliseconds / 1000 * memory / 1024
-
     def waiting(row: Row) -> float:
         """GB-seconds for which a function does nothing but wait for Stripe."""
-        return sum(row.stripe_calls.values()) * gigabyte_seconds(assumed["millisecondsForEachStripeCall"], row)
+        seconds = sum(row.stripe_calls.values()) * assumed["millisecondsForEachStripeCall"] / 1000
+        return float(seconds * memory_mb[row.function] / 1024) if seconds else 0.0
 
     def working(row: Row) -> float:
-        return row.runs * gigabyte_seconds(assumed["milliseconds"][row.kind], row)
+        """GB-seconds at any size: with half the memory, and so half the processor, it takes twice as long."""
+        return float(row.runs * assumed["milliseconds"][row.kind] / 1000)
 
     amounts = [
         ("table writes", "tableWrite", _total(purchase, lambda row: row.table_writes)),

@@ -24,8 +24,8 @@ class ServiceFunction(Construct):
     says that somebody waits for its answer, and so hears of a failure without an alarm.
 
     Memory buys processor in proportion (one whole core at 1,769 MB) and is billed by the millisecond, so what only
-    computes costs the same at any size, and a cold start in Python is nearly all computing. Hence 1,024 MB where
-    nothing else is known.
+    computes costs the same at any size, and what waits costs less in less; a cold start in Python is nearly all
+    computing. Hence 1,024 MB where nothing else is known.
     """
 
     def __init__(
