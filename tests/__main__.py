@@ -4,51 +4,53 @@ What the second lane says is shown when the first has ended. Options go on to py
 """
 
 import os
-import subprocess
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from local.processes import Child
 from local.stack import LOCAL
 
 TESTS = Path(__file__).parent
-FIRST = ("rules", "handlers", "hostile", "template", "operations", "local", "faults", "simulation")
-SECOND = ("e2e", "races")
-LOG = LOCAL / "logs" / "tests.log"
+LANES = {
+    "first": ("rules", "handlers", "hostile", "template", "operations", "local", "faults", "simulation"),
+    "second": ("e2e", "races"),
+}
 
 
 def main() -> int:
     """The exit code of a lane that failed, or 0."""
-    LOG.unlink(missing_ok=True)
-    beside = Child("the other tests", _pytest(SECOND), log=LOG, environment=os.environ)
-    try:
-        _say(f"Tests of {', '.join(FIRST)}; beside them those of {', '.join(SECOND)}")
-        code = subprocess.run(_pytest(FIRST), check=False).returncode  # noqa: S603
-        _say(f"\nTests of {', '.join(SECOND)}")
-        return _follow(beside) or code
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        beside.stop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    code = 0
+    with ExitStack() as stack:
+        lanes = {name: _start(name) for name in LANES}
+        for lane in lanes.values():
+            stack.callback(lane.stop)
+        try:
+            for name, lane in lanes.items():
+                sys.stdout.write(f"Tests of {', '.join(LANES[name])}\n")
+                code = _follow(lane) or code
+        except KeyboardInterrupt:
+            return 130
+    return code
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _pytest(layers: Sequence[str]) -> list[str]:
+def _start(name: str) -> Child:
+    log = LOCAL / "logs" / f"tests-{name}.log"
+    log.unlink(missing_ok=True)
     color = ["--color=yes"] if sys.stdout.isatty() else []
-    return [sys.executable, "-m", "pytest", *color, *sys.argv[1:], *(str(TESTS / layer) for layer in layers)]
+    command = [sys.executable, "-m", "pytest", *color, *sys.argv[1:], *(str(TESTS / layer) for layer in LANES[name])]
+    return Child(f"the {name} lane", command, log=log, environment=os.environ)
 
 
-def _follow(child: Child) -> int:
+def _follow(lane: Child) -> int:
     """Show what it has said and says, until it ends; its exit code."""
-    with child.log.open() as log:
+    with lane.log.open() as log:
         while True:
-            code = child.exit_code()
+            code = lane.exit_code()
             sys.stdout.write(log.read())
             sys.stdout.flush()
             if code is not None:
