@@ -252,6 +252,9 @@ class Payment:
         match self.order.status, self.status:
             case OrderStatus.CREATED, Status.AUTHORIZED:
                 return Telling.AUTHORIZED
+            case OrderStatus.CREATED, Status.VOIDED | Status.REFUNDED if self.paid_at:
+                # Orders was told of funds that somebody or a bank has let go since, and may wait for them. It answers.
+                return Telling.AUTHORIZED
             case OrderStatus.CREATED | OrderStatus.AWAITING_PAYMENT, Status.CAPTURED:
                 return Telling.CREATED
             case OrderStatus.AWAITING_PAYMENT, Status.FAILED | Status.REFUNDED:
@@ -269,7 +272,7 @@ class Payment:
             case Status.CAPTURED:
                 return self.order.status is OrderStatus.COMPLETED
             case Status.VOIDED:
-                return self.order.status is not OrderStatus.AWAITING_PAYMENT
+                return self.order.status is not OrderStatus.AWAITING_PAYMENT and self.unanswered() is None
             case Status.FAILED:
                 return self.order.status is OrderStatus.CANCELLED
             case Status.REFUNDED:

@@ -653,6 +653,31 @@ def test_money_settles_though_a_message_ends_in_a_dead_letter_queue(
     assert "unsettledPartition" not in payment_of(world, order)
 
 
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        [("/v1/payment_intents/{}/cancel", "")],
+        [("/v1/payment_intents/{}/capture", ""), ("/v1/refunds", "payment_intent={}")],
+    ],
+    ids=["cancelled", "captured and refunded"],
+)
+def test_an_order_whose_word_was_lost_ends_though_the_funds_are_gone(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, by_hand: list[tuple[str, str]]
+) -> None:
+    pay(world, order, buyer)
+    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
+    assert [event["detail-type"] for event in world.told()] == ["order:awaiting-payment"], "which is lost"
+    intent = stripe.intents()[0]["id"]
+    for path, form in by_hand:
+        stripe.api("POST", path.format(intent), form.format(intent))
+    for _ in range(2):  # one finds that they are gone, one asks Orders about it
+        reconcile(world)
+        settle(world)
+
+    assert status_of(world, order, buyer) == "cancelled"
+    assert "unsettledPartition" not in payment_of(world, order)
+
+
 def test_a_dead_lettered_cancellation_still_releases_the_hold(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:

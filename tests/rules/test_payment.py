@@ -26,7 +26,7 @@ from shared.money import MinorUnits
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def payment(order: OrderStatus, status: Status | None = Status.OPEN) -> Payment:
+def payment(order: OrderStatus, status: Status | None = Status.OPEN, *, paid_at: datetime | None = None) -> Payment:
     return Payment(
         order=Order(
             id=OrderID("order"),
@@ -41,6 +41,7 @@ def payment(order: OrderStatus, status: Status | None = Status.OPEN) -> Payment:
         stripe_id="pi_1",
         client_secret="secret",
         status=status,
+        paid_at=paid_at,
     )
 
 
@@ -195,6 +196,16 @@ def test_what_orders_has_not_answered_is_told_again_and_nothing_else(order_statu
     }
 
     assert payment(order_status, status).unanswered() is unanswered.get((order_status, status))
+
+
+@pytest.mark.parametrize("status", [Status.VOIDED, Status.REFUNDED])
+def test_of_funds_that_are_gone_orders_is_asked_if_it_was_told_of_them(status: Status) -> None:
+    """It may have given the ticket away for them, and its word may have been lost."""
+    gone = payment(OrderStatus.CREATED, status, paid_at=NOW)
+
+    assert gone.unanswered() is Telling.AUTHORIZED
+    assert not gone.is_settled()
+    assert payment(OrderStatus.CANCELLED, status, paid_at=NOW).is_settled()
 
 
 @pytest.mark.parametrize("order_status", OrderStatus)

@@ -15,7 +15,7 @@ from functions.orders import sweep
 from functions.orders.order import Hold, Order, OrderNotFound, Status
 from functions.payments import actions as payment_actions
 from functions.payments import reconciler
-from functions.payments.payment import Duty, IntentStatus, OrderStatus, Payment
+from functions.payments.payment import Duty, IntentStatus, OrderStatus, Payment, Telling
 from functions.payments.payment import Status as PaymentStatus
 from functions.tickets.ticket import Ticket
 from shared import aws, idempotency, publish
@@ -29,6 +29,9 @@ LOSSES = Profile(dead_letters=4, declined=0.3)
 
 BY_HAND = Profile(by_hand=0.2)
 """Somebody at Stripe does what others would do."""
+
+LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=8)
+"""And nobody hears of it."""
 
 type TakeOut = Callable[[], AbstractContextManager[object]]
 
@@ -141,6 +144,16 @@ def _an_address_is_claimed_though_it_is_taken() -> Iterator[None]:
         yield
 
 
+def _gone_funds_are_not_asked_about() -> AbstractContextManager[object]:
+    real = Payment.unanswered
+    gone = PaymentStatus.VOIDED, PaymentStatus.REFUNDED
+
+    def unanswered(self: Payment) -> Telling | None:
+        return None if self.order.status is OrderStatus.CREATED and self.status in gone else real(self)
+
+    return mock.patch.object(Payment, "unanswered", unanswered)
+
+
 def _never_answers(self: Order) -> Order:
     raise OrderNotFound
 
@@ -181,6 +194,9 @@ CONTROLS: dict[str, Control] = {
     ),
     "an order is told again under an old version": Control(_with(Order, "_tell_again", lambda self: self), seed=1),
     "an address is claimed though it is taken": Control(_an_address_is_claimed_though_it_is_taken, seed=1),
+    "Orders is not asked what it does about funds that are gone": Control(
+        _gone_funds_are_not_asked_about, LOSSES_AND_BY_HAND, seed=228
+    ),
     "what was done by hand is not taken in": Control(
         _with(payment_actions, "take_in", lambda *_: False), BY_HAND, seed=1
     ),
