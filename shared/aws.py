@@ -7,6 +7,8 @@ cold start would pay for.
 from functools import cache
 from typing import TYPE_CHECKING
 
+from shared import begin_work
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -29,6 +31,7 @@ def _client(service: str) -> object:
         tcp_keepalive=True,
     )
     client: object = get_session().create_client(service, config=config)
+    begin_work()
     return client
 
 

@@ -1,0 +1,50 @@
+"""What a process does while it loads, and what it does not."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.races.crew import FUNCTIONS
+from tests.synthesized import ROOT
+
+PROGRAM = """
+import gc, json, sys
+
+def searches():
+    return sum(generation["collections"] for generation in gc.get_stats())
+
+usual = gc.get_threshold()
+gc.collect()  # what Python has loaded until here is not ours
+before = searches()
+import {module}
+loading = searches() - before
+from shared import aws
+client = {loaded}
+kept = gc.get_freeze_count()
+before = searches()
+garbage = [[[]] for _ in range(10 * usual[0])]
+print(json.dumps([loading, kept, gc.get_threshold() == usual, searches() - before]))
+"""
+
+
+def observe(module: str, loaded: str) -> tuple[int, int, bool, int]:
+    """Searches for garbage while it loads, objects that are never looked at, whether all is as usual, searches then."""
+    program = PROGRAM.format(module=module, loaded=loaded)
+    environment = {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "test"}
+    ran = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    loading, kept, is_usual, working = json.loads(ran.stdout)
+    return loading, kept, is_usual, working
+
+
+@pytest.mark.parametrize("module", ["shared.relay", *(f"functions.{name}" for name in FUNCTIONS)])
+def test_a_function_searches_for_garbage_only_once_it_is_loaded(module: str) -> None:
+    loading, kept, is_usual, working = observe(module, "aws.dynamodb()")
+
+    assert loading == 0
+    assert kept > 10_000
+    assert is_usual
+    assert working > 0
