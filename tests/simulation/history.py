@@ -107,8 +107,10 @@ def _history(
         webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET),
     )
     random.seed(seed)
-    logger.setLevel("CRITICAL")
     with ExitStack() as patches:
+        patches.callback(key_ring.cache_clear)
+        patches.callback(logger.setLevel, logger.log_level)
+        logger.setLevel("CRITICAL")
         for target, name, value in (
             (clock, "now", time_.now),
             (clock, "sleep", time_.sleep),
