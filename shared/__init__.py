@@ -1,6 +1,6 @@
 """What all services stand on.
 
-While a process loads, nothing that it makes is garbage, and Python's search for some takes a twelfth of a cold start.
+While a process loads, nothing that it makes is garbage, and Python's search for some takes a tenth of a cold start.
 So the search is put off until the first AWS client is made, the last large thing to load; what stands by then stays,
 and is never looked through again. A process that makes no client searches too, only more seldom.
 """
