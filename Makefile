@@ -44,7 +44,7 @@ screenshots: install web/dist/index.html browser ## Take the pictures in docs/sc
 simulate: .venv/.installed ## Histories of the whole system with faults (RUNS=1000, SEED=0)
 	@exec $(BIN)/python -m tests.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),0)
 
-bench: install ## Measure what docs/performance.md tells, in half an hour (QUICK=1 in two minutes)
+bench: install ## Measure what docs/performance.md tells, in ten minutes (QUICK=1 in two)
 	@exec $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 plan: .venv/.installed ## What limits at a rate of orders a second, and what to do: make plan RATE=1000

@@ -32,7 +32,7 @@ def main() -> int:
             stack.callback(lane.stop)
         try:
             for name, lane in lanes.items():
-                sys.stdout.write(f"Tests of {', '.join(LANES[name])}\n")
+                print(f"Tests of {', '.join(LANES[name])}", flush=True)  # noqa: T201
                 code = _follow(lane) or code
         except KeyboardInterrupt:
             return 130
@@ -49,11 +49,11 @@ def _start(name: str) -> Child:
 
 def _follow(lane: Child) -> int:
     """Show what it has said and says, until it ends; its exit code."""
-    with lane.log.open() as log:
+    with lane.log.open("rb") as log:  # as bytes: what is there may end in the middle of a character
         while True:
             code = lane.exit_code()
-            sys.stdout.write(log.read())
-            sys.stdout.flush()
+            sys.stdout.buffer.write(log.read())
+            sys.stdout.buffer.flush()
             if code is not None:
                 return code
             time.sleep(0.2)
