@@ -9,8 +9,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version $(VERSION)
 	--custom-compile-command "make lock"
 # A .venv that somebody else has activated is not ours; and what is compiled once need not be compiled at every start.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
-export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+# The project brings its own Node (package.json), so that the machine's may be an old one.
+export PATH := $(CURDIR)/node_modules/.node:$(PATH)
 
 WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
 	-prune -o -type f -print)
@@ -128,14 +128,18 @@ find_python = $$(for each in python$(VERSION) python3 python; do \
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
 	@touch $@
 
-node_modules/.installed: package.json package-lock.json
-	@$(check_node)
-	@echo "Installing the CDK command line, into node_modules"
-	@npm ci --silent --no-audit --no-fund
+node_modules/.installed: package.json package-lock.json .npmrc
+	@command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>/dev/null || \
+	  { echo "Node 20 or newer with npm is needed; found: $$(node --version 2>/dev/null || echo none)." >&2; exit 1; }
+	@echo "Installing the CDK command line and Node 24, into node_modules"
+	@npm ci --silent
+	@mkdir node_modules/.node; for each in node_modules/node-*/bin/node; do \
+	  [ ! -x $$each ] || ln -s ../../$$each node_modules/.node/node; done
+	@node -e 'process.exit(+(parseInt(process.versions.node) < 22))' || \
+	  { echo "npm has no Node 24 for this kind of machine; install Node 22 or newer. Found: $$(node --version)." >&2; exit 1; }
 	@touch $@
 
-web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc
-	@$(check_node)
+web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc node_modules/.installed
 	@echo "Installing what the web client needs, into web/node_modules"
 	@npm --prefix web ci --silent
 	@touch $@
@@ -144,10 +148,6 @@ web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
 	@echo "Building the web client, into web/dist"
 	@npm --prefix web run --silent build -- --logLevel error
 	@touch $@
-
-check_node = version=$$(node -p 'const [a, b] = process.versions.node.split("."); a * 100 + +b' 2>/dev/null); \
-	if [ "$${version:-0}" -lt 2019 ] || ! command -v npm >/dev/null; then \
-	  echo "Node 20.19 or newer with npm is needed; found: $$(node --version 2>/dev/null || echo none)." >&2; exit 1; fi
 
 # Debian's Chromium, where there is no browser yet that can be driven.
 browser:
