@@ -15,6 +15,9 @@ from cdk.function import ServiceFunction
 from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 
+ORDER_EVENTS = ("order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled")
+"""All events of an order, for those who follow its whole life."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:

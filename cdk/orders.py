@@ -78,7 +78,13 @@ class Orders(Construct):
                 Wanted(
                     name="Payments",
                     source="admit-one.payments",
-                    types=("payment:authorized", "payment:created", "payment:failed"),
+                    types=(
+                        "payment:authorized",
+                        "payment:created",
+                        "payment:failed",
+                        "payment:partly-refunded",
+                        "payment:refunded",
+                    ),
                 ),
             ],
         )

@@ -8,7 +8,7 @@ from constructs import Construct
 from cdk.acknowledged import acknowledge
 from cdk.function import ServiceFunction
 from cdk.http_api import Route
-from cdk.listener import EventListener, Wanted
+from cdk.listener import ORDER_EVENTS, EventListener, Wanted
 from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import Recurring
@@ -111,7 +111,7 @@ class Payments(Construct):
                 Wanted(
                     name="Orders",
                     source="admit-one.orders",
-                    types=("order:created", "order:awaiting-payment", "order:completed", "order:cancelled"),
+                    types=ORDER_EVENTS,
                 )
             ],
             batch_size=1,  # each may take several calls to Stripe

@@ -6,7 +6,7 @@ from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.http_api import Route
-from cdk.listener import EventListener, Wanted
+from cdk.listener import ORDER_EVENTS, EventListener, Wanted
 from cdk.monitoring import Monitoring
 from cdk.stages import Stage
 from cdk.table import Index, ServiceTable
@@ -47,7 +47,7 @@ class Tickets(Construct):
                     sort_key="id",
                     attributes=("userID", *LISTED),
                 ),
-                Index(name="by-seller", partition_key="userID", sort_key="id", attributes=LISTED),
+                Index(name="by-seller", partition_key="userID", sort_key="id", attributes=(*LISTED, "refund")),
             ],
             published_on=bus,
         )
@@ -88,7 +88,7 @@ class Tickets(Construct):
                 Wanted(
                     name="Orders",
                     source="admit-one.orders",
-                    types=("order:created", "order:awaiting-payment", "order:completed", "order:cancelled"),
+                    types=ORDER_EVENTS,
                 )
             ],
         )

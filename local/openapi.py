@@ -8,7 +8,7 @@ routes those of the CDK app, and every answer to what it says.
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from itertools import groupby
 from pathlib import Path
@@ -49,12 +49,16 @@ SHAPES: dict[str, Json] = {
     "expiresAt": {"type": "string", "format": "date-time", "examples": ["2026-11-23T12:05:00.000Z"]},
     "version": {"type": "integer", "minimum": 1},
     "amount": {"type": "integer", "minimum": 1, "examples": [1250]},
+    "amountRefunded": {"type": "integer", "minimum": 1, "examples": [500]},
     "stripeId": {"type": "string", "examples": ["pi_3SWbLh2eZvKYlo2C1IuX9Jq7"]},
     "title": {"type": "string", "minLength": 1, "examples": ["Row 1, seat 2"]},
     "clientSecret": {"type": "string", "description": "With which a browser confirms at Stripe; while it is open."},
     "publishableKey": {"type": "string", "description": "With which a browser talks to Stripe; while it is open."},
 }
 """What answers hold under these names. The types in the code know them as text, since what we wrote is not checked."""
+
+REFUND_SHAPES = {"amount": SHAPES["price"], "at": SHAPES["createdAt"]}
+"""A refund's own: its `amount` is a decimal string, a payment's is in minor units."""
 
 PATH_PARAMETERS = {
     "tickets": {"ticket_id": "id"},
@@ -143,7 +147,9 @@ def document() -> Json:
     for service in SERVICES:
         for path, method, operation, its_schemas in _operations(service):
             paths.setdefault(path, {})[method] = operation
-            schemas |= its_schemas
+            for name, schema in its_schemas.items():
+                if schemas.setdefault(name, schema) != schema:
+                    raise ValueError(f"two services mean different things by {name}")
     paths["/api/payments/webhook"] = {"post": _webhook()}
     told = {told for path in paths.values() for operation in path.values() for told in operation.pop("x-told")}
     schemas["StripeEvent"] = STRIPE_EVENT
@@ -174,7 +180,7 @@ def _operations(service: str) -> Iterator[tuple[str, str, Json, dict[str, Json]]
     raw = api.get_openapi_json_schema(title=service, version="1")
     made = json.loads(re.sub(r"(#/components/schemas/)(\w+)", lambda m: m[1] + _schema_name(service, m[2]), raw))
     schemas = {
-        _schema_name(service, name): _schema(schema)
+        _schema_name(service, name): _schema(schema, REFUND_SHAPES if name == "RefundOut" else SHAPES)
         for name, schema in made["components"]["schemas"].items()
         if "Validation" not in name and name != "Instant"  # powertools' own, and one that has its shape below
     }
@@ -328,13 +334,26 @@ def _schema_name(service: str, name: str) -> str:
     return {("orders", "TicketOut"): "OrderedTicket"}.get((service, name), name).removesuffix("Out")
 
 
-def _schema(schema: Json) -> Json:
+def _schema(schema: Json, shapes: Mapping[str, Json]) -> Json:
     """A body's schema; what is ours in it has the shape that we always give it."""
     tidy: Json = _untitled(schema)
     is_answer = tidy.get("additionalProperties") is not False
     if is_answer and tidy.get("type") == "object":
-        tidy["properties"] = {field: SHAPES.get(field, properties) for field, properties in tidy["properties"].items()}
+        required = tidy.get("required", ())
+        tidy["properties"] = {
+            field: shapes.get(field) or (properties if field in required else _never_null(properties))
+            for field, properties in tidy["properties"].items()
+        }
     return tidy
+
+
+def _never_null(schema: Json) -> Json:
+    """What an answer need not have is absent where there is none."""
+    match schema:
+        case {"anyOf": [kind, {"type": "null"}]}:
+            return dict(kind)
+        case _:
+            return schema
 
 
 def _untitled(schema: Any) -> Any:

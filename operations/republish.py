@@ -76,7 +76,7 @@ def events_of(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return
     yield event
     detail = json.loads(event["detail"])
-    if detail["data"].get("change") in ("reserved", "freed", "sold"):
+    if detail["data"].get("change") in ("reserved", "freed", "sold", "refunded"):
         withdrawn = "withdrawnAt" in item
         words = {"change": "withdrawn", "status": "withdrawn"} if withdrawn else {"change": "edited"}
         yield {**event, "detail": json.dumps({**detail, "data": {**detail["data"], **words}})}

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from shared import clock
 from shared.ids import OrderID, PaymentID, TicketID, UserID, new_id
-from shared.money import Price
+from shared.money import MinorUnits, Price
 from shared.telemetry import Trace, current_trace
 
 
@@ -38,12 +38,12 @@ class TicketCreated(Data):
 
 
 class TicketUpdated(TicketCreated):
-    """A ticket was edited or withdrawn by its seller, or reserved, freed or sold by an order."""
+    """A ticket was edited or withdrawn by its seller, or reserved, freed, sold or refunded by an order."""
 
     type: ClassVar[str] = "ticket:updated"
 
     status: Literal["available", "reserved", "sold", "withdrawn"]
-    change: Literal["edited", "withdrawn", "reserved", "freed", "sold"]
+    change: Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded"]
     orderID: OrderID | None = None
 
 
@@ -59,15 +59,26 @@ class OrderedTicket(BaseModel):
     hold: int
 
 
+class Refund(BaseModel):
+    """The money of a completed order that went back to its buyer: the total so far, and when Orders recorded it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
+
+    amount: Price
+    reason: Literal["refunded_at_stripe", "dispute_lost"]
+    at: AwareDatetime
+
+
 class OrderEvent(Data):
     """What every event of an order carries: its whole state."""
 
     id: OrderID
     version: int
-    status: Literal["created", "awaiting:payment", "completed", "cancelled"]
+    status: Literal["created", "awaiting:payment", "completed", "cancelled", "refunded"]
     userID: UserID
     expiresAt: AwareDatetime
     ticket: OrderedTicket
+    refund: Refund | None = None
 
 
 class OrderCreated(OrderEvent):
@@ -83,9 +94,17 @@ class OrderAwaitingPayment(OrderEvent):
 
 
 class OrderCompleted(OrderEvent):
-    """Paid; the ticket is the buyer's."""
+    """Paid; the ticket is the buyer's. With a `refund`, a part of the money went back since."""
 
     type: ClassVar[str] = "order:completed"
+
+
+class OrderRefunded(OrderEvent):
+    """All the money of a completed order went back; the ticket stays sold."""
+
+    type: ClassVar[str] = "order:refunded"
+
+    refund: Refund
 
 
 class OrderCancelled(OrderEvent):
@@ -143,12 +162,25 @@ class PaymentVoided(PaymentEvent):
     reason: str
 
 
+class PaymentPartlyRefunded(PaymentEvent):
+    """A part of the captured money went back; `amountRefunded` is the total so far, in minor units."""
+
+    type: ClassVar[str] = "payment:partly-refunded"
+
+    reason: str
+    amountRefunded: MinorUnits
+
+
 class PaymentRefunded(PaymentEvent):
-    """The money went back, by us or by hand at Stripe."""
+    """The money went back, by us, by hand at Stripe, or by a lost dispute.
+
+    `amountRefunded` is the total in minor units; events from before it was added mean the order's whole price.
+    """
 
     type: ClassVar[str] = "payment:refunded"
 
     reason: str
+    amountRefunded: MinorUnits | None = None
 
 
 CONTRACTS: Mapping[str, type[Data]] = {
@@ -159,12 +191,14 @@ CONTRACTS: Mapping[str, type[Data]] = {
         OrderCreated,
         OrderAwaitingPayment,
         OrderCompleted,
+        OrderRefunded,
         OrderCancelled,
         ExpirationCompleted,
         PaymentAuthorized,
         PaymentCreated,
         PaymentFailed,
         PaymentVoided,
+        PaymentPartlyRefunded,
         PaymentRefunded,
     )
 }

@@ -12,6 +12,8 @@ from typing import NewType
 Price = NewType("Price", str)
 MinorUnits = NewType("MinorUnits", int)
 
+NOTHING = MinorUnits(0)
+
 HIGHEST_PRICE = Decimal("999999.99")
 
 PLAIN_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)

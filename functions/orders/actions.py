@@ -84,6 +84,18 @@ def find(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:
     return order
 
 
+def find_for_ticket(store: OrderStore, *, user_id: UserID, ticket_id: str) -> Order | None:
+    """The user's order that holds or has bought the ticket; None where another user's does, or nobody's.
+
+    Two consistent reads by key. An order past its deadline is included until something has ended it.
+    """
+    ticket = store.ticket(TicketID(ticket_id), consistent=True) if is_id(ticket_id) else None
+    if ticket is None or ticket.hold is None or ticket.hold.user_id != user_id:
+        return None
+    order = store.order(user_id, ticket.hold.order_id)
+    return order if order and order.status is not Status.CANCELLED else None  # it may have ended between the reads
+
+
 def cancel(store: OrderStore, *, user_id: UserID, order_id: str, receipt: Receipt) -> None:
     """Cancel the user's order; one that is cancelled already stays so. Raises OrderNotFound, OrderPaid."""
     if not is_id(order_id):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from functions.orders import actions
 from functions.orders.order import (
@@ -22,8 +22,8 @@ from functions.orders.schemas import OrderList, OrderOut, PlaceOrder
 from functions.orders.store import OrderStore
 from shared import settings
 from shared.http import Api, Cursor, Limit, Remember
-from shared.pages import DEFAULT_LIMIT
-from shared.problems import refusal
+from shared.pages import DEFAULT_LIMIT, Page
+from shared.problems import FieldError, Problem, refusal
 from shared.table import Table
 
 
@@ -34,6 +34,11 @@ class Settings:
     table_name: str
     order_window_seconds: int = 300
 
+
+OfTicket = Annotated[
+    str | None, Query(alias="ticketID", description="List only the order by which you hold or have bought this ticket.")
+]
+OfTicketAgain = Annotated[str | None, Query(alias="ticketId", description="Another spelling of `ticketID`.")]
 
 api = Api(
     refusals={
@@ -79,9 +84,22 @@ def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
 
 
 @api.get("/api/orders")
-def list_orders(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> OrderList:
-    """The caller's orders, newest first."""
-    return OrderList.of(_store().orders(api.user.id, limit=limit, cursor=cursor))
+def list_orders(
+    limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None, ticket: OfTicket = None, ticket_again: OfTicketAgain = None
+) -> OrderList:
+    """The caller's orders, newest first.
+
+    With `ticketID`, at most one: the order by which the caller holds or has bought that ticket, even past its
+    `expiresAt` as long as nothing has ended it. `ticketID` and `cursor` cannot be combined.
+    """
+    if ticket is None and ticket_again is None:
+        return OrderList.of(_store().orders(api.user.id, limit=limit, cursor=cursor))
+    if ticket is not None and ticket_again is not None:
+        raise _refused("give ticketID or ticketId, not both", "ticketID")
+    if cursor is not None:
+        raise _refused("cannot be given with ticketID", "cursor")
+    order = actions.find_for_ticket(_store(), user_id=api.user.id, ticket_id=ticket or ticket_again or "")
+    return OrderList.of(Page((order,) if order else (), None))
 
 
 @api.get("/api/orders/<order_id>")
@@ -101,6 +119,10 @@ def cancel_order(order_id: Annotated[str, Path()]) -> Response[None]:
         return Response(204)
 
     return api.once(_store().table, cancel)
+
+
+def _refused(message: str, field: str) -> Problem:
+    return Problem(400, "invalid_request", f"{field}: {message}", [FieldError(message, field)])
 
 
 def _store() -> OrderStore:

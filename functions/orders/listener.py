@@ -7,13 +7,15 @@ from typing import Any
 from functions.orders import actions
 from functions.orders.order import Order, OrderNotFound
 from functions.orders.store import OrderStore
-from shared import settings
+from shared import clock, settings
 from shared.events import (
     ExpirationCompleted,
     PaymentAuthorized,
     PaymentCreated,
     PaymentEvent,
     PaymentFailed,
+    PaymentPartlyRefunded,
+    PaymentRefunded,
     TicketCreated,
     TicketUpdated,
 )
@@ -40,6 +42,8 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
             PaymentAuthorized: lambda event: _move(event, Order.payment_authorized),
             PaymentCreated: lambda event: _move(event, Order.payment_created),
             PaymentFailed: lambda event: _move(event, Order.payment_failed),
+            PaymentPartlyRefunded: _refund,
+            PaymentRefunded: _refund,
         },
         batch,
     )
@@ -53,7 +57,19 @@ def _expire(event: ExpirationCompleted) -> None:
     _unless_unknown(event.orderId, lambda: actions.expire(_store(), user_id=event.userID, order_id=event.orderId))
 
 
-def _move(event: PaymentEvent, rule: Callable[[Order], Order]) -> None:
+def _refund(event: PaymentPartlyRefunded | PaymentRefunded) -> None:
+    def rule(order: Order) -> Order | None:
+        return order.payment_refunded(
+            event.amountRefunded,
+            in_full=isinstance(event, PaymentRefunded),
+            reason="dispute_lost" if event.reason == "dispute_lost" else "refunded_at_stripe",
+            now=clock.now(),
+        )
+
+    _move(event, rule)
+
+
+def _move(event: PaymentEvent, rule: Callable[[Order], Order | None]) -> None:
     _unless_unknown(event.orderId, lambda: actions.change(_store(), event.userID, event.orderId, rule))
 
 

@@ -1,9 +1,13 @@
 """An order and the ticket that it holds: statuses, transitions and who may hold, as pure rules.
 
-    created ── payment authorised ──► awaiting:payment ── money captured ──► completed
+       ┌──────────────── money captured by hand at Stripe ────────────────┐
+       │                                                                  ▼
+    created ── payment authorised ──► awaiting:payment ── money captured ──► completed ── all money back ──► refunded
        │ cancelled by its buyer,              │ capture failed
        │ or past its deadline                 ▼
        └────────────────────────────────► cancelled
+
+A refund of a part leaves the order completed. A refunded order keeps its ticket: it does not go back on sale by itself.
 
 What is written here decides; Payments and Tickets follow what it tells.
 
@@ -22,9 +26,10 @@ from enum import StrEnum
 from typing import Literal
 
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import Price
+from shared.money import CURRENCIES, MinorUnits, Price, format_amount
+from shared.refunds import Refund, RefundReason
 
-type Reason = Literal["cancelled_by_buyer", "expired", "payment_failed"]
+type CancelReason = Literal["cancelled_by_buyer", "expired", "payment_failed"]
 
 
 class OrderError(Exception):
@@ -85,6 +90,7 @@ class Status(StrEnum):
     AWAITING_PAYMENT = "awaiting:payment"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
+    REFUNDED = "refunded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +161,8 @@ class Order:
     ticket: OrderedTicket
     version: int
     created_at: datetime
-    reason: Reason | None = None
+    reason: CancelReason | None = None
+    refund: Refund | None = None
 
     @classmethod
     def place(cls, ticket: Ticket, *, order_id: OrderID, buyer: UserID, now: datetime, window: timedelta) -> "Order":
@@ -184,7 +191,7 @@ class Order:
         match self.status:
             case Status.CREATED:
                 return now < self.expires_at
-            case Status.AWAITING_PAYMENT | Status.COMPLETED:
+            case Status.AWAITING_PAYMENT | Status.COMPLETED | Status.REFUNDED:
                 return True
             case Status.CANCELLED:
                 return False
@@ -195,31 +202,57 @@ class Order:
             return None
         if self.status is not Status.CREATED:
             raise OrderPaid("the order is paid or being paid")
-        return self._move(Status.CANCELLED, "cancelled_by_buyer")
+        return self._move(Status.CANCELLED, reason="cancelled_by_buyer")
 
     def expire(self) -> "Order | None":
         """Because its deadline has passed; None unless it is still waiting for a payment."""
-        return self._move(Status.CANCELLED, "expired") if self.status is Status.CREATED else None
+        return self._move(Status.CANCELLED, reason="expired") if self.status is Status.CREATED else None
 
     def payment_authorized(self) -> "Order":
         """The funds are held, so it will not expire. What no longer fits is answered with the state as it is."""
         return self._move(Status.AWAITING_PAYMENT) if self.status is Status.CREATED else self._tell_again()
 
     def payment_created(self) -> "Order":
-        """The money is captured: sold. What no longer fits is answered with the state as it is."""
-        return self._move(Status.COMPLETED) if self.status is Status.AWAITING_PAYMENT else self._tell_again()
+        """The money is captured: sold. What no longer fits is answered with the state as it is.
+
+        A created order completes too: somebody captured at Stripe before Orders knew of the authorisation.
+        """
+        is_open = self.status in (Status.CREATED, Status.AWAITING_PAYMENT)
+        return self._move(Status.COMPLETED) if is_open else self._tell_again()
 
     def payment_failed(self) -> "Order":
         """Capture is impossible for good. What no longer fits is answered with the state as it is."""
         if self.status is not Status.AWAITING_PAYMENT:
             return self._tell_again()
-        return self._move(Status.CANCELLED, "payment_failed")
+        return self._move(Status.CANCELLED, reason="payment_failed")
 
-    def _move(self, status: Status, reason: Reason | None = None) -> "Order":
+    def payment_refunded(
+        self, amount: MinorUnits | None, *, in_full: bool, reason: RefundReason, now: datetime
+    ) -> "Order | None":
+        """Money of a completed order went back: all of it, or a part whose total so far is `amount`.
+
+        A refund only grows; what is not news is answered with the state as it is. None where the order is not
+        completed: a cancelled order's refund changes nothing, and an open order is asked about by Payments.
+        """
+        if self.status not in (Status.COMPLETED, Status.REFUNDED):
+            return None
+        price = self.ticket.price if amount is None else format_amount(amount, CURRENCIES[self.ticket.currency])
+        refund = Refund(amount=price, reason=reason, at=now)
+        if self.status is Status.COMPLETED and in_full:
+            return self._move(Status.REFUNDED, refund=refund)
+        if self.status is Status.COMPLETED and Decimal(price) > self._amount_refunded():
+            return self._move(Status.COMPLETED, refund=refund)
+        return self._tell_again()
+
+    def _amount_refunded(self) -> Decimal:
+        return Decimal(self.refund.amount) if self.refund else Decimal(0)
+
+    def _move(self, status: Status, *, reason: CancelReason | None = None, refund: Refund | None = None) -> "Order":
         return replace(
             self,
             status=status,
             reason=reason,
+            refund=refund,
             version=self.version + 1,
             ticket=replace(self.ticket, hold=self.ticket.hold + 1),
         )

@@ -1,20 +1,25 @@
 """Bodies of the Orders API."""
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from functions.orders.order import Order, Status
+from functions.orders.order import CancelReason, Order, Status
 from shared.http import Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import PLAIN_DECIMAL, Price, parse_decimal
 from shared.pages import Page
+from shared.refunds import Refund, RefundReason
 
 
 def _is_decimal(text: str) -> str:
     parse_decimal(text)
     return text
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None
 
 
 class PlaceOrder(Input):
@@ -53,8 +58,25 @@ class TicketOut(Output):
     currency: str
 
 
+class RefundOut(Output):
+    """Money that went back to the buyer: the total so far, why, and when it was recorded."""
+
+    amount: Price
+    reason: RefundReason
+    at: Instant
+
+    @classmethod
+    def of(cls, refund: Refund) -> Self:
+        """The refund as buyer and seller see it."""
+        return cls(amount=refund.amount, reason=refund.reason, at=refund.at)
+
+
 class OrderOut(Output):
-    """An order. Compare `expiresAt` with the answer's `Date`, not with the device's clock."""
+    """An order. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
+
+    `reason` says why a cancelled order was cancelled. `refund` is there once money of a completed order went back: all
+    of it makes the order `refunded`, a part leaves it `completed`.
+    """
 
     id: OrderID
     userID: UserID
@@ -63,6 +85,8 @@ class OrderOut(Output):
     ticket: TicketOut
     version: int
     createdAt: Instant
+    reason: CancelReason | None = Field(None, exclude_if=_is_absent)
+    refund: RefundOut | None = Field(None, exclude_if=_is_absent)
 
     @classmethod
     def of(cls, order: Order) -> Self:
@@ -76,6 +100,8 @@ class OrderOut(Output):
             ticket=TicketOut(id=ticket.id, title=ticket.title, price=ticket.price, currency=ticket.currency),
             version=order.version,
             createdAt=order.created_at,
+            reason=order.reason,
+            refund=RefundOut.of(order.refund) if order.refund else None,
         )
 
 

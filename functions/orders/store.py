@@ -7,10 +7,11 @@ Order and hold change in one transaction, so the ticket always says which order 
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import datetime
 
 from functions.orders.order import Hold, Order, OrderedTicket, Status, Ticket
-from shared import clock, events
+from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
 from shared.pages import Page, decode_cursor, page_of
 from shared.table import Item, Put, Refused, Table, Update, Write
@@ -23,6 +24,7 @@ _EVENTS: dict[Status, type[events.OrderEvent]] = {
     Status.AWAITING_PAYMENT: events.OrderAwaitingPayment,
     Status.COMPLETED: events.OrderCompleted,
     Status.CANCELLED: events.OrderCancelled,
+    Status.REFUNDED: events.OrderRefunded,
 }
 
 
@@ -99,13 +101,14 @@ class OrderStore:
             raise HoldChanged(_to_ticket(refused.items[0]) if refused.items[0] else None) from None
 
     def advance(self, before: Order, after: Order, also: Write | None = None) -> None:
-        """Write the order's next state, and the hold with it where the status changes.
+        """Write the order's next state, and the hold with it where its number changes.
 
         Conditions: the order is as it was read (so it has the status that it leaves), and the ticket is held by this
         very order, so that an old order can never free a newer one's hold. Raises OrderChanged.
         """
+        hold = _hold(after) if after.ticket.hold != before.ticket.hold else None
         try:
-            self.table.write(_replace(after, before), None if after.status is before.status else _hold(after), also)
+            self.table.write(_replace(after, before), hold, also)
         except Refused:
             raise OrderChanged from None
 
@@ -153,8 +156,8 @@ def _hold(order: Order) -> Update:
     match order.status:
         case Status.AWAITING_PAYMENT:
             change += " REMOVE holdExpiresAt"
-        case Status.COMPLETED:
-            change, values = f"{change}, sold = :yes", values | {"yes": True}
+        case Status.COMPLETED | Status.REFUNDED:
+            change, values = f"{change}, sold = :yes REMOVE holdExpiresAt", values | {"yes": True}
         case Status.CANCELLED:
             change += " REMOVE holdOrderID, holdUserID, holdExpiresAt"
         case Status.CREATED:
@@ -213,6 +216,7 @@ def _to_item(order: Order) -> Item:
         "version": order.version,
         "createdAt": clock.to_millis(order.created_at),
         "reason": order.reason,
+        "refund": refunds.to_attribute(order.refund),
         "openPartition": partition(order.id, OPEN_PARTITIONS) if order.status is Status.CREATED else None,
         "event": events.tell(_to_event(order)),
     }
@@ -234,6 +238,7 @@ def _to_order(item: Item) -> Order:
         version=item["version"],
         created_at=clock.from_millis(item["createdAt"]),
         reason=item.get("reason"),
+        refund=refunds.from_attribute(item.get("refund")),
     )
 
 
@@ -247,6 +252,7 @@ def _to_event(order: Order) -> events.OrderEvent:
             "userID": order.user_id,
             "expiresAt": order.expires_at,
             "reason": order.reason,
+            "refund": order.refund and asdict(order.refund),
             "ticket": {
                 "id": ticket.id,
                 "title": ticket.title,

@@ -26,7 +26,7 @@ from functions.payments.payment import (
 from functions.payments.store import PaymentChanged, PaymentStore
 from functions.payments.stripe_gateway import Gateway, IntentMissing, WrongState
 from shared import clock
-from shared.events import OrderAwaitingPayment, OrderCancelled, OrderEvent
+from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderEvent
 from shared.ids import OrderID, PaymentID, UserID, is_id, new_id
 from shared.money import CURRENCIES, format_amount
 from shared.patience import is_young, wait_for
@@ -88,9 +88,15 @@ def look(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payment:
 def follow_order(store: PaymentStore, event: OrderEvent) -> None:
     """Take over what Orders says, and do what it asks for: capture, void, refund."""
     payment = _keep_order(store, event)
-    if payment.stripe_id is not None and isinstance(event, OrderAwaitingPayment | OrderCancelled):
-        # Asked again, Orders has not had the answer: tell it again.
-        settle(store, Gateway(), event.id, tell_again=isinstance(event, OrderAwaitingPayment))
+    if payment.stripe_id is None:
+        return
+    match event:
+        case OrderAwaitingPayment():
+            settle(store, Gateway(), event.id, tell_again=True)  # asked again, Orders has not had the answer
+        case OrderCancelled():
+            settle(store, Gateway(), event.id)
+        case OrderCompleted() if payment.unanswered():
+            settle(store, Gateway(), event.id, tell_again=True)  # money went back before Orders had completed
 
 
 def settle(store: PaymentStore, stripe: Gateway, order_id: OrderID, *, tell_again: bool = False) -> Settled:

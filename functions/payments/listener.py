@@ -6,7 +6,14 @@ from typing import Any
 from functions.payments import actions
 from functions.payments.store import PaymentStore
 from shared import settings
-from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderCreated, OrderEvent
+from shared.events import (
+    OrderAwaitingPayment,
+    OrderCancelled,
+    OrderCompleted,
+    OrderCreated,
+    OrderEvent,
+    OrderRefunded,
+)
 from shared.listener import listen
 from shared.table import Table
 
@@ -20,7 +27,8 @@ class Settings:
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point."""
-    return listen(dict.fromkeys((OrderCreated, OrderAwaitingPayment, OrderCompleted, OrderCancelled), _follow), batch)
+    followed = OrderCreated, OrderAwaitingPayment, OrderCompleted, OrderRefunded, OrderCancelled
+    return listen(dict.fromkeys(followed, _follow), batch)
 
 
 def _follow(event: OrderEvent) -> None:

@@ -3,7 +3,7 @@
 Orders decides, money follows: capture only once the order is `awaiting:payment`, void or refund only once it is
 `cancelled`. Stripe's PaymentIntent is read again before anything is believed.
 
-    open ──► authorized ──► captured ──► refunded
+    open ──► authorized ──► captured ──► refunded      a refund of a part leaves it captured
       │          │
       └──────────┴──► voided, failed       failed: Orders asked for a capture that is impossible for good
 
@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.ids import OrderID, PaymentID, UserID
-from shared.money import MinorUnits
+from shared.money import NOTHING, MinorUnits
 
 ABANDONED_AFTER = timedelta(minutes=10)  # past the deadline; by then the sweep has ended every order
 
@@ -112,6 +112,7 @@ class OrderStatus(StrEnum):
     AWAITING_PAYMENT = "awaiting:payment"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
+    REFUNDED = "refunded"
 
 
 class IntentStatus(StrEnum):
@@ -132,15 +133,26 @@ class Intent:
     client_secret: str
     stage: str | None
     order_id: OrderID | None
-    refunded: bool = False
-    dispute_lost: bool = False
+    captured: MinorUnits = NOTHING
+    refunded: MinorUnits = NOTHING
+    lost: MinorUnits = NOTHING
+    """What banks have given back in disputes that we lost."""
     with_the_bank: bool = False
     """Disputed: until the bank has decided, it has the money, and Stripe refunds nothing."""
     cancellation_reason: str | None = None
 
+    @property
+    def returned(self) -> MinorUnits:
+        """How much of the captured money its payer has again; a bank may give back what was refunded already."""
+        return MinorUnits(min(self.refunded + self.lost, self.captured))
+
+    def is_returned(self) -> bool:
+        """Whether money was captured and all of it went back."""
+        return self.status is IntentStatus.SUCCEEDED and self.returned == self.captured
+
     def is_refundable(self) -> bool:
-        """Whether there is money of the buyer's that can be given back now."""
-        return not (self.refunded or self.dispute_lost or self.with_the_bank)
+        """Whether there is money of the buyer's that can be given back now. A lost dispute ends all refunds."""
+        return not (self.is_returned() or self.lost or self.with_the_bank)
 
 
 class Duty(StrEnum):
@@ -158,12 +170,13 @@ class Telling(StrEnum):
     CREATED = "payment:created"
     FAILED = "payment:failed"
     VOIDED = "payment:voided"
+    PARTLY_REFUNDED = "payment:partly-refunded"
     REFUNDED = "payment:refunded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Payments' own copy of an order."""
+    """Payments' own copy of an order; `refunded` is how much of its money Orders knows to have gone back."""
 
     id: OrderID
     user_id: UserID
@@ -172,6 +185,7 @@ class Order:
     amount: MinorUnits
     currency: str
     version: int
+    refunded: MinorUnits = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +193,7 @@ class Payment:
     """An order and, once it was started, its one payment.
 
     `version` rises with each write that tells an event, `revision` with every write. `paid_at` is when its buyer's
-    funds were first seen to be held or taken.
+    funds were first seen to be held or taken. `refunded` is the total that went back so far: it never shrinks.
     """
 
     order: Order
@@ -188,6 +202,7 @@ class Payment:
     client_secret: str | None = None
     status: Status | None = None
     reason: str | None = None
+    refunded: MinorUnits = NOTHING
     paid_at: datetime | None = None
     version: int = 0
     revision: int = 0
@@ -229,15 +244,19 @@ class Payment:
     def observe(self, intent: Intent, *, tell_again: bool) -> tuple["Payment", Telling | None]:
         """The payment as Stripe shows it, and the event that this asks to tell.
 
-        A status never moves backwards. `tell_again` repeats the event of a status that Orders has not answered yet.
+        A status never moves backwards, and what was refunded never shrinks. `tell_again` repeats the event of a state
+        that Orders has not answered yet.
         """
         status, reason = self._status_of(intent)
         if self.status is not None and _RANK[status] < _RANK[self.status]:
             status, reason = self.status, self.reason
-        seen = replace(self, status=status, reason=reason)
+        refunded = max(self.refunded, intent.returned)
+        seen = replace(self, status=status, reason=reason, refunded=refunded)
         if status is not self.status:
             return seen, _TOLD_BY[status]
-        return seen, seen.unanswered() if tell_again else None
+        unanswered = seen.unanswered() if tell_again else None
+        has_grown = status is Status.CAPTURED and refunded > self.refunded
+        return seen, unanswered or (Telling.PARTLY_REFUNDED if has_grown else None)
 
     def is_due(self) -> bool:
         """Whether the buyer's funds were seen to be held, and the order has its ticket for good."""
@@ -259,6 +278,10 @@ class Payment:
                 return Telling.CREATED
             case OrderStatus.AWAITING_PAYMENT, Status.FAILED | Status.REFUNDED:
                 return Telling.FAILED
+            case OrderStatus.COMPLETED, Status.REFUNDED:
+                return Telling.REFUNDED
+            case OrderStatus.COMPLETED, Status.CAPTURED if self.refunded > self.order.refunded:
+                return Telling.PARTLY_REFUNDED
             case _:
                 return None
 
@@ -270,13 +293,13 @@ class Payment:
             case Status.OPEN | Status.AUTHORIZED:
                 return False
             case Status.CAPTURED:
-                return self.order.status is OrderStatus.COMPLETED
+                return self.order.status is OrderStatus.COMPLETED and self.unanswered() is None
             case Status.VOIDED:
                 return self.order.status is not OrderStatus.AWAITING_PAYMENT and self.unanswered() is None
             case Status.FAILED:
                 return self.order.status is OrderStatus.CANCELLED
             case Status.REFUNDED:
-                return self.order.status in (OrderStatus.COMPLETED, OrderStatus.CANCELLED)
+                return self.order.status in (OrderStatus.REFUNDED, OrderStatus.CANCELLED)
 
     def _status_of(self, intent: Intent) -> tuple[Status, str | None]:
         ours = "order_cancelled" if self.order.status is OrderStatus.CANCELLED else None
@@ -291,10 +314,12 @@ class Payment:
                 return Status.FAILED, self.reason
             case IntentStatus.CANCELED:
                 return Status.VOIDED, ours or intent.cancellation_reason or "cancelled_at_stripe"
-            case IntentStatus.SUCCEEDED if intent.dispute_lost:
-                return Status.REFUNDED, "dispute_lost"
-            case IntentStatus.SUCCEEDED if intent.refunded:
-                return Status.REFUNDED, ours or "refunded_at_stripe"
+            case IntentStatus.SUCCEEDED if intent.is_returned():
+                return Status.REFUNDED, "dispute_lost" if intent.lost else ours or "refunded_at_stripe"
+            case IntentStatus.SUCCEEDED if intent.lost and ours:
+                return Status.REFUNDED, "dispute_lost"  # of a part; Stripe refunds no more of it
+            case IntentStatus.SUCCEEDED if intent.returned:
+                return Status.CAPTURED, "dispute_lost" if intent.lost else "refunded_at_stripe"
             case IntentStatus.SUCCEEDED:
                 return Status.CAPTURED, None
 

@@ -22,7 +22,10 @@ class StartPayment(Input):
 
 
 class PaymentOut(Output):
-    """A payment; what a browser needs to go on with it is there while it is open. `amount` is in minor units."""
+    """A payment; what a browser needs to go on with it is there while it is open.
+
+    Amounts are in minor units. `amountRefunded` is how much went back so far, and absent as long as nothing did.
+    """
 
     id: PaymentID
     orderId: OrderID
@@ -30,6 +33,7 @@ class PaymentOut(Output):
     status: Status
     amount: MinorUnits
     currency: str
+    amountRefunded: MinorUnits | None = Field(None, exclude_if=_is_absent)
     clientSecret: str | None = Field(None, exclude_if=_is_absent)
     publishableKey: str | None = Field(None, exclude_if=_is_absent)
 
@@ -45,6 +49,7 @@ class PaymentOut(Output):
                 "status": payment.status,
                 "amount": payment.order.amount,
                 "currency": payment.order.currency,
+                "amountRefunded": payment.refunded or None,
                 "clientSecret": payment.client_secret if is_open else None,
                 "publishableKey": (publishable_key or None) if is_open else None,
             }

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functions.payments.payment import Order, OrderStatus, Payment, Status, Telling
 from shared import clock, events
 from shared.ids import OrderID, PaymentID, partition
-from shared.money import CURRENCIES, to_minor_units
+from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
 from shared.table import Item, Put, Refused, Table, Update, Write
 
 UNSETTLED_PARTITIONS = 8  # enough for 8,000 payments a second to enter the index of unsettled ones
@@ -123,6 +123,7 @@ def _to_copy(event: events.OrderEvent) -> Order:
         amount=to_minor_units(event.ticket.price, currency),
         currency=currency.code,
         version=event.version,
+        refunded=to_minor_units(event.refund.amount, currency) if event.refund else NOTHING,
     )
 
 
@@ -136,11 +137,13 @@ def _to_item(payment: Payment) -> Item:
         "amount": order.amount,
         "currency": order.currency,
         "orderVersion": order.version,
+        "orderRefunded": order.refunded or None,
         "id": payment.id,
         "stripeID": payment.stripe_id,
         "clientSecret": payment.client_secret,
         "status": payment.status,
         "reason": payment.reason,
+        "refunded": payment.refunded or None,
         "paidAt": clock.to_millis(payment.paid_at) if payment.paid_at else None,
         "version": payment.version,
         "revision": payment.revision,
@@ -160,17 +163,25 @@ def _to_payment(item: Item) -> Payment:
             amount=item["amount"],
             currency=item["currency"],
             version=item["orderVersion"],
+            refunded=item.get("orderRefunded", NOTHING),
         ),
         id=PaymentID(item["id"]) if "id" in item else None,
         stripe_id=item.get("stripeID"),
         client_secret=item.get("clientSecret"),
         status=Status(item["status"]) if "status" in item else None,
         reason=item.get("reason"),
+        refunded=_refunded(item),
         paid_at=clock.from_millis(item["paidAt"]) if "paidAt" in item else None,
         version=item["version"],
         revision=item["revision"],
         last_event=item.get("event"),
     )
+
+
+def _refunded(item: Item) -> MinorUnits:
+    """What went back; an item from before it was kept says only that all of it did."""
+    before: MinorUnits = item["amount"] if item.get("status") == Status.REFUNDED else NOTHING
+    return MinorUnits(item.get("refunded", before))
 
 
 def _to_event(payment: Payment, telling: Telling) -> events.Data:
@@ -182,5 +193,6 @@ def _to_event(payment: Payment, telling: Telling) -> events.Data:
             "userID": payment.order.user_id,
             "stripeId": payment.stripe_id,
             "reason": payment.reason,
+            "amountRefunded": payment.refunded,
         }
     )

@@ -25,6 +25,7 @@ from functions.payments.payment import (
 )
 from shared import aws, clock, settings
 from shared.ids import OrderID, new_id
+from shared.money import MinorUnits
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentConfirmParams
@@ -229,8 +230,9 @@ class Gateway:
             client_secret=found.client_secret or "",
             stage=metadata.get("stage"),
             order_id=OrderID(order_id) if order_id else None,
-            refunded=bool(charge and charge.refunded),
-            dispute_lost=any(dispute.status == "lost" for dispute in disputes),
+            captured=MinorUnits(found.amount_received),
+            refunded=MinorUnits(charge.amount_refunded if charge else 0),
+            lost=MinorUnits(sum(dispute.amount for dispute in disputes if dispute.status == "lost")),
             with_the_bank=any(
                 dispute.status not in ("lost", "won") and not dispute.is_charge_refundable for dispute in disputes
             ),

@@ -8,8 +8,16 @@ from functions.tickets import actions
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Change, Hold, Ticket, TicketNotFound
 from shared import clock, settings
-from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderCreated, OrderEvent
+from shared.events import (
+    OrderAwaitingPayment,
+    OrderCancelled,
+    OrderCompleted,
+    OrderCreated,
+    OrderEvent,
+    OrderRefunded,
+)
 from shared.listener import listen
+from shared.refunds import Refund
 from shared.table import Table
 from shared.telemetry import logger
 
@@ -28,6 +36,7 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
             OrderCreated: _reserve,
             OrderAwaitingPayment: _keep_reserved,
             OrderCompleted: _sell,
+            OrderRefunded: _sell,
             OrderCancelled: _free,
         },
         batch,
@@ -44,8 +53,9 @@ def _keep_reserved(event: OrderAwaitingPayment) -> None:
     _follow(event, lambda ticket: ticket.reserve(hold, number=event.ticket.hold))
 
 
-def _sell(event: OrderCompleted) -> None:
-    _follow(event, lambda ticket: ticket.sell(event.id, number=event.ticket.hold, now=clock.now()))
+def _sell(event: OrderCompleted | OrderRefunded) -> None:
+    refund = Refund(**event.refund.model_dump()) if event.refund else None
+    _follow(event, lambda ticket: ticket.sell(event.id, number=event.ticket.hold, now=clock.now(), refund=refund))
 
 
 def _free(event: OrderCancelled) -> None:

@@ -11,6 +11,7 @@ from shared.http import Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import HIGHEST_PRICE, PLAIN_DECIMAL, Price, parse_price
 from shared.pages import Page
+from shared.refunds import Refund, RefundReason
 
 
 class TicketIn(Input):
@@ -55,15 +56,33 @@ class TicketOut(Output):
         )
 
 
+class RefundOut(Output):
+    """Money that went back to the buyer: the total so far, why, and when it was recorded."""
+
+    amount: Price
+    reason: RefundReason
+    at: Instant
+
+    @classmethod
+    def of(cls, refund: Refund) -> Self:
+        """The refund as buyer and seller see it."""
+        return cls(amount=refund.amount, reason=refund.reason, at=refund.at)
+
+
 class OwnTicketOut(TicketOut):
-    """A ticket as its seller sees it: with the order that holds or has bought it, if there is one."""
+    """A ticket as its seller sees it: with the order that holds or has bought it, if there is one.
+
+    `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`.
+    """
 
     orderID: OrderID | None = Field(None, exclude_if=lambda order_id: order_id is None)
+    refund: RefundOut | None = Field(None, exclude_if=lambda refund: refund is None)
 
     @classmethod
     def of(cls, ticket: Ticket, now: datetime) -> Self:
         """The ticket as it stands at this instant."""
-        return super().of(ticket, now).model_copy(update={"orderID": ticket.order_id(now)})
+        refund = RefundOut.of(ticket.refund) if ticket.refund else None
+        return super().of(ticket, now).model_copy(update={"orderID": ticket.order_id(now), "refund": refund})
 
 
 class TicketList(Output):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from functions.tickets.ticket import Change, Hold, Status, Ticket
-from shared import clock, events
+from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
 from shared.pages import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor, page_of
 from shared.table import Item, Put, Refused, Table, Write
@@ -141,6 +141,7 @@ def _to_item(ticket: Ticket) -> Item:
         "holdExpiresAt": _to_millis(hold.expires_at if hold else None),
         "holdNumber": ticket.hold_number,
         "soldAt": _to_millis(ticket.sold_at),
+        "refund": refunds.to_attribute(ticket.refund),
         "withdrawnAt": _to_millis(ticket.withdrawn_at),
         "onSalePartition": partition(ticket.id, ON_SALE_PARTITIONS) if is_listed else None,
     }
@@ -163,6 +164,7 @@ def _to_ticket(item: Item) -> Ticket:
         hold=hold,
         hold_number=item.get("holdNumber", 0),  # not in the indexes: only a write needs it, and starts from the table
         sold_at=_from_millis(item.get("soldAt")),
+        refund=refunds.from_attribute(item.get("refund")),
         withdrawn_at=_from_millis(item.get("withdrawnAt")),
     )
 

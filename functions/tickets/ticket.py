@@ -20,13 +20,14 @@ from typing import Any, Literal, Self
 
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import Price
+from shared.refunds import Refund
 
 LONGEST_TITLE = 200
 
 # Letters and symbols by their category that draw nothing: Hangul fillers and the Braille blank.
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
-type Change = Literal["edited", "withdrawn", "reserved", "freed", "sold"]
+type Change = Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded"]
 
 
 class TicketError(Exception):
@@ -97,6 +98,7 @@ class Ticket:
     hold: Hold | None = None
     hold_number: int = 0
     sold_at: datetime | None = None
+    refund: Refund | None = None
     withdrawn_at: datetime | None = None
 
     def status(self, now: datetime) -> Status:
@@ -131,11 +133,18 @@ class Ticket:
         """An order has taken the ticket, or its deadline was taken off. None for news that is old."""
         return (self._next(hold=hold, hold_number=number), "reserved") if self._is_news(number) else None
 
-    def sell(self, order_id: OrderID, *, number: int, now: datetime) -> "tuple[Ticket, Change] | None":
-        """Paid for by this order. None for news that is old."""
+    def sell(
+        self, order_id: OrderID, *, number: int, now: datetime, refund: Refund | None = None
+    ) -> "tuple[Ticket, Change] | None":
+        """Paid for by this order; with a refund, some of the money or all of it went back. None for news that is old.
+
+        A refunded ticket stays sold: it does not go back on sale by itself.
+        """
         if not self._is_news(number):
             return None
-        return self._next(hold=Hold(order_id=order_id, expires_at=None), hold_number=number, sold_at=now), "sold"
+        hold = Hold(order_id=order_id, expires_at=None)
+        after = self._next(hold=hold, hold_number=number, sold_at=self.sold_at or now, refund=refund)
+        return after, "refunded" if refund else "sold"
 
     def free(self, *, number: int) -> "tuple[Ticket, Change] | None":
         """Its order has ended without a sale. None for news that is old.

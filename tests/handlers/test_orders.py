@@ -432,6 +432,106 @@ def test_an_id_that_is_none_is_not_found(world: World, buyer: Person, path: str)
         assert world.call(method, path, by=buyer).status == 404
 
 
+def orders_for(world: World, buyer: Person, ticket_id: str, name: str = "ticketID") -> list[dict[str, Any]]:
+    answer = world.call("GET", f"/api/orders?{name}={ticket_id}", by=buyer)
+    assert answer.status == 200, answer.text
+    assert answer.json["nextCursor"] is None
+    return list(answer.json["orders"])
+
+
+@pytest.mark.parametrize("name", ["ticketID", "ticketId"])
+def test_a_buyer_finds_their_order_by_its_ticket(world: World, ticket_id: str, buyer: Person, name: str) -> None:
+    order = place(world, ticket_id, buyer).json
+    for _ in range(3):
+        place(world, offer(world, world.person()), buyer)
+
+    assert orders_for(world, buyer, ticket_id, name) == [order]
+    for event, status in (("authorized", "awaiting:payment"), ("created", "completed"), ("refunded", "refunded")):
+        world.deliver(payment(f"payment:{event}", order), "orders")
+        assert [found["status"] for found in orders_for(world, buyer, ticket_id, name)] == [status]
+
+
+def test_nobody_finds_anothers_order_by_its_ticket(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
+    place(world, ticket_id, buyer)
+
+    assert orders_for(world, world.person(), ticket_id) == []
+    assert orders_for(world, seller, ticket_id) == []
+
+
+def test_a_lapsed_order_is_found_until_something_has_ended_it(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.time.advance(minutes=5)
+    assert [found["id"] for found in orders_for(world, buyer, ticket_id)] == [order["id"]]
+
+    place(world, ticket_id, world.person())
+    assert orders_for(world, buyer, ticket_id) == []
+
+
+@pytest.mark.parametrize("ticket", ["", "nonsense", NOT_AN_ORDER])
+def test_a_ticket_that_nobody_holds_has_no_order(world: World, buyer: Person, ticket_id: str, ticket: str) -> None:
+    assert orders_for(world, buyer, ticket) == []
+    assert orders_for(world, buyer, ticket_id) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [(f"ticketID={NOT_AN_ORDER}&ticketId={NOT_AN_ORDER}", "ticketID"), (f"ticketID={NOT_AN_ORDER}&cursor=x", "cursor")],
+)
+def test_an_ambiguous_question_for_a_tickets_order_is_refused(
+    world: World, buyer: Person, query: str, field: str
+) -> None:
+    answer = world.call("GET", f"/api/orders?{query}", by=buyer)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert answer.json["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "reason"),
+    [
+        ("payment:authorized", "awaiting:payment", None),
+        ("payment:failed", "cancelled", "payment_failed"),
+    ],
+)
+def test_an_order_says_why_it_was_cancelled(
+    world: World, ticket_id: str, buyer: Person, event: str, status: str, reason: str | None
+) -> None:
+    order = place(world, ticket_id, buyer).json
+    world.deliver(payment("payment:authorized", order), "orders")
+    world.deliver(payment(event, order), "orders")
+    shown = world.call("GET", f"/api/orders/{order['id']}", by=buyer).json
+
+    assert (shown["status"], shown.get("reason")) == (status, reason)
+    assert "refund" not in shown
+
+
+@pytest.mark.parametrize("event", ["payment:refunded", "payment:partly-refunded"])
+@pytest.mark.parametrize("before", [[], ["authorized"], ["authorized", "failed"]])
+def test_a_refund_of_an_order_that_has_not_completed_changes_nothing(
+    world: World, ticket_id: str, buyer: Person, event: str, before: list[str]
+) -> None:
+    order = place(world, ticket_id, buyer).json
+    for name in before:
+        world.deliver(payment(f"payment:{name}", order), "orders")
+    shown = world.call("GET", f"/api/orders/{order['id']}", by=buyer).json
+    world.told()
+    refund = payment(event, order)
+    refund["detail"]["data"]["amountRefunded"] = 500
+    assert world.deliver(refund, "orders")
+
+    assert world.call("GET", f"/api/orders/{order['id']}", by=buyer).json == shown
+    assert world.told() == []
+
+
+def test_a_refunded_ticket_stays_sold(world: World, ticket_id: str, buyer: Person) -> None:
+    order = place(world, ticket_id, buyer).json
+    for name in ("authorized", "created", "refunded"):
+        world.deliver(payment(f"payment:{name}", order), "orders")
+
+    assert place(world, ticket_id, world.person()).code == "ticket_sold"
+    assert world.call("DELETE", f"/api/orders/{order['id']}", by=buyer).code == "order_paid"
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "/api/orders"), ("GET", "/api/orders"), ("GET", "/api/orders/x"), ("DELETE", "/api/orders/x")],

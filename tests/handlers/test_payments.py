@@ -596,8 +596,148 @@ def test_a_refund_made_by_hand_is_recorded(world: World, order: dict[str, Any], 
     stripe.api("POST", "/v1/refunds", f"payment_intent={answer.json['stripeId']}")
     stripe.webhooks(world, only="charge.refunded")
 
-    assert settle(world) == ["payment:refunded"]
+    assert settle(world) == ["payment:refunded", "order:refunded"]
+    shown = world.call("GET", f"/api/orders/{order['id']}", by=buyer).json
+    assert (shown["status"], shown["refund"]["amount"]) == ("refunded", "12.50")
+    assert shown["refund"]["reason"] == "refunded_at_stripe"
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["amountRefunded"] == 1250
+    assert "unsettledPartition" not in payment_of(world, order)
+
+
+def test_partial_refunds_made_by_hand_add_up_until_the_order_is_refunded(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    settle(world)
+    shown = []
+    for amount in (300, 200, 750):
+        stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount={amount}")
+        stripe.webhooks(world, only="charge.refunded")
+        settle(world)
+        now = world.call("GET", f"/api/orders/{order['id']}", by=buyer).json
+        paid = world.call("GET", f"/api/payments/{order['id']}", by=buyer).json
+        shown.append((now["status"], now["refund"]["amount"], paid["status"], paid["amountRefunded"]))
+        assert "unsettledPartition" not in payment_of(world, order)
+
+    assert shown == [
+        ("completed", "3.00", "captured", 300),
+        ("completed", "5.00", "captured", 500),
+        ("refunded", "12.50", "refunded", 1250),
+    ]
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("lost", "refunded"), ("won", "completed")])
+def test_a_lost_dispute_refunds_the_order_and_a_won_one_changes_nothing(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, verdict: str, status: str
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    settle(world)
+    dispute = stripe.account.handle("POST", "/local/disputes", {}, f"payment_intent={stripe_id}").body
+    stripe.account.handle("POST", f"/local/disputes/{dispute['id']}/close", {}, f"status={verdict}")
+    stripe.webhooks(world)
+    settle(world)
+
+    shown = world.call("GET", f"/api/orders/{order['id']}", by=buyer).json
+    assert shown["status"] == status
+    assert shown.get("refund", {}).get("reason") == ("dispute_lost" if verdict == "lost" else None)
+
+
+@pytest.mark.parametrize("lost", ["payment:refunded", "order:refunded"])
+def test_an_order_is_refunded_though_a_message_ends_in_a_dead_letter_queue(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, lost: str
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    settle(world)
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}")
+    stripe.webhooks(world, only="charge.refunded")
+    for event in world.told():
+        if event["detail-type"] != lost:
+            assert world.deliver(event, "orders")
+            world.told()
+    assert "unsettledPartition" in payment_of(world, order)
+    reconcile(world)
+    settle(world)
+
+    assert status_of(world, order, buyer) == "refunded"
+    assert "unsettledPartition" not in payment_of(world, order)
+
+
+def test_a_partial_refund_is_recorded_though_its_message_is_lost(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    settle(world)
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount=500")
+    stripe.webhooks(world, only="charge.refunded")
+    assert [event["detail-type"] for event in world.told()] == ["payment:partly-refunded"]
+    reconcile(world)
+    settle(world)
+
+    assert world.call("GET", f"/api/orders/{order['id']}", by=buyer).json["refund"]["amount"] == "5.00"
+    assert "unsettledPartition" not in payment_of(world, order)
+
+
+def test_a_refund_that_orders_hears_of_before_the_capture_is_told_again_once_it_has_completed(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
+    world.deliver(world.told()[0], "payments")
+    (captured,) = world.told()
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}")
+    stripe.webhooks(world, only="charge.refunded")
+    (refunded,) = world.told()
+    assert world.deliver(refunded, "orders")
+    assert status_of(world, order, buyer) == "awaiting:payment"
+    assert world.deliver(captured, "orders")
+    assert settle(world) == ["order:completed", "payment:refunded", "order:refunded"]
+
+    assert status_of(world, order, buyer) == "refunded"
+
+
+def test_the_refund_of_a_cancelled_order_returns_what_is_left_after_a_partial_one(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    world.told()
+    stripe.api("POST", f"/v1/payment_intents/{stripe_id}/capture")
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount=500")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    settle(world)
+
+    assert [refund["amount"] for refund in stripe.api("GET", "/v1/refunds")["data"]] == [750, 500]
+    paid = world.call("GET", f"/api/payments/{order['id']}", by=buyer).json
+    assert (paid["status"], paid["amountRefunded"]) == ("refunded", 1250)
+    assert status_of(world, order, buyer) == "cancelled"
+    assert "unsettledPartition" not in payment_of(world, order)
+
+
+def test_a_payment_refunded_before_amounts_were_kept_went_back_in_full(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    settle(world)
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}")
+    stripe.webhooks(world, only="charge.refunded")
+    world.tables.resource.Table("payments").update_item(
+        Key={"pk": f"order#{order['id']}"}, UpdateExpression="REMOVE refunded"
+    )
+
+    assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["amountRefunded"] == 1250
+
+
+def test_money_captured_by_hand_before_orders_knew_of_it_completes_the_order(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """The order does not wait for its deadline to be cancelled and refunded."""
+    answer = pay(world, order, buyer, token="pm_card_threeDSecure2Required")
+    stripe.account.handle("POST", f"/local/3ds/{answer.json['stripeId']}", {}, "outcome=complete")
+    stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/capture")
+    stripe.webhooks(world, only="payment_intent.succeeded")
+
+    assert settle(world) == ["payment:created", "order:completed"]
     assert status_of(world, order, buyer) == "completed"
+    assert "unsettledPartition" not in payment_of(world, order)
 
 
 def test_the_reconciler_finds_a_refund_and_a_lost_dispute_whose_webhooks_never_came(
@@ -614,7 +754,7 @@ def test_the_reconciler_finds_a_refund_and_a_lost_dispute_whose_webhooks_never_c
     stripe.account.handle("POST", f"/local/disputes/{dispute['id']}/close", {}, "status=lost")
     reconcile(world)
 
-    assert settle(world) == ["payment:refunded", "payment:refunded"]
+    assert settle(world) == ["payment:refunded", "payment:refunded", "order:refunded", "order:refunded"]
     assert {payment_of(world, order)["reason"] for order, _ in orders} == {"refunded_at_stripe", "dispute_lost"}
     reconcile(world)
     assert settle(world) == []

@@ -47,7 +47,7 @@ class OrderOf:
     def cancelled(self, *, after: int = 1, reason: str = "expired") -> dict[str, Any]:
         return self._event("order:cancelled", "cancelled", after, reason=reason)
 
-    def _event(self, event_type: str, status: str, step: int, **more: str) -> dict[str, Any]:
+    def _event(self, event_type: str, status: str, step: int, **more: object) -> dict[str, Any]:
         metadata = {"id": new_id(), "time": clock.to_rfc3339(clock.now()), "correlationId": "c", "causationId": "c"}
         data = {
             "id": self.id,
@@ -64,6 +64,15 @@ class OrderOf:
             },
         }
         return envelope(event_type, {"metadata": metadata, "data": data | more})
+
+    def refunded(self, amount: str = "12.50") -> dict[str, Any]:
+        return self._event("order:refunded", "refunded", 4, refund=self._refund(amount))
+
+    def partly_refunded(self, amount: str) -> dict[str, Any]:
+        return self._event("order:completed", "completed", 3, refund=self._refund(amount))
+
+    def _refund(self, amount: str) -> dict[str, str]:
+        return {"amount": amount, "reason": "refunded_at_stripe", "at": "2026-11-27T10:00:00.000Z"}
 
 
 def deliver(world: World, *events: dict[str, Any]) -> None:
@@ -338,3 +347,38 @@ def test_an_event_carries_the_thread_of_what_caused_it(world: World, ticket_id: 
     metadata = event["detail"]["metadata"]
     assert metadata["correlationId"] == "c"
     assert metadata["causationId"] == created["detail"]["metadata"]["id"]
+
+
+def mine(world: World, seller: Person) -> dict[str, Any]:
+    [ticket] = world.call("GET", "/api/tickets/mine", by=seller).json["tickets"]
+    return dict(ticket)
+
+
+def test_the_seller_sees_what_went_back_and_the_ticket_stays_sold(world: World, ticket_id: str, seller: Person) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created(), order.awaiting_payment(), order.completed())
+    assert "refund" not in mine(world, seller)
+    sold_at = world.items("tickets")[0]["soldAt"]
+    world.time.advance(minutes=1)
+    shown = []
+    for event in (order.partly_refunded("5.00"), order.refunded()):
+        deliver(world, event)
+        shown.append((mine(world, seller)["status"], mine(world, seller)["refund"]))
+
+    at = {"reason": "refunded_at_stripe", "at": "2026-11-27T10:00:00.000Z"}
+    assert shown == [("sold", {"amount": "5.00", **at}), ("sold", {"amount": "12.50", **at})]
+    assert world.items("tickets")[0]["soldAt"] == sold_at
+    assert "refund" not in world.call("GET", f"/api/tickets/{ticket_id}").json
+    assert world.call("GET", "/api/tickets").json["tickets"] == []
+
+
+def test_a_refund_that_comes_before_or_without_the_sale_sells_the_ticket(
+    world: World, ticket_id: str, seller: Person
+) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created(), order.refunded())
+    assert told(world)["change"] == "refunded"
+    deliver(world, order.partly_refunded("5.00"), order.completed(), order.refunded())
+
+    assert world.told() == []
+    assert (mine(world, seller)["status"], mine(world, seller)["refund"]["amount"]) == ("sold", "12.50")

@@ -19,13 +19,15 @@ SUBSCRIPTIONS = {
     "order:created": ["tickets", "payments", "expiration"],
     "order:awaiting-payment": ["tickets", "payments"],
     "order:completed": ["tickets", "payments"],
+    "order:refunded": ["tickets", "payments"],
     "order:cancelled": ["tickets", "payments"],
     "expiration:completed": ["orders"],
     "payment:authorized": ["orders"],
     "payment:created": ["orders"],
     "payment:failed": ["orders"],
     "payment:voided": [],
-    "payment:refunded": [],
+    "payment:partly-refunded": ["orders"],
+    "payment:refunded": ["orders"],
 }
 SELLERS_WORDS = ("edited", "withdrawn")  # the changes of ticket:updated that Orders subscribes to
 TOLD_BY = ("tickets", "orders", "payments")

@@ -21,6 +21,8 @@ from shared.events import (
     ExpirationCompleted,
     OrderCancelled,
     OrderCreated,
+    OrderRefunded,
+    PaymentPartlyRefunded,
     TicketUpdated,
     UnknownEvent,
     parse,
@@ -70,7 +72,7 @@ def test_every_event_has_a_stored_sample() -> None:
 def test_every_change_of_a_ticket_has_a_stored_sample() -> None:
     changes = {sample["detail"]["data"].get("change") for sample in SAMPLES.values()} - {None}
 
-    assert changes == {"edited", "withdrawn", "reserved", "freed", "sold"}
+    assert changes == {"edited", "withdrawn", "reserved", "freed", "sold", "refunded"}
 
 
 @each_sample
@@ -118,6 +120,8 @@ def test_an_event_without_a_field_that_consumers_rely_on_is_refused(contract: ty
         (OrderCreated, "status", "pending"),
         (OrderCreated, "version", "two"),
         (OrderCancelled, "reason", "because"),
+        (OrderRefunded, "refund", {"amount": "12.50", "reason": "because", "at": "2026-11-23T12:00:00Z"}),
+        (PaymentPartlyRefunded, "amountRefunded", "five"),
         (TicketUpdated, "change", "painted"),
         (TicketUpdated, "price", 12.5),
         (ExpirationCompleted, "orderId", None),

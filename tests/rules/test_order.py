@@ -21,7 +21,8 @@ from functions.orders.order import (
     TicketWithdrawn,
 )
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import Price
+from shared.money import MinorUnits, Price
+from shared.refunds import Refund
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BUYER = UserID("buyer")
@@ -80,7 +81,7 @@ def test_placing_counts_the_hold_once_and_a_takeover_twice() -> None:
 
 TRANSITIONS = {
     "payment_authorized": {Status.CREATED: Status.AWAITING_PAYMENT},
-    "payment_created": {Status.AWAITING_PAYMENT: Status.COMPLETED},
+    "payment_created": {Status.CREATED: Status.COMPLETED, Status.AWAITING_PAYMENT: Status.COMPLETED},
     "payment_failed": {Status.AWAITING_PAYMENT: Status.CANCELLED},
 }
 
@@ -97,6 +98,55 @@ def test_a_payment_event_moves_the_order_or_is_answered_with_its_state(transitio
     assert after.ticket.hold == before.ticket.hold + (1 if moved_to else 0)
 
 
+def refunded(before: Order, amount: int | None, *, in_full: bool) -> Order | None:
+    return before.payment_refunded(
+        None if amount is None else MinorUnits(amount), in_full=in_full, reason="refunded_at_stripe", now=NOW
+    )
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("in_full", [True, False])
+def test_only_a_completed_order_is_refunded(status: Status, *, in_full: bool) -> None:
+    before = order(status)
+    after = refunded(before, 1250 if in_full else 500, in_full=in_full)
+
+    match status:
+        case Status.COMPLETED:
+            assert after is not None
+            assert after.status is (Status.REFUNDED if in_full else Status.COMPLETED)
+            assert after.refund == Refund(
+                amount=Price("12.50" if in_full else "5.00"), reason="refunded_at_stripe", at=NOW
+            )
+            assert (after.version, after.ticket.hold) == (before.version + 1, before.ticket.hold + 1)
+        case Status.REFUNDED:
+            assert after == replace(before, version=before.version + 1), "it is only told again"
+        case _:
+            assert after is None
+
+
+def test_a_partial_refund_grows_until_it_is_full_and_never_shrinks() -> None:
+    partly = refunded(order(Status.COMPLETED), 500, in_full=False)
+    assert partly is not None
+    for late in (500, 300):
+        assert refunded(partly, late, in_full=False) == replace(partly, version=partly.version + 1)
+    more = refunded(partly, 1000, in_full=False)
+    assert more is not None
+    full = refunded(more, 1250, in_full=True)
+    assert full is not None
+
+    assert [each.refund.amount for each in (partly, more, full) if each.refund] == ["5.00", "10.00", "12.50"]
+    assert [each.ticket.hold for each in (partly, more, full)] == [6, 7, 8]
+    assert refunded(full, 500, in_full=False) == replace(full, version=full.version + 1)
+
+
+def test_a_refund_without_an_amount_is_of_the_whole_price() -> None:
+    after = refunded(order(Status.COMPLETED), None, in_full=True)
+
+    assert after is not None
+    assert after.refund is not None
+    assert after.refund.amount == "12.50"
+
+
 @pytest.mark.parametrize("status", Status)
 def test_only_a_created_order_expires(status: Status) -> None:
     after = order(status).expire()
@@ -107,7 +157,7 @@ def test_only_a_created_order_expires(status: Status) -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_only_a_created_order_can_be_cancelled_by_its_buyer(status: Status) -> None:
-    if status in (Status.AWAITING_PAYMENT, Status.COMPLETED):
+    if status in (Status.AWAITING_PAYMENT, Status.COMPLETED, Status.REFUNDED):
         with pytest.raises(OrderPaid):
             order(status).cancel()
     else:
@@ -122,4 +172,4 @@ def test_an_order_is_live_until_its_deadline_and_past_it_only_once_it_is_paid(st
     before, after = order(status).is_live(deadline - timedelta(milliseconds=1)), order(status).is_live(deadline)
 
     assert before == (status is not Status.CANCELLED)
-    assert after == (status in (Status.AWAITING_PAYMENT, Status.COMPLETED))
+    assert after == (status in (Status.AWAITING_PAYMENT, Status.COMPLETED, Status.REFUNDED))

@@ -26,7 +26,15 @@ from shared.money import MinorUnits
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def payment(order: OrderStatus, status: Status | None = Status.OPEN, *, paid_at: datetime | None = None) -> Payment:
+def payment(
+    order: OrderStatus,
+    status: Status | None = Status.OPEN,
+    *,
+    paid_at: datetime | None = None,
+    refunded: int = 0,
+    known: int = 0,
+) -> Payment:
+    """`known` is how much of the refund Orders has recorded."""
     return Payment(
         order=Order(
             id=OrderID("order"),
@@ -36,26 +44,27 @@ def payment(order: OrderStatus, status: Status | None = Status.OPEN, *, paid_at:
             amount=MinorUnits(1250),
             currency="usd",
             version=3,
+            refunded=MinorUnits(known),
         ),
         id=PaymentID("payment"),
         stripe_id="pi_1",
         client_secret="secret",
         status=status,
+        refunded=MinorUnits(refunded),
         paid_at=paid_at,
     )
 
 
-def intent(
-    status: IntentStatus, *, refunded: bool = False, dispute_lost: bool = False, with_the_bank: bool = False
-) -> Intent:
+def intent(status: IntentStatus, *, refunded: int = 0, lost: int = 0, with_the_bank: bool = False) -> Intent:
     return Intent(
         id="pi_1",
         status=status,
         client_secret="secret",
         stage="test",
         order_id=OrderID("order"),
-        refunded=refunded,
-        dispute_lost=dispute_lost,
+        captured=MinorUnits(1250 if status is IntentStatus.SUCCEEDED else 0),
+        refunded=MinorUnits(refunded),
+        lost=MinorUnits(lost),
         with_the_bank=with_the_bank,
     )
 
@@ -110,13 +119,21 @@ def test_a_payment_agrees_with_a_payment_intent_that_asks_for_nothing(
 @pytest.mark.parametrize(
     "gone",
     [
-        intent(IntentStatus.SUCCEEDED, refunded=True),
-        intent(IntentStatus.SUCCEEDED, dispute_lost=True),
+        intent(IntentStatus.SUCCEEDED, refunded=1250),
+        intent(IntentStatus.SUCCEEDED, lost=1250),
+        intent(IntentStatus.SUCCEEDED, lost=300),
         intent(IntentStatus.SUCCEEDED, with_the_bank=True),
     ],
 )
 def test_money_that_went_back_already_is_not_refunded_again(gone: Intent) -> None:
     assert payment(OrderStatus.CANCELLED).duty(gone, NOW) is None
+
+
+def test_what_is_left_after_a_partial_refund_goes_back_too() -> None:
+    partly = intent(IntentStatus.SUCCEEDED, refunded=500)
+
+    assert payment(OrderStatus.CANCELLED).duty(partly, NOW) is Duty.REFUND
+    assert payment(OrderStatus.COMPLETED).duty(partly, NOW) is None
 
 
 def test_an_abandoned_payment_is_voided_and_an_authorised_one_is_not() -> None:
@@ -154,14 +171,49 @@ def test_an_abandoned_payment_is_voided_and_an_authorised_one_is_not() -> None:
         (
             OrderStatus.COMPLETED,
             Status.CAPTURED,
-            intent(IntentStatus.SUCCEEDED, refunded=True),
+            intent(IntentStatus.SUCCEEDED, refunded=1250),
             Status.REFUNDED,
             Telling.REFUNDED,
         ),
         (
             OrderStatus.COMPLETED,
             Status.CAPTURED,
-            intent(IntentStatus.SUCCEEDED, dispute_lost=True),
+            intent(IntentStatus.SUCCEEDED, lost=1250),
+            Status.REFUNDED,
+            Telling.REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=500, lost=750),
+            Status.REFUNDED,
+            Telling.REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=1249),
+            Status.CAPTURED,
+            Telling.PARTLY_REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, lost=300),
+            Status.CAPTURED,
+            Telling.PARTLY_REFUNDED,
+        ),
+        (
+            OrderStatus.CREATED,
+            Status.OPEN,
+            intent(IntentStatus.SUCCEEDED, refunded=500),
+            Status.CAPTURED,
+            Telling.CREATED,
+        ),
+        (
+            OrderStatus.CANCELLED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, lost=300),
             Status.REFUNDED,
             Telling.REFUNDED,
         ),
@@ -184,6 +236,56 @@ def test_a_status_never_moves_backwards(status: Status) -> None:
     assert (seen.status, telling) == (status, None)
 
 
+@pytest.mark.parametrize(
+    ("seen", "refunded", "reason"),
+    [
+        (intent(IntentStatus.SUCCEEDED, refunded=500), 500, "refunded_at_stripe"),
+        (intent(IntentStatus.SUCCEEDED, refunded=500, lost=300), 800, "dispute_lost"),
+        (intent(IntentStatus.SUCCEEDED, refunded=500, lost=1250), 1250, "dispute_lost"),
+        (intent(IntentStatus.SUCCEEDED, refunded=1250), 1250, "refunded_at_stripe"),
+        (intent(IntentStatus.SUCCEEDED), 0, None),
+    ],
+)
+def test_refunds_and_lost_disputes_add_up_to_what_was_captured_at_most(
+    seen: Intent, refunded: int, reason: str | None
+) -> None:
+    now, _ = payment(OrderStatus.COMPLETED, Status.CAPTURED).observe(seen, tell_again=False)
+
+    assert (now.refunded, now.reason) == (refunded, reason)
+
+
+def test_a_refund_grows_and_never_shrinks() -> None:
+    known = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=500, known=500)
+    grown, told = known.observe(intent(IntentStatus.SUCCEEDED, refunded=800), tell_again=False)
+    older, nothing = grown.observe(intent(IntentStatus.SUCCEEDED, refunded=500), tell_again=False)
+
+    assert (grown.refunded, told) == (800, Telling.PARTLY_REFUNDED)
+    assert (older.refunded, nothing) == (800, None)
+
+
+def test_of_a_capture_that_orders_has_not_answered_its_refund_is_told_later() -> None:
+    waiting = payment(OrderStatus.AWAITING_PAYMENT, Status.CAPTURED)
+    seen, told = waiting.observe(intent(IntentStatus.SUCCEEDED, refunded=500), tell_again=True)
+    assert told is Telling.CREATED
+
+    completed = replace(seen, order=replace(seen.order, status=OrderStatus.COMPLETED))
+    assert not completed.is_settled()
+    assert (
+        completed.observe(intent(IntentStatus.SUCCEEDED, refunded=500), tell_again=True)[1] is Telling.PARTLY_REFUNDED
+    )
+
+
+@pytest.mark.parametrize(
+    ("refunded", "known", "told"),
+    [(0, 0, None), (500, 0, Telling.PARTLY_REFUNDED), (500, 300, Telling.PARTLY_REFUNDED), (500, 500, None)],
+)
+def test_a_partial_refund_rests_once_orders_has_recorded_it(refunded: int, known: int, told: Telling | None) -> None:
+    completed = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=refunded, known=known)
+
+    assert completed.unanswered() is told
+    assert completed.is_settled() is (told is None)
+
+
 @pytest.mark.parametrize("order_status", OrderStatus)
 @pytest.mark.parametrize("status", Status)
 def test_what_orders_has_not_answered_is_told_again_and_nothing_else(order_status: OrderStatus, status: Status) -> None:
@@ -193,6 +295,7 @@ def test_what_orders_has_not_answered_is_told_again_and_nothing_else(order_statu
         (OrderStatus.AWAITING_PAYMENT, Status.CAPTURED): Telling.CREATED,
         (OrderStatus.AWAITING_PAYMENT, Status.FAILED): Telling.FAILED,
         (OrderStatus.AWAITING_PAYMENT, Status.REFUNDED): Telling.FAILED,
+        (OrderStatus.COMPLETED, Status.REFUNDED): Telling.REFUNDED,
     }
 
     assert payment(order_status, status).unanswered() is unanswered.get((order_status, status))
@@ -213,12 +316,13 @@ def test_of_funds_that_are_gone_orders_is_asked_if_it_was_told_of_them(status: S
 def test_a_payment_rests_only_when_stripe_and_orders_have_both_ended(order_status: OrderStatus, status: Status) -> None:
     at_rest = {
         (OrderStatus.COMPLETED, Status.CAPTURED),
-        (OrderStatus.COMPLETED, Status.REFUNDED),
+        (OrderStatus.REFUNDED, Status.REFUNDED),
         (OrderStatus.CANCELLED, Status.REFUNDED),
         (OrderStatus.CANCELLED, Status.FAILED),
         (OrderStatus.CREATED, Status.VOIDED),
         (OrderStatus.CANCELLED, Status.VOIDED),
         (OrderStatus.COMPLETED, Status.VOIDED),
+        (OrderStatus.REFUNDED, Status.VOIDED),
     }
 
     assert payment(order_status, status).is_settled() == ((order_status, status) in at_rest)

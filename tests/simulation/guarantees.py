@@ -37,7 +37,7 @@ def check_at_rest(cloud: Cloud, stripe: StripeAccount, *, by_hand: Set[str], los
     check_after_step(cloud, stripe, by_hand=by_hand)
     orders, copies = orders_and_tickets(cloud)
     _every_order_has_ended(orders)
-    _money_is_where_the_orders_say(orders, stripe, by_hand)
+    _money_is_where_the_orders_say(orders, stripe)
     _what_stripe_did_is_recorded(cloud, stripe)
     _one_user_an_address(cloud)
     _nothing_is_done_twice(cloud)
@@ -56,8 +56,8 @@ def orders_and_tickets(cloud: Cloud) -> tuple[dict[str, Item], dict[str, Item]]:
 
 
 def is_live(order: Item) -> bool:
-    """Created and not past its deadline, being paid, or completed."""
-    return order["status"] in ("awaiting:payment", "completed") or (
+    """Created and not past its deadline, being paid, completed, or refunded since."""
+    return order["status"] in ("awaiting:payment", "completed", "refunded") or (
         order["status"] == "created" and clock.to_millis(clock.now()) < order["expiresAt"]
     )
 
@@ -86,7 +86,7 @@ def _each_hold_is_its_orders(orders: dict[str, Item], tickets: dict[str, Item]) 
     for ticket in tickets.values():
         if "holdOrderID" in ticket:
             holder = orders[ticket["holdOrderID"]]
-            lasts = holder["status"] in ("awaiting:payment", "completed")
+            lasts = holder["status"] in ("awaiting:payment", "completed", "refunded")
             _require(holder["status"] != "cancelled", f"ticket {ticket['id']} is held by the cancelled {holder['id']}")
             _require(lasts != ("holdExpiresAt" in ticket), f"the hold of ticket {ticket['id']} has the wrong deadline")
 
@@ -119,38 +119,51 @@ def _one_user_an_address(cloud: Cloud) -> None:
 
 def _every_order_has_ended(orders: dict[str, Item]) -> None:
     for order in orders.values():
-        _require(order["status"] in ("completed", "cancelled"), f"order {order['id']} is still {order['status']}")
+        has_ended = order["status"] in ("completed", "cancelled", "refunded")
+        _require(has_ended, f"order {order['id']} is still {order['status']}")
 
 
-def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
-    """Guarantees 2 and 4: money captured = orders completed, and no card is held for an order that was cancelled.
+def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccount) -> None:
+    """Guarantees 2 and 4: the money that we keep is for completed orders, each paid once, and no card is held.
 
-    Somebody may have given the money for a completed order back by hand, or have it demanded back by their bank.
+    An order is refunded if and only if all its money went back after it had completed, and says how much went back
+    otherwise. Money of a cancelled order may still be with a bank that decides on a dispute.
     """
-    paid: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    returned: Counter[str] = Counter()
     for intent in intents(stripe):
         order = orders[intent["metadata"]["orderID"]]
         _require(
             intent["status"] != "requires_capture", f"{intent['id']} still holds money for a {order['status']} order"
         )
         if intent["status"] == "succeeded":
-            keeps = order["status"] == "completed" and intent["id"] in by_hand
-            gone = _went_back(intent) or _is_with_the_bank(intent)
-            paid[order["id"]] += keeps or not gone
+            waits = _is_with_the_bank(intent) and order["status"] == "cancelled"
+            kept[order["id"]] += not (_went_back(intent) or waits)
+            returned[order["id"]] += _returned(intent)
     completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
-    _require(+paid == completed, f"paid for are {sorted(paid)}, completed {sorted(completed)}")
+    _require(+kept == completed, f"paid for are {sorted(+kept)}, completed {sorted(completed)}")
+    for ident, order in orders.items():
+        if order["status"] != "cancelled":
+            says = _in_cents(order.get("refund", {}).get("amount", "0.00"))
+            _require(says == returned[ident], f"order {ident} says that {says} went back, Stripe {returned[ident]}")
 
 
 def _what_stripe_did_is_recorded(cloud: Cloud, stripe: StripeAccount) -> None:
     """Guarantee 4: whatever became of the money, by us or by hand, and whichever webhook was lost."""
-    recorded = {item["stripeID"]: item["status"] for item in _payments(cloud).values() if "stripeID" in item}
+    recorded = {
+        item["stripeID"]: (item["status"], item.get("refunded", 0))
+        for item in _payments(cloud).values()
+        if "stripeID" in item
+    }
     for intent in intents(stripe):
         if intent["id"] in recorded and intent["status"] in ("succeeded", "canceled"):
             expected = {"voided", "failed"}
             if intent["status"] == "succeeded":
                 expected = {"refunded"} if _went_back(intent) else {"captured"}
-            status = recorded[intent["id"]]
+            status, refunded = recorded[intent["id"]]
             _require(status in expected, f"{intent['id']} is {intent['status']}, and recorded as {status}")
+            went = _returned(intent)
+            _require(refunded == went, f"{refunded} of {intent['id']} is recorded as refunded, at Stripe {went}")
 
 
 def _nothing_is_done_twice(cloud: Cloud) -> None:
@@ -186,6 +199,8 @@ def _replicas_equal_their_source(cloud: Cloud, orders: dict[str, Item], copies: 
         _require(offer["holdNumber"] == copy["holdNumber"], f"tickets has not heard all of the hold of {ident}")
         _require(offer.get("holdOrderID") == copy.get("holdOrderID"), f"ticket {ident} is held by two")
         _require(("soldAt" in offer) == copy.get("sold", False), f"ticket {ident} is sold in one place only")
+        refund = orders[copy["holdOrderID"]].get("refund") if copy.get("sold") else None
+        _require(offer.get("refund") == refund, f"ticket {ident} shows the refund {offer.get('refund')}, not {refund}")
         listed = "onSalePartition" in offer
         _require(listed == ("soldAt" not in offer and "withdrawnAt" not in offer), f"ticket {ident} is listed wrongly")
 
@@ -202,9 +217,9 @@ def _payments_agree(cloud: Cloud, stripe: StripeAccount, orders: dict[str, Item]
 
 
 def intents(stripe: StripeAccount) -> Iterator[dict[str, Any]]:
-    """All PaymentIntents at Stripe with their latest charge; read past the API, since it is asked after each step."""
+    """All PaymentIntents at Stripe with their latest charge and dispute; past the API, since it is asked so often."""
     charges = dict(stripe._tables.rows("charges"))
-    disputes = {row["payment_intent"]: row["status"] for _, row in stripe._tables.rows("disputes")}
+    disputes = {row["payment_intent"]: row for _, row in stripe._tables.rows("disputes")}
     for ident, intent in stripe._tables.rows("payment_intents"):
         yield intent | {"latest_charge": charges.get(intent["latest_charge"]), "dispute": disputes.get(ident)}
 
@@ -216,11 +231,23 @@ def _payments(cloud: Cloud) -> dict[str, Item]:
 
 def _went_back(intent: dict[str, Any]) -> bool:
     """Whether the buyer has the money again: refunded, or by their bank's verdict."""
-    return bool(intent["latest_charge"]["refunded"] or intent["dispute"] == "lost")
+    return bool(_returned(intent) == intent["amount_received"])
+
+
+def _returned(intent: dict[str, Any]) -> int:
+    """How much of what was captured the buyer has again."""
+    if intent["status"] != "succeeded":
+        return 0
+    lost = intent["dispute"]["amount"] if intent["dispute"] and intent["dispute"]["status"] == "lost" else 0
+    return int(intent["latest_charge"]["amount_refunded"] + lost)
+
+
+def _in_cents(price: str) -> int:
+    return round(float(price) * 100)
 
 
 def _is_with_the_bank(intent: dict[str, Any]) -> bool:
-    return bool(intent["dispute"] == "needs_response")
+    return bool(intent["dispute"] and intent["dispute"]["status"] == "needs_response")
 
 
 def _require(holds: bool, otherwise: str) -> None:  # reads as a sentence

@@ -6,7 +6,7 @@ import pytest
 
 from tests.template.reading import Template
 
-ORDER_EVENTS = ["order:created", "order:awaiting-payment", "order:completed", "order:cancelled"]
+ORDER_EVENTS = ["order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled"]
 
 WANTED: dict[str, list[dict[str, Any]]] = {
     "tickets listener": [{"source": ["admit-one.orders"], "detail-type": ORDER_EVENTS}],
@@ -14,7 +14,13 @@ WANTED: dict[str, list[dict[str, Any]]] = {
         {"source": ["admit-one.expiration"], "detail-type": ["expiration:completed"]},
         {
             "source": ["admit-one.payments"],
-            "detail-type": ["payment:authorized", "payment:created", "payment:failed"],
+            "detail-type": [
+                "payment:authorized",
+                "payment:created",
+                "payment:failed",
+                "payment:partly-refunded",
+                "payment:refunded",
+            ],
         },
         {"source": ["admit-one.tickets"], "detail-type": ["ticket:created"]},
         {

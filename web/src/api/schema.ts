@@ -28,7 +28,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller's orders, newest first */
+        /**
+         * The caller's orders, newest first
+         * @description With `ticketID`, at most one: the order by which the caller holds or has bought that ticket, even past its `expiresAt` as long as nothing has ended it. `ticketID` and `cursor` cannot be combined.
+         */
         get: operations["list_orders"];
         put?: never;
         /** Hold a ticket for the caller */
@@ -237,6 +240,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @enum {string} */
+        CancelReason: "cancelled_by_buyer" | "expired" | "payment_failed";
         /** @description Who is signed in, if anybody is. */
         CurrentUser: {
             currentUser: components["schemas"]["User"] | null;
@@ -255,7 +260,12 @@ export interface components {
              */
             status: "ok";
         };
-        /** @description An order. Compare `expiresAt` with the answer's `Date`, not with the device's clock. */
+        /**
+         * @description An order. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
+         *
+         *     `reason` says why a cancelled order was cancelled. `refund` is there once money of a completed order went back: all
+         *     of it makes the order `refunded`, a part leaves it `completed`.
+         */
         Order: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
@@ -274,6 +284,8 @@ export interface components {
              * @example 2026-11-23T12:00:00.000Z
              */
             createdAt: string;
+            reason?: components["schemas"]["CancelReason"];
+            refund?: components["schemas"]["Refund"];
         };
         /** @description One page of orders. */
         OrderList: {
@@ -284,7 +296,7 @@ export interface components {
          * @description Where an order stands; the words are the contract's.
          * @enum {string}
          */
-        OrderStatus: "created" | "awaiting:payment" | "completed" | "cancelled";
+        OrderStatus: "created" | "awaiting:payment" | "completed" | "cancelled" | "refunded";
         /** @description The ticket as it was ordered. */
         OrderedTicket: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -296,7 +308,11 @@ export interface components {
             /** @example usd */
             currency: string;
         };
-        /** @description A ticket as its seller sees it: with the order that holds or has bought it, if there is one. */
+        /**
+         * @description A ticket as its seller sees it: with the order that holds or has bought it, if there is one.
+         *
+         *     `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`.
+         */
         OwnTicket: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
@@ -317,13 +333,18 @@ export interface components {
             createdAt: string;
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             orderID?: string;
+            refund?: components["schemas"]["Refund"];
         };
         /** @description One page of what the caller sells. */
         OwnTicketList: {
             tickets: components["schemas"]["OwnTicket"][];
             nextCursor: string | null;
         };
-        /** @description A payment; what a browser needs to go on with it is there while it is open. `amount` is in minor units. */
+        /**
+         * @description A payment; what a browser needs to go on with it is there while it is open.
+         *
+         *     Amounts are in minor units. `amountRefunded` is how much went back so far, and absent as long as nothing did.
+         */
         Payment: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
@@ -336,6 +357,8 @@ export interface components {
             amount: number;
             /** @example usd */
             currency: string;
+            /** @example 500 */
+            amountRefunded?: number;
             /** @description With which a browser confirms at Stripe; while it is open. */
             clientSecret?: string;
             /** @description With which a browser talks to Stripe; while it is open. */
@@ -388,6 +411,19 @@ export interface components {
             /** @description Why Stripe says that the card was declined. */
             declineCode?: string;
         };
+        /** @description Money that went back to the buyer: the total so far, why, and when it was recorded. */
+        Refund: {
+            /** @example 12.50 */
+            amount: string;
+            reason: components["schemas"]["RefundReason"];
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:00:00.000Z
+             */
+            at: string;
+        };
+        /** @enum {string} */
+        RefundReason: "refunded_at_stripe" | "dispute_lost";
         /** @description A user's e-mail and password. One that is too short to be anybody's is no other mistake than a wrong one. */
         SignIn: {
             email: components["schemas"]["Email"];
@@ -945,6 +981,10 @@ export interface operations {
                 limit?: number;
                 /** @description The `nextCursor` of the page before. */
                 cursor?: string;
+                /** @description List only the order by which you hold or have bought this ticket. */
+                ticketID?: string;
+                /** @description Another spelling of `ticketID`. */
+                ticketId?: string;
             };
             header?: never;
             path?: never;

@@ -31,6 +31,7 @@ export function orderState({ order, payment, isConfirmed, hasLapsed }: KnownOfOr
     case "awaiting:payment":
       return "confirming";
     case "cancelled":
+    case "refunded":
       return "ended";
     case "created":
       if (isConfirmed || payment?.status === "authorized" || payment?.status === "captured")
