@@ -16,6 +16,7 @@ from local.processes import ROOT, Child
 STAGE = "local"
 STACK = f"AdmitOne-{STAGE}"
 BOOTSTRAP_STACK = "CDKToolkit"
+DIGEST = "/admit-one/deployed"
 DEPLOY_WITHIN = 600.0
 
 _READY = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
@@ -48,9 +49,7 @@ def deploy(
     """What stands at the local AWS now, and whether anything had to be done for it. Raises DeploymentFailed."""
     context = [f"stage={STAGE}", f"orderWindowSeconds={order_window_seconds}", f"stripeApiBase={stripe_api_base}"]
     digest = _digest(context)
-    note = folder / "deployed.sha256"
-    known = note.read_text() if note.exists() else ""
-    if known == digest and (deployed := _find(aws)):
+    if _known_digest(aws) == digest and (deployed := _find(aws)):
         return deployed, False
 
     cdk = Cdk(aws, context=context, folder=folder, log=logs / "cdk.log", keep_open=keep_open)
@@ -60,7 +59,8 @@ def deploy(
     found = _find(aws)
     if found is None:
         raise DeploymentFailed(f"CDK deployed {STACK}, but its outputs are not there; see {cdk.log}")
-    note.write_text(digest)
+    # In the local AWS itself: it is saved, or lost, together with what it describes.
+    aws.parameters().put_parameter(Name=DIGEST, Value=digest, Type="String", Overwrite=True)
     return found, True
 
 
@@ -126,6 +126,16 @@ def _input_files() -> Iterator[Path]:
         yield from sorted(
             file for file in (ROOT / folder).rglob("*") if file.is_file() and file.suffix in {".py", ".txt", ".json"}
         )
+
+
+def _known_digest(aws: LocalAws) -> str:
+    """Of what was deployed; empty if nothing was."""
+    try:
+        return str(aws.parameters().get_parameter(Name=DIGEST)["Parameter"]["Value"])
+    except ClientError:
+        return ""
+    except BotoCoreError as error:
+        raise DeploymentFailed(f"The local AWS does not answer: {error}") from error
 
 
 def _find(aws: LocalAws) -> Deployed | None:

@@ -30,6 +30,8 @@ BODY_LIMIT = 10 * 1024 * 1024
 AT_ONCE = 10
 """Calls upstream. The local AWS starts a process for each that runs at the same time."""
 UPSTREAM_TIMEOUT = 35.0
+FINISHES_WITHIN = 2.5
+"""Seconds that calls upstream have to end once nobody is let in any more."""
 IDLE_TIMEOUT = 65.0
 
 # RFC 9110, 7.6.1, and what tells the API who calls: that is ours to say.
@@ -101,6 +103,19 @@ class FrontDoor(http.server.ThreadingHTTPServer):
         self.page_request = EdgeFunction("page_request")
         self.prefix = f"/_aws/execute-api/{api_id}/$default"
         self.free_seats = threading.BoundedSemaphore(AT_ONCE)
+        self.is_closing = False
+
+    def close(self) -> None:
+        """Let nobody in any more; `serve_forever` returns."""
+        self.is_closing = True
+        threading.Thread(target=self.shutdown).start()  # it waits for `serve_forever`
+
+    def finish(self) -> None:
+        """Returns when all who were let in have their answers, or long enough after."""
+        deadline = time.monotonic() + FINISHES_WITHIN
+        for _ in range(AT_ONCE):
+            self.free_seats.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        time.sleep(0.1)  # the last answers are still written
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
@@ -167,6 +182,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         try:
             with self.server.free_seats:
+                if self.server.is_closing:
+                    raise ConnectionRefusedError("the front door closes")
                 status, answer_headers, answer = self._ask(port, target, headers, body)
         except (OSError, http.client.HTTPException) as error:
             self.log_error("%s is not answered: %r", self.path, error)
@@ -293,9 +310,11 @@ def main() -> int:
     except OSError as error:
         print(f"The front door cannot open on {HOST}:{args.port}: {error}", file=sys.stderr)
         return 1
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: server.close())
     with suppress(KeyboardInterrupt), server:
         server.serve_forever(poll_interval=0.1)
+        server.socket.close()
+        server.finish()
     return 0
 
 

@@ -24,7 +24,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.guard", description=__doc__)
-    parser.add_argument("--drain", type=float, default=0.0, help="seconds to wait before SIGTERM")
     parser.add_argument("--grace", type=float, default=3.0, help="seconds from SIGTERM to the group's SIGTERM")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args()
@@ -52,7 +51,6 @@ def main() -> int:
     while child.poll() is None and not asked_to_stop.wait(0.05):
         pass
     if child.poll() is None:
-        _wait(child, args.drain)
         with suppress(ProcessLookupError):
             child.terminate()
         _wait(child, args.grace)

@@ -1,12 +1,13 @@
 """The local AWS: ministack, in an environment of its own, listening on the loopback address only."""
 
 import http.client
+import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -28,14 +29,15 @@ ACCOUNT = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "admit-one-local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 READY_WITHIN = 60.0
-DRAIN = 1.5
-"""Seconds between the last request and the end, for events on their way: a stream's records are not kept."""
-GRACE = 1.0
-"""Seconds that functions in the middle of a call have to finish it."""
+SAVES_WITHIN = 10.0
+"""Seconds from SIGTERM that it has to save its state and end."""
+ANSWERS_WITHIN = 5.0
+UNREADABLE_STATE = 3
+"""The exit code of `ministack_mended.py` where it cannot read its state."""
 
 
 class LocalAwsFailed(RuntimeError):
-    """It could not be started; the text says why."""
+    """It could not be started, or its state could not be saved; the text says why."""
 
 
 class LocalAws:
@@ -48,13 +50,14 @@ class LocalAws:
             raise LocalAwsFailed("The local AWS is not installed. Install it with: make install")
         self.port = port
         self.url = f"http://{HOST}:{port}"
+        self._state = None if state is None else state_file(state)
         shutil.rmtree(scratch, ignore_errors=True)  # the unpacked functions of the last run
         scratch.mkdir(parents=True)
         persistence = {"PERSIST_STATE": "0"}
         if state is not None:
             persistence = {
                 "PERSIST_STATE": "1",
-                "STATE_DIR": str(state / "aws"),
+                "STATE_DIR": str(state_file(state).parent),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(state / "s3"),
             }
@@ -74,8 +77,7 @@ class LocalAws:
                 "SFTP_ENABLED": "0",
                 "IOT_MTLS_ENABLED": "0",
             },
-            drain=0.0 if state is None else DRAIN,
-            grace=0.0 if state is None else GRACE,
+            grace=SAVES_WITHIN,
             keep_open=keep_open,
         )
         try:
@@ -84,8 +86,28 @@ class LocalAws:
             self._process.stop()
             raise
 
+    def in_flight(self) -> dict[str, int]:
+        """How many requests, events and timers have begun and not ended. Raises LocalAwsFailed."""
+        counts: dict[str, int] = self._call("GET", "/_stack")["inFlight"]
+        return counts
+
+    def save_error(self) -> str:
+        """Why its state could not be saved last time; empty if it could. Raises LocalAwsFailed."""
+        return str(self._call("GET", "/_stack")["saveError"])
+
+    def save(self) -> None:
+        """Raises LocalAwsFailed if the state could not be saved."""
+        if self._state and (error := self._call("POST", "/_stack/save").get("saveError")):
+            raise LocalAwsFailed(str(error))
+
+    def seconds_since_saved(self) -> float | None:
+        """None if it has saved nothing yet."""
+        if self._state is None or not self._state.exists():
+            return None
+        return time.time() - self._state.stat().st_mtime
+
     def stop(self) -> None:
-        """Saves its state, if it has a folder for it."""
+        """Saves its state, if it has a folder for it. Whatever it is doing is cut off."""
         self._process.stop()
 
     def has_ended(self) -> bool:
@@ -115,6 +137,9 @@ class LocalAws:
     def logs(self) -> "CloudWatchLogsClient":
         return self._session().client("logs", endpoint_url=self.url)
 
+    def parameters(self) -> Any:
+        return self._session().client("ssm", endpoint_url=self.url)
+
     def secrets(self) -> "SecretsManagerClient":
         return self._session().client("secretsmanager", endpoint_url=self.url)
 
@@ -128,18 +153,33 @@ class LocalAws:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN
         while time.monotonic() < deadline:
+            if self._process.exit_code() == UNREADABLE_STATE:
+                raise LocalAwsFailed(
+                    f"What was kept in {self._state} cannot be read; {self._process.log} has the reason. "
+                    "Put the file back as it was, or forget everything with: make reset"
+                )
             if self.has_ended():
                 raise LocalAwsFailed(f"The local AWS ended while it started:\n{self._process.output()}")
-            with suppress(OSError, http.client.HTTPException):
-                connection = http.client.HTTPConnection(HOST, self.port, timeout=2)
-                try:
-                    connection.request("GET", "/_ministack/health")
-                    if connection.getresponse().status == http.HTTPStatus.OK:
-                        return
-                finally:
-                    connection.close()
+            with suppress(LocalAwsFailed):
+                self._call("GET", "/_ministack/health")
+                return
             time.sleep(0.05)
         raise LocalAwsFailed(f"The local AWS is not ready after {READY_WITHIN:.0f} s; see {self._process.log}")
+
+    def _call(self, method: str, path: str) -> Any:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=ANSWERS_WITHIN)
+        try:
+            connection.request(method, path)
+            return json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise LocalAwsFailed(f"The local AWS does not answer: {error!r}") from error
+        finally:
+            connection.close()
+
+
+def state_file(folder: Path) -> Path:
+    """Where the local AWS of a stack in `folder` keeps its state; it is as old as the state."""
+    return folder / "aws" / "state.json"
 
 
 def _for_functions(environment: Mapping[str, str]) -> dict[str, str]:

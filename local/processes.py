@@ -22,14 +22,13 @@ class Child:
         *,
         log: Path,
         environment: Mapping[str, str],
-        drain: float = 0.0,
         grace: float = 3.0,
         keep_open: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        guard = [sys.executable, "-m", "local.guard", "--drain", str(drain), "--grace", str(grace), "--", *command]
+        guard = [sys.executable, "-m", "local.guard", "--grace", str(grace), "--", *command]
         with log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(

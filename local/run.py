@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,9 +49,7 @@ class Stopped(BaseException):
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGHUP, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    _on_stop_signals(_stop)
     try:
         with _only_run() as lock:
             return _run(lock)
@@ -95,6 +93,7 @@ def _run(lock: Lock) -> int:
         log.unlink()
     console.print("[bold]Admit One[/] on this machine")
     code = 0
+    save_error = ""
     try:
         stack.start()
         function_logs = FunctionLogs(stack.aws, LOGS / "functions.log")
@@ -108,14 +107,16 @@ def _run(lock: Lock) -> int:
             if parent and os.getppid() != parent:
                 raise Stopped  # make was killed
             function_logs.follow()
+            if (error := stack.save_error()) != save_error:
+                save_error = error
+                _show_save_error(error)
         code = fail(failure)
     except Stopped:
         pass
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        with step("Stop, and keep what there is"):
-            stack.stop()
+        _on_stop_signals(signal.SIG_IGN)
+        if lost := stack.stop():
+            code = fail(lost)
     return code
 
 
@@ -168,8 +169,23 @@ def _show(stack: LocalStack, seeded: Seeded, *, window: int, real_stripe: bool, 
     console.print("\nCtrl-C stops everything and keeps the data; `make reset` forgets it.")
 
 
+def _show_save_error(error: str) -> None:
+    if error:
+        errors.print(
+            f"[red]The data cannot be saved: {escape(error)}. What happens from here on is lost unless that ends.[/]"
+        )
+    else:
+        console.print("The data is saved again.")
+
+
 def _stop(*_: object) -> None:
+    _on_stop_signals(signal.SIG_IGN)  # a second Ctrl-C changes nothing
     raise Stopped
+
+
+def _on_stop_signals(action: "Callable[..., None] | signal.Handlers") -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, action)
 
 
 if __name__ == "__main__":

@@ -14,16 +14,21 @@ errors = Console(highlight=False, soft_wrap=True, stderr=True)
 
 @contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
-    """A line that ends with ✓ and what the caller says, or with ✗ if the step raises."""
+    """A line that ends with ✓ and what the caller says last, or with ✗ if the step raises.
+
+    A terminal shows meanwhile what is said.
+    """
     result = ""
 
     def say(text: str) -> None:
         nonlocal result
         result = text
+        status.update(f"{escape(title)} ... {escape(text)}")
 
+    status = console.status(f"{escape(title)} ...")
     started = time.monotonic()
     try:
-        with console.status(f"{escape(title)} ..."):
+        with status:
             yield say
     except BaseException:
         console.print(f"  [red]✗[/] {escape(title)}")

@@ -14,7 +14,7 @@ from typing import Self
 from local.api import Api
 from local.deployment import Deployed, deploy, edge_proof, give_stripe_keys
 from local.front_door import PROOF_VARIABLE
-from local.local_aws import LocalAws
+from local.local_aws import LocalAws, LocalAwsFailed, state_file
 from local.lock import Lock, is_held
 from local.ports import HOST, Ports
 from local.processes import ROOT, Child, clean_environment
@@ -23,6 +23,8 @@ LOCAL = ROOT / ".local"
 TEMPORARY = LOCAL / "temporary"
 LOCK_NAME = "lock"
 REAL_STRIPE = "https://api.stripe.com"
+FINISHES_WITHIN = 2.5
+"""Seconds that a stop waits for what is in flight. What is not done by then goes on at the next start."""
 
 type Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
 """Announces a step; inside of it, a call says what has come of it."""
@@ -101,6 +103,7 @@ class LocalStack:
         self._keep_open = keep_open
         self._aws: LocalAws | None = None
         self._children: list[Child] = []
+        self._front_door: Child | None = None
 
     @property
     def aws(self) -> LocalAws:
@@ -116,6 +119,10 @@ class LocalStack:
         """Returns when the API answers. Raises PortTaken, LocalAwsFailed, DeploymentFailed or StackFailed."""
         self.ports.check(with_stripe=self._stripe is None)
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self._stripe is None:  # before the local AWS, where kept events of payments go on at once
+            with self._step("Start the local Stripe") as say:
+                self._start_local_stripe()
+                say(self.stripe_url)
         with self._step("Start the local AWS") as say:
             self._aws = LocalAws(
                 port=self.ports.aws,
@@ -125,10 +132,6 @@ class LocalStack:
                 keep_open=self._keep_open,
             )
             say(f"ministack on {self._aws.url}")
-        if self._stripe is None:
-            with self._step("Start the local Stripe") as say:
-                self._start_local_stripe()
-                say(self.stripe_url)
         with self._step("Deploy the app") as say:
             deployed, changed = deploy(
                 self._aws,
@@ -160,17 +163,65 @@ class LocalStack:
             return f"The local AWS has ended; see {self.logs / 'aws.log'}"
         return None
 
-    def stop(self) -> None:
-        """Returns when no process of the stack is left. Does no harm twice."""
-        for child in reversed(self._children):  # nobody comes in any more
-            child.ask_to_stop()
-        if self._aws:
-            self._aws.stop()
-        for child in self._children:
-            child.stop()
-        self._children.clear()
-        self._aws = None
-        shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+    def save_error(self) -> str:
+        """Why the local AWS cannot save its state; empty if it can."""
+        try:
+            return self.aws.save_error()
+        except LocalAwsFailed:
+            return ""  # where it has ended, `failure` says so
+
+    def stop(self) -> str | None:
+        """Returns when no process of the stack is left: what is lost of a stack that should be kept, or None.
+
+        Does no harm twice.
+        """
+        lost = self._finish_and_save(self._aws) if self._aws and self._keep else None
+        with self._step("End the processes"):
+            for child in reversed(self._children):
+                child.ask_to_stop()
+            if self._aws:
+                self._aws.stop()
+            for child in self._children:
+                child.stop()
+            self._children.clear()
+            self._aws = self._front_door = None
+            shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+        return lost
+
+    def _finish_and_save(self, aws: LocalAws) -> str | None:
+        try:
+            if not aws.has_ended():
+                with self._step("Finish what is in flight") as say:
+                    self._finish(aws, say)
+                with self._step("Save the data"):
+                    aws.save()
+                return None
+            reason = "The local AWS had ended by itself"
+        except LocalAwsFailed as error:
+            reason = f"The data could not be saved ({error})"
+        seconds = aws.seconds_since_saved()
+        if seconds is None:
+            return f"{reason}, and nothing of this run was saved. Start again with: make run"
+        return (
+            f"{reason}. It was saved {seconds:.0f} seconds ago; what happened after that is lost, "
+            "but for payments at Stripe. Start again with: make run"
+        )
+
+    def _finish(self, aws: LocalAws, say: Callable[[str], None]) -> None:
+        """Let nobody in any more, and wait until requests, events and timers have ended, or long enough."""
+        if self._front_door:
+            self._front_door.ask_to_stop()
+        deadline = time.monotonic() + FINISHES_WITHIN
+        quiet = 0
+        while quiet < 3:  # between two steps of an event's way there may be a moment without any
+            left = aws.in_flight()
+            shown = ", ".join(f"{count} {kind}" for kind, count in left.items() if count)
+            quiet = 0 if shown else quiet + 1
+            if shown and time.monotonic() > deadline:
+                say(f"not done: {shown}. Events and timers go on at the next start")
+                return
+            say(shown)
+            time.sleep(0.05)
 
     def __enter__(self) -> Self:
         try:
@@ -186,12 +237,14 @@ class LocalStack:
         self.stop()
 
     def _start_local_stripe(self) -> None:
+        saved = state_file(self.folder)
         command = [
             *(sys.executable, "-m", "local.stripe"),
             *("--port", str(self.ports.stripe)),
             *("--webhook-url", f"{self.url}/api/payments/webhook"),
             *("--webhook-secret", LOCAL_STRIPE_KEYS.webhook),
             *(("--state", str(self.folder / "stripe.json")) if self._keep else ()),
+            *(("--resend-since", str(saved.stat().st_mtime)) if self._keep and saved.exists() else ()),
         ]
         child = self._start("the local Stripe", command, "stripe.log")
         self._wait(child, Api(self.stripe_url))
@@ -205,8 +258,8 @@ class LocalStack:
             *(("--stripe-port", str(self.ports.stripe)) if self._stripe is None else ()),
         ]
         environment = clean_environment(**{PROOF_VARIABLE: edge_proof(self.aws, deployed)})
-        child = self._start("the front door", command, "front-door.log", environment)
-        self._wait(child, Api(self.url))
+        self._front_door = self._start("the front door", command, "front-door.log", environment)
+        self._wait(self._front_door, Api(self.url))
 
     def _start(
         self, name: str, command: Sequence[str], log: str, environment: Mapping[str, str] | None = None

@@ -9,13 +9,18 @@ from pathlib import Path
 
 from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, StripeAccount
 from local.stripe.server import StripeServer
+from local.stripe.state import BadJournal
 from local.stripe.webhooks import WebhookEndpoint
+
+RESEND_OVERLAP = 60.0
+"""Seconds: an event may have been answered although what came of it was not saved any more."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.stripe", description=__doc__)
     parser.add_argument("--port", type=int, default=12111)
     parser.add_argument("--state", type=Path, help="the file that keeps everything through a restart")
+    parser.add_argument("--resend-since", type=float, help="deliver events from this Unix time on again")
     parser.add_argument("--webhook-url", help="where events are posted")
     parser.add_argument("--webhook-secret", default="whsec_local_admit_one")
     parser.add_argument("--secret-key", default=SECRET_KEY)
@@ -27,7 +32,7 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING)
 
     def open_account(url: str) -> StripeAccount:
-        return StripeAccount(
+        account = StripeAccount(
             state=args.state,
             webhook=WebhookEndpoint(args.webhook_url, args.webhook_secret) if args.webhook_url else None,
             secret_key=args.secret_key,
@@ -35,9 +40,15 @@ def main() -> int:
             public_url=args.public_url or url,
             on_request=(lambda _method, _path: time.sleep(args.latency)) if args.latency else None,
         )
+        if args.resend_since is not None:
+            account.deliver_again(since=args.resend_since - RESEND_OVERLAP)
+        return account
 
     try:
         server = StripeServer(open_account, args.port, quiet=not args.verbose)
+    except BadJournal as error:
+        print(error, file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"The local Stripe cannot start on 127.0.0.1:{args.port}: {error}", file=sys.stderr)
         return 1

@@ -223,6 +223,17 @@ class StripeAccount:
                 self._tables.put("deliveries", event_id, delivery)
             self._tables.commit()
 
+    def deliver_again(self, *, since: float) -> None:
+        """Deliver the events that were created since then once more, as when their receiver has lost what they told."""
+        with self._lock:
+            now = self._clock()
+            for event in self._tables.newest("events"):
+                if event["created"] < since:
+                    break
+                if self._webhook is not None and self._tables.get("deliveries", event["id"]) is None:
+                    self._tables.put("deliveries", event["id"], {"due": now, "created": now, "attempts": 0})
+            self._tables.commit()
+
     def close(self) -> None:
         with self._lock:
             self._tables.close()

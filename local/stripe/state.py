@@ -5,28 +5,33 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 type Json = dict[str, Any]
+
+
+class BadJournal(ValueError):
+    """The text says which file cannot be read, and what to do."""
 
 
 class Tables:
     """Rows by table and id, in the order in which they were first put.
 
     Writes are staged until `commit`. With a path, each commit appends one line to that file before it counts, so a
-    killed process loses at most the request in flight; a line torn by the kill is dropped when the file is read.
+    killed process loses at most the request in flight; a line torn by the kill is dropped when the file is read. Raises
+    BadJournal for a file that is broken in any other way, and `commit` OSError if the line cannot be written.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._tables: dict[str, dict[str, Json]] = {}
         self._staged: dict[tuple[str, str], Json | None] = {}
-        self._journal: TextIO | None = None
+        self._journal: BinaryIO | None = None
         self._closed = False
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._replay(path)
             self._compact(path)
-            self._journal = path.open("a", encoding="utf-8")
+            self._journal = path.open("ab", buffering=0)
 
     def get(self, table: str, row_id: str) -> Json | None:
         """A copy of the row, to change and `put` back."""
@@ -57,8 +62,11 @@ class Tables:
             raise RuntimeError("The tables are closed.")
         changes = [[table, row_id, row] for (table, row_id), row in self._staged.items()]
         if self._journal is not None:
-            self._journal.write(json.dumps(changes, separators=(",", ":")) + "\n")
-            self._journal.flush()
+            try:
+                _append(self._journal, json.dumps(changes, separators=(",", ":")).encode() + b"\n")
+            except OSError:
+                self._staged.clear()
+                raise
         self._apply(changes)
         self._staged.clear()
 
@@ -85,12 +93,14 @@ class Tables:
         with path.open(encoding="utf-8", errors="replace") as journal:
             for line in journal:
                 try:
-                    changes = json.loads(line)
-                except json.JSONDecodeError:
+                    self._apply(json.loads(line))
+                except (ValueError, TypeError) as error:
                     if line.endswith("\n"):
-                        raise
+                        raise BadJournal(
+                            f"What was kept in {path} cannot be read: {error}. "
+                            "Put the file back as it was, or forget everything with: make reset"
+                        ) from error
                     return
-                self._apply(changes)
 
     def _compact(self, path: Path) -> None:
         """Write the tables as one line in place of their history; also drops a torn last line."""
@@ -102,3 +112,14 @@ class Tables:
             journal.flush()
             os.fsync(journal.fileno())
         scratch.replace(path)
+
+
+def _append(file: BinaryIO, line: bytes) -> None:
+    """The whole line or nothing: half of one would spoil all that follows."""
+    start = file.seek(0, os.SEEK_END)
+    try:
+        while line:
+            line = line[file.write(line) :]
+    except OSError:
+        file.truncate(start)
+        raise

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.front_door import AT_ONCE, BODY_LIMIT, FrontDoor
+from local.front_door import AT_ONCE, BODY_LIMIT, FINISHES_WITHIN, FrontDoor
 from local.ports import HOST
 from local.web_client import WebClient
 
@@ -205,6 +205,23 @@ def test_no_more_than_ten_calls_reach_the_api_at_once(door: FrontDoor) -> None:
         statuses = [each[0].status for each in crowd.map(lambda _: _call(door, "GET", "/api/slow"), range(30))]
     assert statuses == [201] * 30
     assert 1 < _Api.most_inside <= AT_ONCE
+
+
+def test_a_door_that_closes_serves_those_inside_and_lets_nobody_in(door: FrontDoor) -> None:
+    closing = FrontDoor(0, aws_port=door.aws_port, api_id="abc", proof="the proof", web=door.web)
+    serving = threading.Thread(target=closing.serve_forever, args=(0.01,), daemon=True)
+    serving.start()
+    with ThreadPoolExecutor(AT_ONCE + 5) as crowd:
+        answers = [crowd.submit(_call, closing, "GET", "/api/slow") for _ in range(AT_ONCE + 5)]
+        time.sleep(0.05)
+        closing.close()
+        serving.join(5)
+        started = time.monotonic()
+        closing.finish()
+        assert time.monotonic() - started < FINISHES_WITHIN, "it waited although nobody was inside"
+        statuses = sorted(answer.result()[0].status for answer in answers)
+    closing.server_close()
+    assert statuses == [201] * AT_ONCE + [503] * 5
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/orders/01KB?a=b.c", "/apix", "/_ministack/reset"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -292,6 +294,66 @@ def test_a_torn_line_is_gone_after_the_restart_that_found_it(tmp_path: Path) -> 
     core = Core(state)
     assert len(core.get("/v1/payment_intents")["data"]) == 3
     core.account.close()
+
+
+def test_a_line_that_could_not_be_written_spoils_none_of_the_next(tmp_path: Path) -> None:
+    state = tmp_path / "stripe.json"
+    core = Core(state)
+    core.intent()
+    tables = core.account._tables
+    assert tables._journal is not None
+    full: Any = _FullDisk(tables._journal)
+    tables._journal = full
+    with pytest.raises(OSError, match="No space left"):
+        core.intent()
+    tables._journal = full.file
+    core.intent()
+    core.account.close()
+    core = Core(state, seed=8)
+    assert len(core.get("/v1/payment_intents")["data"]) == 2
+    core.account.close()
+
+
+class _FullDisk:
+    """A file on a disk with room for ten bytes more."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.room = 10
+
+    def write(self, data: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written: int = self.file.write(data[: self.room])
+        self.room -= written
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def test_a_broken_journal_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    state = tmp_path / "stripe.json"
+    state.write_text('[["intents"\n[]\n')
+    command = [sys.executable, "-m", "local.stripe", "--port", "0", "--state", str(state)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
+    assert done.returncode == 1
+    assert f"What was kept in {state} cannot be read" in done.stderr
+    assert "make reset" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_events_of_a_time_are_delivered_again(core: Core) -> None:
+    core.intent("requires_capture")
+    core.now += 100
+    late = core.intent()
+    for webhook in core.account.pending_webhooks():
+        core.account.webhook_answered(webhook.event_id, 200)
+    core.account.deliver_again(since=core.now - 50)
+    (again,) = core.account.pending_webhooks()
+    assert json.loads(again.body)["data"]["object"]["id"] == late["id"]
+    core.account.webhook_answered(again.event_id, 200)
+    assert core.account.pending_webhooks() == []
 
 
 def test_pending_webhooks_are_data_for_whoever_delivers_them(core: Core) -> None:
