@@ -87,3 +87,37 @@ test("a link from elsewhere cannot lead out of the client after signing in", asy
   await expect(page.getByText(buyer.email)).toBeVisible();
   await expect(page).toHaveURL("/");
 });
+
+test("what a password manager fills in without a word is sent", async ({ page, buyer }) => {
+  await page.goto("/signin");
+  await page.getByLabel("E-mail").evaluate((field: HTMLInputElement, text) => {
+    field.value = text;
+  }, buyer.email);
+  await page.getByLabel("Password").evaluate((field: HTMLInputElement, text) => {
+    field.value = text;
+  }, buyer.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText(buyer.email)).toBeVisible();
+});
+
+test("an address of another script stays as it is typed, and the cursor where it was", async ({ page }) => {
+  await page.goto("/signin");
+  const field = page.getByLabel("E-mail");
+  await field.pressSequentially("jö@müller.example");
+  for (let step = 0; step < 3; step += 1) await page.keyboard.press("ArrowLeft");
+  await page.keyboard.type("ü");
+  await expect(field).toHaveValue("jö@müller.examüple");
+});
+
+test("a long password is refused with its length, not cut", async ({ page }) => {
+  const email = `long-${Date.now()}@example.com`;
+  await page.goto("/signup");
+  await expect(page.getByLabel("Password")).toHaveAccessibleDescription(/8 to 128 characters/);
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill("x".repeat(140));
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await expect(page.getByText("Passwords have at most 128 characters. This has 140.")).toBeVisible();
+  await page.getByLabel("Password").fill("🎫".repeat(128));
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await expect(page.getByText(email)).toBeVisible();
+});

@@ -3,6 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
 import { newQueryClient } from "./api/queries";
+import { checkUserOnReturn, follow } from "./api/session";
 import { listenToOtherTabs } from "./api/tabs";
 import { newRouter } from "./routes";
 import "./styles.css";
@@ -11,7 +12,11 @@ const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 
 const client = newQueryClient();
-listenToOtherTabs(client);
+listenToOtherTabs((message) => {
+  if (message.kind === "user") follow(client, message.user, message.isSignOut);
+  else void client.invalidateQueries();
+});
+checkUserOnReturn(client, root);
 
 createRoot(root).render(
   <StrictMode>

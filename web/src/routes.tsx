@@ -1,5 +1,6 @@
 import { lazy, Suspense } from "react";
 import { createBrowserRouter } from "react-router";
+import { KnownId } from "./components/KnownId";
 import { Layout } from "./components/Layout";
 import { RequireUser } from "./components/RequireUser";
 import { Loading } from "./components/states";
@@ -26,17 +27,27 @@ export function newRouter() {
           ErrorBoundary: Crashed,
           children: [
             { index: true, Component: OnSale },
-            { path: "tickets/:id", Component: TicketPage },
+            {
+              path: "tickets/:id",
+              element: <KnownId what="ticket" />,
+              children: [
+                { index: true, Component: TicketPage },
+                { Component: RequireUser, children: [{ path: "edit", Component: EditTicket }] },
+              ],
+            },
+            {
+              path: "orders/:id",
+              element: <KnownId what="order" />,
+              children: [{ Component: RequireUser, children: [{ index: true, Component: OrderPage }] }],
+            },
             { path: "signin", element: <SignIn key="signin" page="signin" /> },
             { path: "signup", element: <SignIn key="signup" page="signup" /> },
             {
               Component: RequireUser,
               children: [
                 { path: "sell", Component: Sell },
-                { path: "tickets/:id/edit", Component: EditTicket },
                 { path: "selling", Component: Selling },
                 { path: "orders", Component: Orders },
-                { path: "orders/:id", Component: OrderPage },
               ],
             },
             {

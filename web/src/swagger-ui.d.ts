@@ -15,5 +15,6 @@ declare module "swagger-ui-dist/swagger-ui-es-bundle.js" {
     syntaxHighlight: false;
     tryItOutEnabled: boolean;
     validatorUrl: null;
+    responseInterceptor: <Response extends { url: string }>(response: Response) => Response;
   }): void;
 }

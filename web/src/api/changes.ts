@@ -1,11 +1,13 @@
 /** What the pages change. Each write carries the key of its intention, and the other tabs hear of it. */
 
 import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useUser } from "../components/user";
 import { answer, api } from "./client";
 import { useIntention } from "./intention";
-import { currentUser, order, ownOrders, ownTickets, PRIVATE, ticket } from "./queries";
+import { order, ticket } from "./queries";
+import { becomes, callFor, PRIVATE } from "./session";
 import { tellOtherTabs } from "./tabs";
-import type { Order, SignIn, Ticket, TicketIn, User } from "./types";
+import type { Order, OwnTicket, SignIn, Ticket, TicketIn } from "./types";
 
 export function useSignIn(page: "signin" | "signup") {
   const client = useQueryClient();
@@ -29,39 +31,51 @@ export function useSignOut() {
 
 export function usePutOnSale() {
   const client = useQueryClient();
+  const user = useUser();
   const intention = useIntention();
   return useMutation({
     mutationFn: (body: TicketIn) =>
-      answer(api.POST("/api/tickets", { body, params: { header: intention.headersFor(body) } })),
+      callFor(client, user.id, () =>
+        answer(api.POST("/api/tickets", { body, params: { header: intention.headersFor(body) } })),
+      ),
     onSettled: (_ticket, error) => intention.answered(error),
-    onSuccess: (made) => ticketsChanged(client, made),
+    onSuccess: (made) => ticketChanged(client, made),
   });
 }
 
 export function useEditTicket(id: string) {
   const client = useQueryClient();
+  const user = useUser();
   const intention = useIntention();
   return useMutation({
     mutationFn: (body: TicketIn) =>
-      answer(
-        api.PUT("/api/tickets/{id}", { body, params: { path: { id }, header: intention.headersFor(body) } }),
+      callFor(client, user.id, () =>
+        answer(
+          api.PUT("/api/tickets/{id}", {
+            body,
+            params: { path: { id }, header: intention.headersFor(body) },
+          }),
+        ),
       ),
     onSettled: (_ticket, error) => intention.answered(error),
-    onSuccess: (edited) => ticketsChanged(client, edited),
+    onSuccess: (edited) => ticketChanged(client, edited),
     onError: () => refresh(client),
   });
 }
 
 export function useWithdrawTicket(id: string) {
   const client = useQueryClient();
+  const user = useUser();
   const intention = useIntention();
   return useMutation({
     mutationFn: () =>
-      answer(
-        api.DELETE("/api/tickets/{id}", { params: { path: { id }, header: intention.headersFor(null) } }),
+      callFor(client, user.id, () =>
+        answer(
+          api.DELETE("/api/tickets/{id}", { params: { path: { id }, header: intention.headersFor(null) } }),
+        ),
       ),
     onSettled: (_nothing, error) => intention.answered(error),
-    onSuccess: () => ticketsChanged(client, null),
+    onSuccess: () => refresh(client),
     onError: () => refresh(client),
   });
 }
@@ -69,60 +83,57 @@ export function useWithdrawTicket(id: string) {
 /** Orders a ticket at the price that its buyer was shown. */
 export function useBuy() {
   const client = useQueryClient();
+  const user = useUser();
   const intention = useIntention();
   return useMutation({
     mutationFn: ({ id, price }: Ticket) => {
       const body = { ticketID: id, price };
-      return answer(api.POST("/api/orders", { body, params: { header: intention.headersFor(body) } }));
+      return callFor(
+        client,
+        user.id,
+        () => answer(api.POST("/api/orders", { body, params: { header: intention.headersFor(body) } })),
+        ({ userID }) => [userID],
+      );
     },
     onSettled: (_order, error) => intention.answered(error),
-    onSuccess: (placed) => orderChanged(client, placed),
+    onSuccess: (placed) => {
+      client.setQueryData(order(user.id, placed.id).queryKey, placed);
+      refresh(client);
+    },
     onError: () => refresh(client),
   });
 }
 
-export function useCancelOrder({ id, ticket: { id: ticketId } }: Order) {
+export function useCancelOrder({ id }: Order) {
   const client = useQueryClient();
+  const user = useUser();
   const intention = useIntention();
   return useMutation({
     mutationFn: () =>
-      answer(
-        api.DELETE("/api/orders/{id}", { params: { path: { id }, header: intention.headersFor(null) } }),
+      callFor(client, user.id, () =>
+        answer(
+          api.DELETE("/api/orders/{id}", { params: { path: { id }, header: intention.headersFor(null) } }),
+        ),
       ),
     onSettled: (_nothing, error) => intention.answered(error),
+    // Still "cancelling" until the page can show that it is.
     onSuccess: async () => {
-      tellOtherTabs();
-      await client.invalidateQueries({ queryKey: order(id).queryKey });
-      void client.invalidateQueries({ queryKey: ownOrders.queryKey, exact: true });
-      void client.invalidateQueries({ queryKey: ticket(ticketId).queryKey });
+      await client.invalidateQueries({ queryKey: order(user.id, id).queryKey });
+      refresh(client);
     },
     onError: () => refresh(client),
   });
 }
 
-/** Somebody signed in or out: what the last user saw is forgotten. */
-function becomes(client: QueryClient, user: User | null): void {
-  client.removeQueries({ queryKey: [PRIVATE] });
-  client.setQueryData(currentUser.queryKey, user);
-  tellOtherTabs();
-}
-
-/** What was refused was shown wrongly: read it again. */
+/** Something has changed, or what was refused was shown wrongly: all that may be about it is read again, in all tabs. */
 function refresh(client: QueryClient): void {
   void client.invalidateQueries({ queryKey: ["tickets"] });
   void client.invalidateQueries({ queryKey: [PRIVATE] });
+  tellOtherTabs({ kind: "changed" });
 }
 
-function ticketsChanged(client: QueryClient, changed: Ticket | null): void {
-  if (changed !== null) client.setQueryData(ticket(changed.id).queryKey, changed);
-  void client.invalidateQueries({ queryKey: ["tickets"] });
-  void client.invalidateQueries({ queryKey: ownTickets.queryKey });
-  tellOtherTabs();
-}
-
-function orderChanged(client: QueryClient, changed: Order): void {
-  client.setQueryData(order(changed.id).queryKey, changed);
-  void client.invalidateQueries({ queryKey: ["tickets"] });
-  void client.invalidateQueries({ queryKey: ownOrders.queryKey, exact: true });
-  tellOtherTabs();
+function ticketChanged(client: QueryClient, { orderID: _, refund: __, ...changed }: OwnTicket): void {
+  // What only its seller may see stays out of what everybody is shown.
+  client.setQueryData(ticket(changed.id).queryKey, changed);
+  refresh(client);
 }

@@ -2,7 +2,7 @@
 
 import createClient from "openapi-fetch";
 import { type Lead, narrow } from "../rules/clock";
-import { ApiError, Refusal, Unanswered } from "./errors";
+import { ApiError, Refusal, Unanswered, Undecided } from "./errors";
 import type { paths } from "./schema";
 import type { Problem } from "./types";
 
@@ -29,7 +29,7 @@ async function fetchAndReadClock(request: Request): Promise<Response> {
 
 export const api = createClient<paths>({ baseUrl: "/", fetch: fetchAndReadClock });
 
-/** What the API answered. Throws Refusal or Unanswered. */
+/** What the API answered. Throws Refusal, Undecided or Unanswered. */
 export async function answer<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
@@ -42,9 +42,10 @@ export async function answer<T>(
     throw new Unanswered("an answer that is no JSON", 502, null);
   }
   const { data, error, response } = result;
-  if (response.ok) return data as T;
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const retryAfter = Number.isNaN(seconds) ? null : seconds;
+  if (response.status === 202) throw new Undecided(retryAfter);
+  if (response.ok) return data as T;
   if (isProblem(error)) throw new Refusal(error, retryAfter);
   throw new Unanswered(`status ${response.status}`, response.status, retryAfter);
 }

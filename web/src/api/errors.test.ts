@@ -8,6 +8,7 @@ import {
   shouldTryAgain,
   tryAgainAfter,
   Unanswered,
+  Undecided,
 } from "./errors";
 import type { Problem } from "./types";
 
@@ -37,6 +38,13 @@ describe("trying again by itself", () => {
       expect(isFinal(error)).toBe(false);
       expect([0, 1, 2].map((failures) => shouldTryAgain(failures, error))).toEqual([true, true, false]);
     }
+  });
+
+  test("what is not decided yet is asked for as the same intention, patiently", () => {
+    expect(isFinal(new Undecided(null))).toBe(false);
+    expect(shouldTryAgain(20, new Undecided(null))).toBe(true);
+    expect(tryAgainAfter(20, new Undecided(2))).toBe(2000);
+    expect(shouldTryAgain(40, new Undecided(1))).toBe(false);
   });
 
   test("too many tries are not answered with more of them", () => {

@@ -5,6 +5,7 @@ import type { Problem } from "./types";
  *
  *     ApiError
  *     ├── Refusal        the API says no, in a problem document
+ *     ├── Undecided      the API has taken the call (202) and cannot say yet what will come of it
  *     └── Unanswered     nobody answered, or with something that is no problem document
  */
 export class ApiError extends Error {
@@ -32,12 +33,24 @@ export class Refusal extends ApiError {
   }
 }
 
+/** The same call, with the same `Idempotency-Key`, is answered with the outcome once there is one. */
+export class Undecided extends ApiError {
+  constructor(retryAfter: number | null) {
+    super("not decided yet", 202, retryAfter ?? 1);
+  }
+}
+
 /** `status` is null where not even the network answered. */
 export class Unanswered extends ApiError {}
 
 /** A refusal's code; null for anything else. */
 export function codeOf(error: unknown): Problem["code"] | null {
   return error instanceof Refusal ? error.code : null;
+}
+
+/** Whether there is no such thing, or none that the caller may see. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof Refusal && error.problem.status === 404 && error.retryAfter === null;
 }
 
 /** Whether the server has made up its mind: what is tried again after that is a new try. */
@@ -54,10 +67,12 @@ export function isSignedOut(error: unknown): boolean {
 
 const TRIES_WHEN_UNANSWERED = 2;
 const TRIES_WHEN_ASKED = 8;
+const TRIES_WHEN_UNDECIDED = 40;
 
 /** Whether to try again by itself, after `failures` that ended in this one. */
 export function shouldTryAgain(failures: number, error: unknown): boolean {
   if (!(error instanceof ApiError) || error.status === 429) return false;
+  if (error instanceof Undecided) return failures < TRIES_WHEN_UNDECIDED;
   if (error.retryAfter !== null) return failures < TRIES_WHEN_ASKED;
   return !isFinal(error) && codeOf(error) !== "payments_not_configured" && failures < TRIES_WHEN_UNANSWERED;
 }
@@ -92,7 +107,7 @@ export function explain(error: unknown): { title: string; advice: string } {
     error instanceof Refusal ? ` If it stays so, mention request ${error.problem.requestId}.` : "";
   return {
     title: "Something went wrong on our side",
-    advice: `Nothing of yours is lost. Try again.${request}`,
+    advice: `Try again in a moment.${request}`,
   };
 }
 

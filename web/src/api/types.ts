@@ -8,6 +8,7 @@ export type OrderList = Schemas["OrderList"];
 export type OwnTicket = Schemas["OwnTicket"];
 export type Payment = Schemas["Payment"];
 export type Problem = Schemas["Problem"];
+export type Refund = Schemas["Refund"];
 export type SignIn = Schemas["SignIn"];
 export type Ticket = Schemas["Ticket"];
 export type TicketIn = Schemas["TicketIn"];

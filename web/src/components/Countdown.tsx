@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { serverNow } from "../api/client";
 import { asCountdown, secondsLeft, spoken } from "../rules/clock";
 
@@ -18,6 +18,21 @@ export function useHasPassed(moment: string): boolean {
   return hasPassed;
 }
 
+/** For how long what was said stays in the page, in seconds: after that it would be untrue. */
+const SAID_FOR = 2;
+
+/** What a screen reader is to hear of the seconds that are left. */
+function useSpoken(seconds: number): string {
+  const last = useRef(seconds);
+  const [said, setSaid] = useState({ text: "", at: seconds });
+  useEffect(() => {
+    const text = spoken(last.current, seconds);
+    last.current = seconds;
+    if (text !== null) setSaid({ text, at: seconds });
+  }, [seconds]);
+  return seconds > said.at - SAID_FOR ? said.text : "";
+}
+
 /** The time that is left, with a bar that runs out. `from` is when it began. */
 export function Countdown({ from, until }: { from: string; until: string }) {
   const [start, end] = [Date.parse(from), Date.parse(until)];
@@ -27,6 +42,7 @@ export function Countdown({ from, until }: { from: string; until: string }) {
     return () => clearInterval(timer);
   }, []);
   const seconds = secondsLeft(end, now);
+  const said = useSpoken(seconds);
   const share = Math.min(1, Math.max(0, (end - now) / Math.max(1, end - start)));
   return (
     <div className={seconds <= 30 ? "countdown short" : "countdown"}>
@@ -40,7 +56,7 @@ export function Countdown({ from, until }: { from: string; until: string }) {
         <div style={{ transform: `scaleX(${share})` }} />
       </div>
       <p className="unseen" role="status">
-        {spoken(seconds)}
+        {said}
       </p>
     </div>
   );

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation, useNavigate } from "react-router";
 import { useSignOut } from "../api/changes";
-import { currentUser } from "../api/queries";
+import { currentUser } from "../api/session";
 import { signInPath } from "../rules/returnPath";
 import { OfflineBar } from "./OfflineBar";
 
@@ -65,7 +65,7 @@ function Account() {
   };
   return (
     <div className="account">
-      <span className="who" title={user.email}>
+      <span className="who" dir="auto" title={user.email}>
         {user.email}
       </span>
       <button type="button" className="link" onClick={() => void leave()} disabled={signOut.isPending}>

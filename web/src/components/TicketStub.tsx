@@ -33,7 +33,7 @@ export function TicketStub({
     <article className={isSpent ? "ticket spent" : "ticket"}>
       <div className="ticket-body">
         <p className="ticket-number">{ticketNumber(ticket.id)}</p>
-        <Heading className="ticket-title">
+        <Heading className="ticket-title" dir="auto">
           {to === undefined ? ticket.title : <Link to={to}>{ticket.title}</Link>}
         </Heading>
         <div className="ticket-notes">{children}</div>

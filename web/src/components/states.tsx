@@ -48,18 +48,21 @@ export function OutOfDate({ query }: { query: Query }) {
   );
 }
 
-/** Something to know, said aloud when it appears. */
-export function Notice({
-  tone,
-  title,
-  children,
-}: {
+interface Words {
   tone: "error" | "plain" | "good";
   title: string;
   children?: ReactNode;
-}) {
+}
+
+/** Something to know, said aloud when it appears. */
+export function Notice(words: Words) {
+  return <Said {...words} role={words.tone === "error" ? "alert" : "status"} />;
+}
+
+/** The same inside an element that was there before and says aloud what changes in it. */
+export function Said({ tone, title, children, role }: Words & { role?: "alert" | "status" }) {
   return (
-    <div className={`notice ${tone}`} role={tone === "error" ? "alert" : "status"}>
+    <div className={`notice ${tone}`} role={role}>
       <p className="notice-title">{title}</p>
       {children}
     </div>

@@ -1,18 +1,35 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
 import { useBuy } from "../api/changes";
-import { codeOf, explain } from "../api/errors";
-import { ownOrders, ticket as ticketQuery } from "../api/queries";
+import { codeOf, explain, isSignedOut } from "../api/errors";
+import { orderOfTicket, ticket as ticketQuery } from "../api/queries";
 import type { Order, Ticket } from "../api/types";
 import { useHasPassed } from "../components/Countdown";
-import { Failed, Notice } from "../components/states";
+import { Failed, Loading, Notice } from "../components/states";
+import { useUser } from "../components/user";
 import { asPrice } from "../rules/price";
+import { refundInWords } from "../rules/refund";
 import { signInPath } from "../rules/returnPath";
 
-/** What somebody who is not its seller can do with a ticket. */
-export function Buy({ ticket, isSignedIn }: { ticket: Ticket; isSignedIn: boolean }) {
+/** What a visitor can do with a ticket. */
+export function SignInToBuy({ ticket }: { ticket: Ticket }) {
   const { pathname } = useLocation();
+  return (
+    <div className="actions">
+      {ticket.status === "available" ? (
+        <Link className="button primary" to={signInPath(pathname)}>
+          Sign in to buy for {asPrice(ticket.price, ticket.currency)}
+        </Link>
+      ) : (
+        <NotOnSale ticket={ticket} />
+      )}
+    </div>
+  );
+}
+
+/** What somebody who is not its seller can do with a ticket. */
+export function Buy({ ticket }: { ticket: Ticket }) {
   const navigate = useNavigate();
   const buy = useBuy();
   const isLost = codeOf(buy.error) === "ticket_held";
@@ -24,30 +41,15 @@ export function Buy({ ticket, isSignedIn }: { ticket: Ticket; isSignedIn: boolea
       {buy.isError && (
         <Refused error={buy.error} newPrice={buy.variables.price === ticket.price ? null : price} />
       )}
-      {ticket.status === "available" && isSignedIn && (
+      {ticket.status === "available" ? (
         <>
           <button type="button" className="primary" onClick={onClick} disabled={buy.isPending}>
             {buy.isPending ? "Holding it for you" : `Buy for ${price}`}
           </button>
           <p className="hint">It is held for you while you pay. You are charged only when it is yours.</p>
         </>
-      )}
-      {ticket.status === "available" && !isSignedIn && (
-        <Link className="button primary" to={signInPath(pathname)}>
-          Sign in to buy for {price}
-        </Link>
-      )}
-      {ticket.status === "reserved" && isSignedIn && !isLost && <OwnHold ticket={ticket} />}
-      {ticket.status === "reserved" && !isSignedIn && <Held />}
-      {ticket.status === "sold" && !buy.isError && (
-        <Notice tone="plain" title="This ticket is sold.">
-          <Others />
-        </Notice>
-      )}
-      {ticket.status === "withdrawn" && !buy.isError && (
-        <Notice tone="plain" title="Its seller has taken this ticket off sale.">
-          <Others />
-        </Notice>
+      ) : (
+        <Ordered ticket={ticket} isTold={buy.isError} />
       )}
     </div>
   );
@@ -102,6 +104,7 @@ function Refused({ error, newPrice }: { error: unknown; newPrice: string | null 
         </Notice>
       );
     default: {
+      if (isSignedOut(error)) return <Notice tone="error" title="You are signed out. Nothing was ordered." />;
       const { title, advice } = explain(error);
       return (
         <Notice tone="error" title={title}>
@@ -112,36 +115,88 @@ function Refused({ error, newPrice }: { error: unknown; newPrice: string | null 
   }
 }
 
-/** Held, perhaps by the reader's own order. */
-function OwnHold({ ticket }: { ticket: Ticket }) {
-  const orders = useInfiniteQuery(ownOrders);
-  if (orders.isPending) return null;
-  if (orders.data === undefined) return <Failed query={orders} />;
-  const own = orders.data.pages
-    .flatMap((page) => page.orders)
-    .find((order) => order.ticket.id === ticket.id && order.status !== "cancelled");
-  return own === undefined ? <Held /> : <Yours order={own} />;
+/** A ticket that nobody can order now: the reader may be the one who holds or has bought it. */
+function Ordered({ ticket, isTold }: { ticket: Ticket; isTold: boolean }) {
+  const order = useQuery(orderOfTicket(useUser().id, ticket));
+  if (order.isPending) return <Loading />;
+  if (order.data === undefined) return <Failed query={order} />;
+  if (order.data !== null) return <Yours order={order.data} ticket={ticket} />;
+  // What was refused just now says it already.
+  return isTold ? null : <NotOnSale ticket={ticket} />;
 }
 
-function Yours({ order: { id, status, expiresAt } }: { order: Order }) {
+function Yours({ order, ticket }: { order: Order; ticket: Ticket }) {
+  const { id, status, expiresAt, refund } = order;
   const hasPassed = useHasPassed(expiresAt);
-  if (status === "created" && hasPassed) return <Held />;
+  const path = `/orders/${id}`;
+  switch (status) {
+    case "created":
+      if (hasPassed) return <NotOnSale ticket={ticket} />;
+      return (
+        <Notice tone="plain" title="You hold this ticket.">
+          <Link className="button primary" to={path}>
+            Go on to pay
+          </Link>
+        </Notice>
+      );
+    case "awaiting:payment":
+      return (
+        <Notice tone="plain" title="Your payment for this ticket is being confirmed.">
+          <SeeOrder path={path} />
+        </Notice>
+      );
+    case "completed":
+      return (
+        <Notice tone="good" title="You bought this ticket.">
+          {refund && <p>{refundInWords(refund, { currency: ticket.currency, to: "your card" })}</p>}
+          <SeeOrder path={path} />
+        </Notice>
+      );
+    case "refunded":
+      return (
+        <Notice tone="plain" title="You bought this ticket, and it was refunded.">
+          {refund && <p>{refundInWords(refund, { currency: ticket.currency, to: "your card" })}</p>}
+          <SeeOrder path={path} />
+        </Notice>
+      );
+    case "cancelled":
+      return <NotOnSale ticket={ticket} />;
+  }
+}
+
+function SeeOrder({ path }: { path: string }) {
   return (
-    <Notice tone="plain" title="You hold this ticket.">
-      <Link className="button primary" to={`/orders/${id}`}>
-        {status === "created" ? "Go on to pay" : "See your order"}
-      </Link>
-    </Notice>
+    <Link className="button" to={path}>
+      See your order
+    </Link>
   );
 }
 
-function Held() {
-  return (
-    <Notice tone="plain" title="A buyer holds this ticket.">
-      <p>If they don’t pay in time you can buy it: this page shows it by itself.</p>
-      <Others />
-    </Notice>
-  );
+/** Why somebody who has nothing to do with a ticket cannot buy it. */
+function NotOnSale({ ticket: { status } }: { ticket: Ticket }) {
+  switch (status) {
+    case "available":
+      return null;
+    case "reserved":
+      return (
+        <Notice tone="plain" title="A buyer holds this ticket.">
+          <p>If they don’t pay in time you can buy it: this page shows it by itself.</p>
+          <Others />
+        </Notice>
+      );
+    case "sold":
+      return (
+        <Notice tone="plain" title="This ticket is sold.">
+          <Others />
+        </Notice>
+      );
+    case "withdrawn":
+      return (
+        <Notice tone="plain" title="Its seller has taken this ticket off sale.">
+          <Others />
+        </Notice>
+      );
+  }
 }
 
 function Others() {

@@ -1,28 +1,27 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
 import { useEditTicket } from "../api/changes";
-import { codeOf } from "../api/errors";
-import { currentUser, ticket as ticketQuery } from "../api/queries";
+import { isNotFound } from "../api/errors";
+import { ticket as ticketQuery } from "../api/queries";
 import type { Ticket } from "../api/types";
+import { useDraft } from "../components/draft";
 import { Failed, Loading, Notice } from "../components/states";
+import { useUser } from "../components/user";
 import { NotFound } from "./NotFound";
 import { TicketForm } from "./TicketForm";
 
 export function EditTicket() {
   const { id = "" } = useParams();
   const query = useQuery(ticketQuery(id));
-  const user = useQuery(currentUser);
-  if (query.isPending || user.isPending) return <Loading />;
-  if (query.data === undefined) {
-    if (["not_found", "ticket_not_found"].includes(codeOf(query.error) ?? ""))
-      return <NotFound what="ticket" />;
-    return <Failed query={query} />;
-  }
+  const user = useUser();
+  if (isNotFound(query.error)) return <NotFound what="ticket" />;
+  if (query.isPending) return <Loading />;
+  if (query.data === undefined) return <Failed query={query} />;
   return (
     <div className="narrow">
       <title>{`Edit ${query.data.title} · Admit One`}</title>
       <h1>Edit your ticket</h1>
-      {query.data.userID === user.data?.id ? (
+      {query.data.userID === user.id ? (
         <Form ticket={query.data} />
       ) : (
         <Notice tone="error" title="This is somebody else’s ticket.">
@@ -38,6 +37,7 @@ export function EditTicket() {
 function Form({ ticket }: { ticket: Ticket }) {
   const navigate = useNavigate();
   const edit = useEditTicket(ticket.id);
+  const draft = useDraft(`edit-${ticket.id}`);
   const back = `/tickets/${ticket.id}`;
   if (ticket.status !== "available" && !edit.isError) {
     const why = {
@@ -55,6 +55,7 @@ function Form({ ticket }: { ticket: Ticket }) {
   }
   return (
     <TicketForm
+      draft={draft}
       ticket={ticket}
       currency={ticket.currency}
       action="Save"

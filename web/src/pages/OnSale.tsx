@@ -1,7 +1,8 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useId, useState } from "react";
-import { Link } from "react-router";
+import { useEffect, useId, useState } from "react";
+import { Link, useLocation } from "react-router";
 import { ticketsOnSale } from "../api/queries";
+import { useList } from "../components/list";
 import { More } from "../components/More";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketStub } from "../components/TicketStub";
@@ -20,12 +21,12 @@ export function OnSale() {
 
 function List() {
   const query = useInfiniteQuery(ticketsOnSale);
-  const [search, setSearch] = useState("");
+  const { entries, isLookingOn, isEmpty } = useList(query, ticketsOnSale.queryKey, (page) => page.tickets);
+  const [search, setSearch] = useSearch();
   const searchId = useId();
-  if (query.isPending) return <Loading />;
+  if (query.isPending || isLookingOn) return <Loading />;
   if (query.data === undefined) return <Failed query={query} />;
-  const tickets = query.data.pages.flatMap((page) => page.tickets);
-  if (tickets.length === 0) {
+  if (isEmpty) {
     return (
       <div className="empty">
         <OutOfDate query={query} />
@@ -36,7 +37,7 @@ function List() {
       </div>
     );
   }
-  const found = matching(tickets, search);
+  const found = matching(entries, search);
   return (
     <>
       <OutOfDate query={query} />
@@ -45,6 +46,7 @@ function List() {
         <input
           id={searchId}
           type="search"
+          dir="auto"
           value={search}
           onChange={(event) => setSearch(event.target.value)}
         />
@@ -52,7 +54,17 @@ function List() {
       <p className="unseen" role="status">
         {search && `${found.length} found`}
       </p>
-      {found.length === 0 && <p className="empty">No ticket here is called “{search}”.</p>}
+      {found.length === 0 && (
+        <p className="empty">
+          {entries.length === 0 ? (
+            "Nothing on sale was found so far."
+          ) : (
+            <>
+              No ticket here is called “<bdi>{search}</bdi>”.
+            </>
+          )}
+        </p>
+      )}
       <ul className="tickets">
         {found.map((ticket) => (
           <li key={ticket.id}>
@@ -65,4 +77,28 @@ function List() {
       <More query={query} />
     </>
   );
+}
+
+const PARAMETER = "q";
+
+/**
+ * What is searched for, kept in the address, so that Back and Reload find it again. The address is written past the
+ * router: a navigation for each letter would render later than it is typed, and move the cursor.
+ */
+function useSearch(): [string, (text: string) => void] {
+  const { key, search } = useLocation();
+  const asked = new URLSearchParams(search).get(PARAMETER) ?? "";
+  const [typed, setTyped] = useState({ key, text: asked });
+  useEffect(() => {
+    // Another visit to this page, without leaving it.
+    setTyped((before) => (before.key === key ? before : { key, text: asked }));
+  }, [key, asked]);
+  const set = (text: string) => {
+    setTyped({ key, text });
+    const url = new URL(window.location.href);
+    if (text === "") url.searchParams.delete(PARAMETER);
+    else url.searchParams.set(PARAMETER, text);
+    window.history.replaceState(window.history.state, "", url);
+  };
+  return [typed.text, set];
 }

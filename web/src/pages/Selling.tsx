@@ -1,10 +1,13 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { ownTickets } from "../api/queries";
+import { useList } from "../components/list";
 import { More } from "../components/More";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketStub } from "../components/TicketStub";
+import { useUser } from "../components/user";
 import { asDay } from "../rules/date";
+import { refundInWords } from "../rules/refund";
 import { STATUS_WORDS } from "../rules/ticket";
 
 export function Selling() {
@@ -23,21 +26,25 @@ export function Selling() {
 }
 
 function List() {
-  const query = useInfiniteQuery(ownTickets);
-  if (query.isPending) return <Loading />;
+  const options = ownTickets(useUser().id);
+  const query = useInfiniteQuery(options);
+  const { entries, isLookingOn, isEmpty } = useList(query, options.queryKey, (page) => page.tickets);
+  if (query.isPending || isLookingOn) return <Loading />;
   if (query.data === undefined) return <Failed query={query} />;
-  const tickets = query.data.pages.flatMap((page) => page.tickets);
   return (
     <>
       <OutOfDate query={query} />
-      {tickets.length === 0 && <p className="empty">You have put nothing on sale yet.</p>}
+      {isEmpty && <p className="empty">You have put nothing on sale yet.</p>}
       <ul className="tickets">
-        {tickets.map((ticket) => (
+        {entries.map((ticket) => (
           <li key={ticket.id}>
             <TicketStub ticket={ticket} to={`/tickets/${ticket.id}`} isSpent={ticket.status !== "available"}>
               <p>
                 <strong>{STATUS_WORDS[ticket.status]}</strong> · listed {asDay(ticket.createdAt)}
               </p>
+              {ticket.refund && (
+                <p>{refundInWords(ticket.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
+              )}
             </TicketStub>
           </li>
         ))}

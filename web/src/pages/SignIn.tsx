@@ -1,14 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useRef, useState } from "react";
-import { Link, Navigate, useSearchParams } from "react-router";
+import { Link, Navigate, useLocation, useSearchParams } from "react-router";
 import { useSignIn } from "../api/changes";
 import { codeOf, explain, problemOf } from "../api/errors";
-import { currentUser } from "../api/queries";
-import { Field, focusFirstProblem } from "../components/Field";
+import { currentUser } from "../api/session";
+import { Field, fieldsOf, focusFirstProblem } from "../components/Field";
 import { Failed, Loading, Notice } from "../components/states";
+import { PASSWORD_HINT, passwordProblem } from "../rules/password";
 import { returnPath, signInPath } from "../rules/returnPath";
-
-const SHORTEST_PASSWORD = 8;
 
 const WORDS = {
   signin: { title: "Sign in", other: "/signup", ask: "New here?", offer: "Sign up" },
@@ -17,6 +16,7 @@ const WORDS = {
 
 export function SignIn({ page }: { page: "signin" | "signup" }) {
   const next = returnPath(useSearchParams()[0].get("next"));
+  const { state } = useLocation();
   const user = useQuery(currentUser);
   const { title, other, ask, offer } = WORDS[page];
   if (user.isPending) return <Loading />;
@@ -26,9 +26,17 @@ export function SignIn({ page }: { page: "signin" | "signup" }) {
     <div className="slim">
       <title>{`${title} · Admit One`}</title>
       <h1>{title}</h1>
+      {state?.hasEnded && (
+        <Notice tone="plain" title="You are signed out.">
+          <p>Sign in to go on where you were.</p>
+        </Notice>
+      )}
       <Form page={page} action={title} />
       <p>
-        {ask} <Link to={signInPath(next, other)}>{offer}</Link>
+        {ask}{" "}
+        <Link to={signInPath(next, other)} state={state}>
+          {offer}
+        </Link>
       </p>
     </div>
   );
@@ -36,53 +44,60 @@ export function SignIn({ page }: { page: "signin" | "signup" }) {
 
 function Form({ page, action }: { page: "signin" | "signup"; action: string }) {
   const form = useRef<HTMLFormElement>(null);
-  const [email, setEmail] = useState("");
-  const [password, setPassword] = useState("");
-  const [wasTried, setTried] = useState(false);
+  const [problems, setProblems] = useState<Problems | null>(null);
   const sign = useSignIn(page);
-  const isTooShort = page === "signup" ? password.length < SHORTEST_PASSWORD : password === "";
-  const problems = {
-    email: /^\S+@\S+$/.test(email.trim()) ? undefined : "Give your e-mail address.",
-    password: isTooShort
-      ? page === "signup"
-        ? `Take at least ${SHORTEST_PASSWORD} characters.`
-        : "Give your password."
-      : undefined,
-  };
-  const submit = (event: FormEvent) => {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    setTried(true);
-    if (problems.email || problems.password) focusFirstProblem(form.current);
+    const { email = "", password = "" } = fieldsOf(event.currentTarget);
+    const found = problemsOf(page, email, password);
+    setProblems(found);
+    if (found.email || found.password) focusFirstProblem(form.current);
     else sign.mutate({ email: email.trim(), password });
   };
+  const onInput = ({ currentTarget }: FormEvent<HTMLFormElement>) => {
+    const { email = "", password = "" } = fieldsOf(currentTarget);
+    if (problems !== null) setProblems(problemsOf(page, email, password));
+  };
   return (
-    <form ref={form} onSubmit={submit} noValidate>
+    <form ref={form} onSubmit={submit} onInput={onInput} noValidate>
       {sign.isError && <NotSignedIn error={sign.error} />}
       <Field
         label="E-mail"
         name="email"
-        type="email"
+        // Of type "email" Chromium would put a name like müller.example into Punycode while it is typed.
+        type="text"
+        inputMode="email"
         autoComplete="username"
-        value={email}
-        onChange={(event) => setEmail(event.target.value)}
-        problem={(wasTried ? problems.email : undefined) ?? problemOf(sign.error, "email")}
+        autoCapitalize="none"
+        autoCorrect="off"
+        spellCheck={false}
+        problem={problems?.email ?? problemOf(sign.error, "email")}
       />
       <Field
         label="Password"
-        hint={page === "signup" ? `At least ${SHORTEST_PASSWORD} characters.` : undefined}
+        hint={page === "signup" ? PASSWORD_HINT : undefined}
         name="password"
         type="password"
         autoComplete={page === "signup" ? "new-password" : "current-password"}
-        maxLength={128}
-        value={password}
-        onChange={(event) => setPassword(event.target.value)}
-        problem={(wasTried ? problems.password : undefined) ?? problemOf(sign.error, "password")}
+        problem={problems?.password ?? problemOf(sign.error, "password")}
       />
       <button type="submit" className="primary" disabled={sign.isPending}>
         {sign.isPending ? "One moment" : action}
       </button>
     </form>
   );
+}
+
+interface Problems {
+  email: string | undefined;
+  password: string | undefined;
+}
+
+function problemsOf(page: "signin" | "signup", email: string, password: string): Problems {
+  return {
+    email: /^\S+@\S+$/.test(email.trim()) ? undefined : "Give your e-mail address.",
+    password: passwordProblem(password, page),
+  };
 }
 
 function NotSignedIn({ error }: { error: unknown }) {

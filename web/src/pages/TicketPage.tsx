@@ -1,13 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
-import { codeOf } from "../api/errors";
-import { currentUser, ticket as ticketQuery } from "../api/queries";
+import { isNotFound } from "../api/errors";
+import { ticket as ticketQuery } from "../api/queries";
+import { currentUser } from "../api/session";
 import type { Ticket } from "../api/types";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketStub } from "../components/TicketStub";
+import { SignedIn } from "../components/user";
 import { asDayAndTime } from "../rules/date";
 import { STATUS_WORDS } from "../rules/ticket";
-import { Buy } from "./Buy";
+import { Buy, SignInToBuy } from "./Buy";
 import { NotFound } from "./NotFound";
 import { OwnTicketActions } from "./OwnTicketActions";
 
@@ -17,12 +19,9 @@ export function TicketPage() {
     ...ticketQuery(id),
     refetchInterval: ({ state }) => (state.data?.status === "reserved" ? 3000 : false),
   });
+  if (isNotFound(query.error)) return <NotFound what="ticket" />;
   if (query.isPending) return <Loading />;
-  if (query.data === undefined) {
-    if (["not_found", "ticket_not_found"].includes(codeOf(query.error) ?? ""))
-      return <NotFound what="ticket" />;
-    return <Failed query={query} />;
-  }
+  if (query.data === undefined) return <Failed query={query} />;
   const ticket = query.data;
   return (
     <>
@@ -41,7 +40,7 @@ export function TicketPage() {
           <dd>{asDayAndTime(ticket.createdAt)}</dd>
         </dl>
       </TicketStub>
-      <Actions ticket={ticket} />
+      <Actions key={ticket.id} ticket={ticket} />
     </>
   );
 }
@@ -51,6 +50,10 @@ function Actions({ ticket }: { ticket: Ticket }) {
   const user = useQuery(currentUser);
   if (user.isPending) return <Loading />;
   if (user.data === undefined) return <Failed query={user} />;
-  if (user.data?.id === ticket.userID) return <OwnTicketActions ticket={ticket} />;
-  return <Buy ticket={ticket} isSignedIn={user.data !== null} />;
+  if (user.data === null) return <SignInToBuy ticket={ticket} />;
+  return (
+    <SignedIn user={user.data}>
+      {user.data.id === ticket.userID ? <OwnTicketActions ticket={ticket} /> : <Buy ticket={ticket} />}
+    </SignedIn>
+  );
 }

@@ -1,7 +1,7 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { Field } from "../components/Field";
+import { Field, fieldsOf, fillIn } from "../components/Field";
 import { Notice } from "../components/states";
-import { type Attempt, authenticate, type Card, confirm } from "./localStripe";
+import { type Attempt, authenticate, confirm } from "./localStripe";
 import type { PaymentFormProps } from "./PaymentForm";
 
 const TEST_CARDS = [
@@ -12,8 +12,14 @@ const TEST_CARDS = [
 ];
 
 /** The stand-in for Stripe's form, before the local Stripe. */
-export function LocalPaymentForm({ clientSecret, publishableKey, action, onConfirmed }: PaymentFormProps) {
-  const [card, setCard] = useState<Card>({ number: "", expiry: "12/34", cvc: "123" });
+export function LocalPaymentForm({
+  clientSecret,
+  publishableKey,
+  action,
+  onConfirmed,
+  onLost,
+}: PaymentFormProps) {
+  const form = useRef<HTMLFormElement>(null);
   const [isBusy, setBusy] = useState(false);
   const [attempt, setAttempt] = useState<Attempt | null>(null);
   const wait = async (next: Promise<Attempt>) => {
@@ -22,46 +28,35 @@ export function LocalPaymentForm({ clientSecret, publishableKey, action, onConfi
     setBusy(false);
     setAttempt(made);
     if (made.kind === "accepted") onConfirmed();
+    if (made.kind === "lost") onLost();
   };
-  const submit = (event: FormEvent) => {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     setAttempt(null);
-    void wait(confirm(clientSecret, publishableKey, card));
+    const { number = "", expiry = "", cvc = "" } = fieldsOf(event.currentTarget);
+    void wait(confirm(clientSecret, publishableKey, { number, expiry, cvc }));
   };
   return (
-    <form onSubmit={submit}>
+    <form ref={form} onSubmit={submit}>
       <p className="hint">This is the local Stripe: it takes test cards, and no money moves.</p>
       <fieldset className="test-cards">
         <legend>A test card that</legend>
         {TEST_CARDS.map(({ name, number }) => (
-          <button key={number} type="button" onClick={() => setCard({ ...card, number })}>
+          <button key={number} type="button" onClick={() => fillIn(form.current, "number", number)}>
             {name}
           </button>
         ))}
       </fieldset>
-      <Field
-        label="Card number"
-        inputMode="numeric"
-        autoComplete="off"
-        required
-        value={card.number}
-        onChange={(event) => setCard({ ...card, number: event.target.value })}
-      />
+      <Field label="Card number" name="number" inputMode="numeric" autoComplete="off" required />
       <div className="pair">
-        <Field
-          label="Expires"
-          autoComplete="off"
-          required
-          value={card.expiry}
-          onChange={(event) => setCard({ ...card, expiry: event.target.value })}
-        />
+        <Field label="Expires" name="expiry" autoComplete="off" required defaultValue="12/34" />
         <Field
           label="Security code"
+          name="cvc"
           inputMode="numeric"
           autoComplete="off"
           required
-          value={card.cvc}
-          onChange={(event) => setCard({ ...card, cvc: event.target.value })}
+          defaultValue="123"
         />
       </div>
       {attempt?.kind === "declined" && (

@@ -15,6 +15,8 @@ export interface PaymentFormProps {
   action: string;
   /** The card was accepted. What has come of it is for the API to say. */
   onConfirmed: () => void;
+  /** The call was made and its outcome is not known: that too is for the API to say. */
+  onLost: () => void;
 }
 
 type Form = LazyExoticComponent<ComponentType<PaymentFormProps>>;

@@ -3,6 +3,7 @@ import { Suspense } from "react";
 import { codeOf } from "../api/errors";
 import type { Order, Payment } from "../api/types";
 import { Failed, Loading, Notice } from "../components/states";
+import { moneyOfEnded } from "../rules/order";
 import { asPrice } from "../rules/price";
 import { paymentFormFor } from "./PaymentForm";
 
@@ -11,17 +12,19 @@ export function PaymentPanel({
   order,
   started,
   onConfirmed,
+  onLost,
 }: {
   order: Order;
   started: UseQueryResult<Payment>;
   onConfirmed: () => void;
+  onLost: () => void;
 }) {
   if (started.isPending) return <Loading />;
   if (started.data === undefined) {
     if (codeOf(started.error) === "payments_not_configured") {
       return (
         <Notice tone="error" title="Payments are not set up here yet.">
-          <p>You have not been charged. The ticket goes back on sale when your time is up.</p>
+          <p>No card can be charged. The ticket goes back on sale when your time is up.</p>
         </Notice>
       );
     }
@@ -31,7 +34,7 @@ export function PaymentPanel({
   if (status !== "open" || !clientSecret || !publishableKey) {
     return (
       <Notice tone="error" title="This order can’t be paid any more.">
-        <p>You have not been charged. Cancel it, then order the ticket again.</p>
+        <p>{moneyOfEnded("payable", started.data)} Cancel it, then order the ticket again.</p>
       </Notice>
     );
   }
@@ -45,6 +48,7 @@ export function PaymentPanel({
           publishableKey={publishableKey}
           action={`Pay ${asPrice(order.ticket.price, order.ticket.currency)}`}
           onConfirmed={onConfirmed}
+          onLost={onLost}
         />
       </Suspense>
     </section>

@@ -3,7 +3,14 @@ import type { Appearance, Stripe } from "@stripe/stripe-js";
 import { loadStripe } from "@stripe/stripe-js/pure";
 import { type FormEvent, useEffect, useState } from "react";
 import { Loading, Notice } from "../components/states";
+import { isOutcomeKnown } from "./outcome";
 import type { PaymentFormProps } from "./PaymentForm";
+
+const DECLINED = "You have not been charged. Try again, or take another card.";
+const NOT_LOADED = {
+  title: "Stripe’s form could not be loaded.",
+  advice: "Check your connection, then load this page again.",
+};
 
 /** Stripe's own form, in its own frame: no card number ever reaches this page. */
 export function StripePaymentForm({ clientSecret, publishableKey, ...props }: PaymentFormProps) {
@@ -23,7 +30,7 @@ export function StripePaymentForm({ clientSecret, publishableKey, ...props }: Pa
   if (hasFailed) {
     return (
       <Notice tone="error" title="Stripe’s form could not be loaded.">
-        <p>You have not been charged. Check your connection and anything that blocks scripts.</p>
+        <p>Without it no card can be charged. Check your connection and anything that blocks scripts.</p>
         <button type="button" onClick={() => setFailed(false)}>
           Try again
         </button>
@@ -38,37 +45,38 @@ export function StripePaymentForm({ clientSecret, publishableKey, ...props }: Pa
   );
 }
 
-function Form({ action, onConfirmed }: Pick<PaymentFormProps, "action" | "onConfirmed">) {
+function Form({ action, onConfirmed, onLost }: Pick<PaymentFormProps, "action" | "onConfirmed" | "onLost">) {
   const stripe = useStripe();
   const elements = useElements();
   const [isBusy, setBusy] = useState(false);
   const [isReady, setReady] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
+  const [problem, setProblem] = useState<{ title: string; advice: string } | null>(null);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (stripe === null || elements === null) return;
     setBusy(true);
     setProblem(null);
-    const { error } = await stripe.confirmPayment({
-      elements,
-      confirmParams: { return_url: window.location.href },
-      redirect: "if_required",
-    });
+    // A promise that Stripe's script breaks tells as little as an answer that got lost.
+    const { error } = await stripe
+      .confirmPayment({
+        elements,
+        confirmParams: { return_url: window.location.href },
+        redirect: "if_required",
+      })
+      .catch(() => ({ error: { type: "api_connection_error", code: undefined, message: undefined } }));
     setBusy(false);
     if (error === undefined) onConfirmed();
-    // Typing mistakes are shown in the form itself; an intent that is paid or gone is for the API to tell.
-    else if (error.code === "payment_intent_unexpected_state") onConfirmed();
-    else if (error.type !== "validation_error") setProblem(error.message ?? "Stripe did not say why.");
+    else if (!isOutcomeKnown(error)) onLost();
+    // Typing mistakes are shown in the form itself.
+    else if (error.type !== "validation_error")
+      setProblem({ title: error.message ?? "Stripe did not say why.", advice: DECLINED });
   };
   return (
     <form onSubmit={(event) => void submit(event)}>
-      <PaymentElement
-        onReady={() => setReady(true)}
-        onLoadError={({ error }) => setProblem(error.message ?? "")}
-      />
+      <PaymentElement onReady={() => setReady(true)} onLoadError={() => setProblem(NOT_LOADED)} />
       {problem !== null && (
-        <Notice tone="error" title={problem}>
-          <p>You have not been charged. Try again, or take another card.</p>
+        <Notice tone="error" title={problem.title}>
+          <p>{problem.advice}</p>
         </Notice>
       )}
       <button type="submit" className="primary" disabled={!isReady || isBusy}>

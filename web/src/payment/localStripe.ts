@@ -1,5 +1,7 @@
 /** What Stripe's script does in a browser, done to the local Stripe, which the front door of `make run` has here. */
 
+import { isOutcomeKnown, type StripeError } from "./outcome";
+
 const BASE = "/local-stripe";
 
 export interface Card {
@@ -8,8 +10,15 @@ export interface Card {
   cvc: string;
 }
 
-/** How an attempt ended: `challenged` means that the cardholder's bank wants to know that it is them. */
-export type Attempt = { kind: "accepted" } | { kind: "challenged" } | { kind: "declined"; message: string };
+/**
+ * How an attempt ended: `challenged` means that the cardholder's bank wants to know that it is them, `lost` that nobody
+ * here knows. `declined` is Stripe's own word.
+ */
+export type Attempt =
+  | { kind: "accepted" }
+  | { kind: "challenged" }
+  | { kind: "declined"; message: string }
+  | { kind: "lost" };
 
 interface Intent {
   status: string;
@@ -41,18 +50,15 @@ function intentOf(clientSecret: string): string {
 }
 
 async function call(path: string, params: Record<string, string>): Promise<Attempt> {
-  let body: (Intent & { error?: undefined }) | { error: { message: string; code?: string } };
+  let body: (Intent & { error?: undefined }) | { error: StripeError & { message: string } };
   try {
     const response = await fetch(BASE + path, { method: "POST", body: new URLSearchParams(params) });
     body = await response.json();
   } catch {
-    return { kind: "declined", message: "The local Stripe does not answer." };
+    return { kind: "lost" };
   }
-  if (body.error !== undefined) {
-    // It is paid, or gone: which, is for the API to tell.
-    if (body.error.code === "payment_intent_unexpected_state") return { kind: "accepted" };
-    return { kind: "declined", message: body.error.message };
-  }
+  if (body.error !== undefined)
+    return isOutcomeKnown(body.error) ? { kind: "declined", message: body.error.message } : { kind: "lost" };
   if (body.status === "requires_action") return { kind: "challenged" };
   if (body.last_payment_error !== null) return { kind: "declined", message: body.last_payment_error.message };
   return { kind: "accepted" };

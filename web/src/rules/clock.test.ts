@@ -35,13 +35,34 @@ test("minutes and seconds, as on a clock", () => {
   expect([300, 247, 60, 9, 0].map(asCountdown)).toEqual(["5:00", "4:07", "1:00", "0:09", "0:00"]);
 });
 
-test("a screen reader hears four times how much is left", () => {
-  const said = Array.from({ length: 301 }, (_, passed) => spoken(300 - passed));
-  expect([...new Set(said)]).toEqual([
-    "",
-    "One minute left.",
-    "30 seconds left.",
-    "10 seconds left.",
-    "Time is up.",
-  ]);
+describe("what a screen reader hears", () => {
+  /** What is said while the seconds go by, and at how many. */
+  const saidAt = (...seconds: number[]) =>
+    seconds.flatMap((now, index) => {
+      const said = index === 0 ? null : spoken(seconds[index - 1] ?? now, now);
+      return said === null ? [] : [[now, said]];
+    });
+
+  test("four times how much is left", () => {
+    expect(saidAt(...Array.from({ length: 301 }, (_, passed) => 300 - passed))).toEqual([
+      [60, "One minute left."],
+      [30, "30 seconds left."],
+      [10, "10 seconds left."],
+      [0, "Time is up."],
+    ]);
+  });
+
+  test("nothing when a countdown begins, however short", () => {
+    expect(saidAt(19, 18)).toEqual([]);
+    expect(saidAt(20, 19, 11, 10)).toEqual([[10, "10 seconds left."]]);
+  });
+
+  test("what is left, not what was missed, after a browser has slept", () => {
+    expect(saidAt(45, 19)).toEqual([[19, "19 seconds left."]]);
+    expect(saidAt(200, 8)).toEqual([[8, "8 seconds left."]]);
+  });
+
+  test("nothing twice where the clock is corrected by a second", () => {
+    expect(saidAt(31, 30, 30, 29)).toEqual([[30, "30 seconds left."]]);
+  });
 });

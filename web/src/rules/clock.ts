@@ -35,11 +35,16 @@ export function asCountdown(seconds: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** What a screen reader hears at this many seconds; a countdown that speaks every second helps nobody. */
-export function spoken(seconds: number): string {
-  if (seconds === 0) return "Time is up.";
-  if (seconds <= 10) return "10 seconds left.";
-  if (seconds <= 30) return "30 seconds left.";
-  if (seconds <= 60) return "One minute left.";
-  return "";
+const SPOKEN_AT = [60, 30, 10, 0];
+
+/**
+ * What a screen reader hears when a countdown goes on from one number of seconds to another: something at four of them
+ * only, since one that speaks every second helps nobody. It names the seconds that are left, also where a browser that
+ * slept has missed the moment.
+ */
+export function spoken(before: number, now: number): string | null {
+  if (!SPOKEN_AT.some((at) => now <= at && at < before)) return null;
+  if (now === 0) return "Time is up.";
+  if (now === 60) return "One minute left.";
+  return now === 1 ? "1 second left." : `${now} seconds left.`;
 }

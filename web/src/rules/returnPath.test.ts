@@ -4,6 +4,9 @@ import { returnPath, signInPath } from "./returnPath";
 test("signing in leads back to where one was", () => {
   expect(signInPath("/tickets/01K?x=1")).toBe("/signin?next=%2Ftickets%2F01K%3Fx%3D1");
   expect(returnPath("/tickets/01K?x=1#top")).toBe("/tickets/01K?x=1#top");
+  expect(returnPath("/tickets/01K/edit")).toBe("/tickets/01K/edit");
+  expect(returnPath("/orders?")).toBe("/orders");
+  expect(returnPath("/tickets/../orders")).toBe("/orders");
   expect(signInPath("/")).toBe("/signin");
 });
 
@@ -18,4 +21,24 @@ test.each([
   "javascript:alert(1)",
   "/signin?next=/orders",
   "/signup",
+  "/",
+  "//",
+  "///",
+  "/\\",
+  "/\\\\",
+  "\\\\evil.example",
+  "/%5C",
+  "/%5Cevil.example",
+  "/%2F/evil.example",
+  "/%",
+  "/.//evil.example",
+  "/x/..//evil.example",
+  "/orders/..//evil.example",
+  "https:evil.example",
+  "/\u0000",
+  "/or\u0000ders",
+  "/\r\n/evil.example",
+  " //evil.example",
+  "//[",
+  "/@evil.example",
 ])("%j leads to the start", (asked) => expect(returnPath(asked)).toBe("/"));

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { isId } from "./id";
+
+test("an id is a ULID as the API makes it", () => {
+  expect(isId("01KARTQ2M8Z6V3N4J5X7C9E1F2")).toBe(true);
+});
+
+test.each([
+  "",
+  "mine",
+  "01KARTQ2M8Z6V3N4J5X7C9E1F",
+  "01kartq2m8z6v3n4j5x7c9e1f2",
+  "91KARTQ2M8Z6V3N4J5X7C9E1F2",
+  "01KARTQ2M8Z6V3N4J5X7C9E1F2/edit",
+  "../users/currentuser",
+])("%j is none, so no call is made with it", (text) => expect(isId(text)).toBe(false));
