@@ -63,6 +63,7 @@ class Auth(Construct):
                 "TABLE_NAME": users.table.table_name,
                 "JWT_SECRET_ARN": signing_key.secret_arn,
                 "EDGE_SECRET_ARN": self.edge_proof.secret_arn,
+                "SESSION_COOKIE": stage.session_cookie,
             },
             memory_mb=1769,  # a whole core: hashing a password is all processor, so it is faster at the same price
         )

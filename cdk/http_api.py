@@ -47,7 +47,7 @@ class Route:
     """
 
     call: str
-    """Method and path, as in `GET /api/tickets/{id}`."""
+    """Method and path, as in `GET /api/tickets/{id}`; GET includes HEAD."""
     function: ServiceFunction
     public: bool = False
     throttle: Throttle | None = None
@@ -96,20 +96,23 @@ class HttpApi(Construct):
                     # One permission for the whole API: none of its functions minds which of the routes called it.
                     scope_permission_to_route=False,
                 )
-            (made,) = self.api.add_routes(
+            # What answers GET answers HEAD too, as uptime checks ask; API Gateway does not do that by itself.
+            methods = ["GET", "HEAD"] if method == "GET" else [method]
+            all_made = self.api.add_routes(
                 path=path,
-                methods=[apigateway.HttpMethod[method]],
+                methods=[apigateway.HttpMethod[each] for each in methods],
                 integration=integration_of[function],
                 authorizer=anyone if route.public else signed_in,
             )
-            if route.public:
-                acknowledge(made, "APIG4", "Public by contract: it takes no user, or is signed by Stripe.")
-            if route.throttle:
-                throttles[route.call] = {
-                    "ThrottlingRateLimit": route.throttle.rate,
-                    "ThrottlingBurstLimit": route.throttle.burst,
-                }
-                deployed.node.add_dependency(made)  # API Gateway knows no settings for routes that are yet to come
+            for made, its_method in zip(all_made, methods, strict=True):
+                if route.public:
+                    acknowledge(made, "APIG4", "Public by contract: it takes no user, or is signed by Stripe.")
+                if route.throttle:
+                    throttles[f"{its_method} {path}"] = {
+                        "ThrottlingRateLimit": route.throttle.rate,
+                        "ThrottlingBurstLimit": route.throttle.burst,
+                    }
+                    deployed.node.add_dependency(made)  # API Gateway knows no settings for routes that are yet to come
         settings.route_settings = throttles
 
         access = logs.LogGroup(

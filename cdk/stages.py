@@ -43,6 +43,13 @@ class Stage:
         return not self.local
 
     @property
+    def session_cookie(self) -> str:
+        """The name of the session cookie. Browsers take a `__Host-` cookie from this very host alone, and over TLS
+        alone, which the local front door does not have.
+        """
+        return "admit-one" if self.local else "__Host-admit-one"
+
+    @property
     def has_event_archive(self) -> bool:
         """The local AWS knows no AWS::Events::Archive."""
         return not self.local

@@ -29,7 +29,8 @@ class EdgeFunction:
     ) -> tuple[str, Headers]:
         """The path and the headers as the function leaves them. Where a header came twice, the function sees the last.
 
-        What it does not touch is handed on as it came.
+        What it does not touch is handed on as it came: headers, and either all cookies or none. `Host`, which it may
+        read, is not handed on: the API has its own.
         """
         came = list(headers)
         seen = {name.lower(): {"value": value} for name, value in came}
@@ -40,13 +41,18 @@ class EdgeFunction:
         with self._one_at_a_time:
             answer: dict[str, Any] = self._engine.call("handler", event)
         changed = {name: value["value"] for name, value in answer["headers"].items() if seen.get(name) != value}
-        return answer["uri"], [pair for pair in came if pair[0].lower() not in changed] + list(changed.items())
+        dropped = {"host", *changed} | (set() if answer["cookies"] else {"cookie"})
+        return answer["uri"], [pair for pair in came if pair[0].lower() not in dropped] + list(changed.items())
 
 
-def _cookies(headers: Iterable[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _cookies(headers: Iterable[str]) -> dict[str, Any]:
+    """Cookies as CloudFront shows them: of a name that comes more than once, all in `multiValue`."""
+    found: dict[str, list[str]] = {}
     for pair in "; ".join(headers).split(";"):
         name, is_pair, value = pair.strip().partition("=")
         if is_pair:
-            found.setdefault(name, {"value": value})
-    return found
+            found.setdefault(name, []).append(value)
+    return {
+        name: {"value": values[0]} | ({"multiValue": [{"value": each} for each in values]} if len(values) > 1 else {})
+        for name, values in found.items()
+    }

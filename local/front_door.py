@@ -162,7 +162,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _through(self, function: EdgeFunction, path: str) -> tuple[str, Headers]:
         viewer = self.client_address[0]
-        headers = headers_for_api(self.headers, viewer)
+        headers = [*headers_for_api(self.headers, viewer), ("Host", self.headers.get("Host") or "")]
         return function(method=self.command, uri=path, headers=headers, viewer=viewer)
 
     def _headers_for_stripe(self) -> list[tuple[str, str]]:

@@ -32,6 +32,10 @@ A ticket marketplace: every ticket sells exactly once, and nobody pays for a tic
 Prices are decimal strings, times RFC 3339 in UTC, ids ULIDs. Lists come in pages, newest first. Every refusal is a
 problem document (RFC 9457) with a `code` for programs; bodies that API Gateway itself makes (no such route, too many
 requests) are its own. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
+
+Bodies are JSON in UTF-8 in which no name is repeated; a query parameter comes once; GET takes no body, and every GET
+route answers HEAD too. In browsers only the client's own origin can write: a POST, PUT or DELETE that `Sec-Fetch-Site`
+(or, where it is missing, `Origin`) marks as sent from elsewhere gets `cross_site_request`. Programs send neither.
 """
 
 type Json = dict[str, Any]
@@ -94,6 +98,7 @@ STRIPE_EVENT: Json = {
 
 ANY_ROUTE: tuple[Told, ...] = (
     (400, "invalid_json"),
+    (400, "invalid_request"),
     (413, "body_too_large"),
     (415, "unsupported_media_type"),
     (500, "internal_error"),
@@ -111,8 +116,9 @@ PARAMETERS: dict[str, Json] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key and request within 24 hours gives the first answer again. Of one user and route.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+        "description": "The same key and request within 24 hours gives the first answer again. Of one user and route."
+        " Printable ASCII without a comma, since repeated headers are joined by one.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -+\\--~]*$"},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     }
 }
@@ -120,8 +126,9 @@ HEADERS: dict[str, Json] = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     "WWW-Authenticate": {"description": "RFC 9110.", "schema": {"type": "string"}},
     "Set-Cookie": {
-        "description": "The session cookie: the token, out of scripts' reach.",
-        "schema": {"type": "string", "pattern": "^session="},
+        "description": "The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or"
+        " `admit-one` on a stage without TLS. Signing out also clears `session`, its former name.",
+        "schema": {"type": "string", "pattern": "^(__Host-)?admit-one="},
     },
 }
 ALWAYS = {401: "WWW-Authenticate", 429: "Retry-After"}
@@ -201,8 +208,8 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
     told = [*ANY_ROUTE, *((refusal.status, refusal.code) for refusal in (answers.refusals if answers else ()))]
     if not is_public:
         told.append((401, "unauthenticated"))
-    if takes_key or "requestBody" in made or any(parameter["in"] == "query" for parameter in parameters):
-        told.append((400, "invalid_request"))
+    if route.method != "GET":
+        told.append((403, "cross_site_request"))
     if "{" in path:
         told.append((404, "not_found"))
     if takes_key:

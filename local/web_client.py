@@ -11,7 +11,7 @@ from local.processes import ROOT
 
 DIST = ROOT / "web" / "dist"
 HEADERS = ROOT / "web" / "headers.json"
-"""The headers of every answer, name → value; CloudFront sends the same."""
+"""The headers of every answer, name → value; CloudFront sends the same, and Strict-Transport-Security besides."""
 
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
@@ -52,8 +52,13 @@ class WebClient:
 
     @classmethod
     def built(cls, dist: Path = DIST) -> Self:
-        """The client that the build has put there, with the headers that stand beside it."""
-        return cls(dist, json.loads(HEADERS.read_text()))
+        """The client that the build has put there, with the headers that stand beside it.
+
+        Not Strict-Transport-Security, which must not be sent over plain http (RFC 6797, 7.2).
+        """
+        headers = json.loads(HEADERS.read_text())
+        del headers["Strict-Transport-Security"]
+        return cls(dist, headers)
 
     def page(self, path: str) -> Page:
         """The answer to a path without its query."""

@@ -4,10 +4,9 @@ Every route but those named public refuses a call without a user. A request that
 sees it; whatever a route raises is answered as a problem document.
 """
 
-import base64
-import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,20 +18,20 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
-from pydantic_core import from_json
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from shared import clock, idempotency
+from shared.admission import MAX_FIELD_LENGTH, admit, parse_json
 from shared.ids import UserID
 from shared.pages import HIGHEST_LIMIT, BadCursor
 from shared.problems import CONTENT_TYPE, FieldError, Problem, Refusal, refusal
 from shared.table import Busy, Table, Write, is_passing
 from shared.telemetry import Trace, follow, logger
 
-MAX_BODY_BYTES = 64 * 1024
 MAX_KEY_LENGTH = 255
 MAX_ERRORS = 20  # that a refusal names; a body of 64 KB can have thousands
-MAX_FIELD_LENGTH = 100
+
+_KEY = re.compile(rf"[ -+\--~]{{1,{MAX_KEY_LENGTH}}}")  # printable ASCII without the comma
 
 type Told = Mapping[type[Exception], Callable[[Any], Problem]]
 
@@ -72,7 +71,22 @@ class User:
 type Instant = Annotated[AwareDatetime, PlainSerializer(clock.to_rfc3339, return_type=str, when_used="json")]
 """A point in time, in JSON as RFC 3339 in UTC."""
 
-Limit = Annotated[int, Query(ge=1, le=HIGHEST_LIMIT, description="At most so many.")]
+
+def _parse_limit(text: str) -> int:
+    """One number, one spelling: what `int` would take besides (`+5`, `05`, ` 5`, `5.0`, `1_0`) is refused."""
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", text) or int(text) > HIGHEST_LIMIT:
+        raise ValueError(f"must be a whole number from 1 to {HIGHEST_LIMIT}, in plain digits")
+    return int(text)
+
+
+Limit = Annotated[
+    int,
+    BeforeValidator(_parse_limit),
+    Query(
+        description=f"Maximum number of entries to return (1 to {HIGHEST_LIMIT}).",
+        json_schema_extra={"minimum": 1, "maximum": HIGHEST_LIMIT},
+    ),
+]
 Cursor = Annotated[str | None, Query(description="The `nextCursor` of the page before.")]
 
 type Remember = Callable[[int, Output | None], Write | None]
@@ -98,7 +112,7 @@ class Api(APIGatewayHttpResolver):
         super().__init__(
             enable_validation=True,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
-            json_body_deserializer=_parse_json,
+            json_body_deserializer=parse_json,
         )
         self.public = frozenset(public)
         self.refusals = refusals
@@ -110,16 +124,23 @@ class Api(APIGatewayHttpResolver):
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer one request of the HTTP API (payload format 2.0)."""
         request_id = event["requestContext"]["requestId"]
+        route = event["routeKey"]
+        is_head = route.startswith("HEAD ")
         with follow(Trace(correlation_id=request_id, causation_id=request_id)):
+            if is_head:  # what GET would answer, without its body (RFC 9110, 9.3.2)
+                event["routeKey"] = route.replace("HEAD", "GET", 1)
+                event["requestContext"]["http"]["method"] = "GET"
             try:
-                self._admit(event)
+                if event["routeKey"] not in self.public and _user(event) is None:
+                    raise _unauthenticated()
+                admit(event)
             except Problem as problem:
                 response = _http(problem, request_id)
             else:
                 response = self.resolve(event, context)
-            logger.info("request", route=event["routeKey"], status=response["statusCode"])
+            logger.info("request", route=route, status=response["statusCode"])
         response.setdefault("headers", {})["Cache-Control"] = "no-store"
-        response["body"] = response.get("body") or ""
+        response["body"] = "" if is_head else response.get("body") or ""
         return response
 
     def refuses[F: Callable[..., Any]](
@@ -170,36 +191,19 @@ class Api(APIGatewayHttpResolver):
         begun.finish(answer)
         return response
 
-    def _admit(self, event: dict[str, Any]) -> None:
-        """Refuse what no route should see; leave the body as text, under the one name of its type that routes know."""
-        if event["routeKey"] not in self.public and _user(event) is None:
-            raise _unauthenticated()
-        body = raw_body(event)
-        if len(body) > MAX_BODY_BYTES:
-            raise Problem(413, "body_too_large", f"the body is over {MAX_BODY_BYTES // 1024} KB")
-        headers = event.setdefault("headers", {})
-        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if body and media_type != "application/json":
-            raise Problem(415, "unsupported_media_type", "the body must be application/json")
-        try:
-            event["body"] = body.decode()
-        except UnicodeDecodeError:
-            raise Problem(400, "invalid_json", "the body is not UTF-8") from None
-        event["isBase64Encoded"] = False
-        headers["content-type"] = "application/json"
-
     def _idempotent_request(self) -> idempotency.Request | None:
         event = self.current_event.raw_event
         key = event.get("headers", {}).get("idempotency-key")
         if key is None:
             return None
-        if not 1 <= len(key) <= MAX_KEY_LENGTH:
-            message = f"must have 1 to {MAX_KEY_LENGTH} characters"
+        if not _KEY.fullmatch(key):
+            message = (
+                f"must have 1 to {MAX_KEY_LENGTH} ASCII characters and no comma"  # by which two headers are joined
+            )
             raise Problem(
                 400, "invalid_request", f"Idempotency-Key {message}", [FieldError(message, "Idempotency-Key")]
             )
-        body = _parse_json(event["body"]) if event.get("body") else None
-        asked = json.dumps([event["rawPath"], body], sort_keys=True)
+        asked = json.dumps([event["rawPath"], self.current_event.json_body], sort_keys=True)
         return idempotency.Request(
             user_id=self.user.id,
             route=event["routeKey"],
@@ -238,15 +242,6 @@ def problem_response(problem: Problem, event: dict[str, Any]) -> dict[str, Any]:
     return _http(problem, event["requestContext"]["requestId"])
 
 
-def raw_body(event: dict[str, Any]) -> bytes:
-    """The body's bytes as they were sent."""
-    body: str = event.get("body") or ""
-    try:
-        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-    except (binascii.Error, UnicodeEncodeError):
-        raise Problem(400, "invalid_json", "the body cannot be read") from None
-
-
 def _http(problem: Problem, request_id: str) -> dict[str, Any]:
     return {
         "statusCode": problem.status,
@@ -274,17 +269,6 @@ def _unavailable() -> Problem:
 
 def _crashed() -> Problem:
     return Problem(500, "internal_error", "something went wrong on our side; try again")
-
-
-def _parse_json(text: str) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no lone surrogates, no bottomless nesting."""
-    try:
-        parsed = from_json(text, allow_inf_nan=False)
-    except ValueError as error:
-        raise Problem(400, "invalid_json", f"the body is not JSON: {error}") from None
-    if isinstance(parsed, list):  # of which powertools would take the first entry
-        raise Problem(400, "invalid_request", "the body must be a JSON object")
-    return parsed
 
 
 def _invalid(error: RequestValidationError) -> Problem:

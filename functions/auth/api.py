@@ -1,19 +1,17 @@
 """The HTTP routes of Auth, all of them public: here one becomes a user."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
-from functions.auth import actions
+from functions.auth import actions, session
 from functions.auth.attempts import TooManyAttempts
 from functions.auth.keys import key_ring
 from functions.auth.schemas import CurrentUser, Health, SignedIn, SignIn, SignUp
 from functions.auth.store import UserStore
-from functions.auth.tokens import LIFE, Identity, Tokens, bearer_token
+from functions.auth.tokens import Identity, Tokens
 from functions.auth.user import BadCredentials, EmailInUse
 from functions.auth.viewer import viewer_address
 from shared import settings
@@ -21,12 +19,10 @@ from shared.http import Api
 from shared.problems import refusal
 from shared.table import Table
 
-COOKIE = "session"
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Auth API."""
+    """The environment of the Auth API; the cookie's is in `session`."""
 
     stage: str
     table_name: str
@@ -77,13 +73,13 @@ def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
 @api.post("/api/users/signout", status_code=204)
 def sign_out() -> Response[None]:
     """Clear the session cookie. A token that was kept elsewhere stays good until it expires."""
-    return Response(204, cookies=[_cookie("", max_age=0)])
+    return Response(204, cookies=session.end())
 
 
 @api.get("/api/users/currentuser")
 def current_user() -> CurrentUser:
     """Who the caller is, by their token; null without a good one."""
-    return CurrentUser.of(_tokens().read(_token(api.current_event.raw_event)))
+    return CurrentUser.of(_tokens().first(session.candidates(api.current_event.raw_event)))
 
 
 @api.get("/api/health")
@@ -93,25 +89,7 @@ def health() -> Health:
 
 
 def _signed_in(status: int, identity: Identity, token: str) -> Response[SignedIn]:
-    cookie = _cookie(token, max_age=int(LIFE.total_seconds()))
-    return Response(status, "application/json", SignedIn.of(identity, token), cookies=[cookie])
-
-
-def _cookie(value: str, *, max_age: int) -> Cookie:
-    return Cookie(COOKIE, value, path="/", secure=True, http_only=True, same_site=SameSite.LAX_MODE, max_age=max_age)
-
-
-def _token(event: Mapping[str, Any]) -> str | None:
-    """The caller's token: from the header, where there is one, else from the cookie."""
-    headers = event.get("headers") or {}
-    if "authorization" in headers:
-        return bearer_token(headers["authorization"])
-    # The HTTP API takes cookies out of the headers; whatever else may call leaves them there.
-    for cookie in event.get("cookies") or headers.get("cookie", "").split(";"):
-        name, _, value = cookie.strip().partition("=")
-        if name == COOKIE:
-            return str(value)
-    return None
+    return Response(status, "application/json", SignedIn.of(identity, token), cookies=session.begin(token))
 
 
 def _store() -> UserStore:

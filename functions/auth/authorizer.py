@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.auth.keys import key_ring
-from functions.auth.tokens import Tokens, bearer_token
+from functions.auth.tokens import Tokens, tokens_in
 from shared import settings
 
 
@@ -26,6 +26,6 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point (Lambda authorizer, payload format 2.0, simple response)."""
     env = settings.load(Settings)
     tokens = Tokens(key_ring(env.jwt_secret_arn), stage=env.stage)
-    identity = tokens.read(bearer_token((event.get("headers") or {}).get("authorization")))
+    identity = tokens.first(tokens_in((event.get("headers") or {}).get("authorization")))
     context = {"userID": identity.user_id, "email": identity.email} if identity else {}
     return {"isAuthorized": True, "context": context}

@@ -5,7 +5,14 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field
 
 from functions.auth.tokens import Identity
-from functions.auth.user import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, parse_email
+from functions.auth.user import (
+    LONGEST_EMAIL,
+    LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
+    parse_email,
+    parse_known_password,
+    parse_new_password,
+)
 from shared.http import Input, Output
 from shared.ids import UserID
 
@@ -21,17 +28,26 @@ type Email = Annotated[
 
 
 class SignUp(Input):
-    """A new user's e-mail and password; a password is taken exactly as it is, spaces included."""
+    """A new user's e-mail and password. Case and spaces count in a password, at its ends too."""
 
     email: Email
-    password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD, repr=False)
+    password: Annotated[str, AfterValidator(parse_new_password)] = Field(
+        description=f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} Unicode code points after normalisation"
+        " (NFC, RFC 8265), without control characters.",
+        json_schema_extra={"minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
+        repr=False,
+    )
 
 
 class SignIn(Input):
     """A user's e-mail and password. One that is too short to be anybody's is no other mistake than a wrong one."""
 
     email: Email
-    password: str = Field(min_length=1, max_length=LONGEST_PASSWORD, repr=False)
+    password: Annotated[str, AfterValidator(parse_known_password)] = Field(
+        description=f"1 to {LONGEST_PASSWORD} Unicode code points after normalisation (NFC, RFC 8265).",
+        json_schema_extra={"minLength": 1, "maxLength": LONGEST_PASSWORD},
+        repr=False,
+    )
 
 
 class SignedIn(Output):

@@ -59,6 +59,20 @@ class UserStore:
             if claimed.get("userID") != account.id:  # else an earlier try of this very call had landed unseen
                 raise EmailInUse("this e-mail is in use") from None
 
+    def replace_hash(self, account: Account, password_hash: str) -> None:
+        """Keep another hash of the same password. Condition: the hash is still the account's; else nothing changes."""
+        try:
+            self._table.write(
+                Update(
+                    key={"pk": f"email#{account.email}"},
+                    change="SET passwordHash = :new",
+                    condition="passwordHash = :old",
+                    values={"new": password_hash, "old": account.password_hash},
+                )
+            )
+        except Refused:
+            return
+
     def count(self, counter: Counter) -> bool:
         """Count one try, on condition that the counter is below its limit; whether it was."""
         try:

@@ -3,6 +3,7 @@
 The authorizer imports this, and so only what it takes to check a token.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 AUDIENCE = "admit-one"
 ALGORITHM = "HS256"
 LIFE = timedelta(hours=12)
+MOST_CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +51,12 @@ class Tokens:
         }
         return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.id})
 
-    def read(self, token: str | None) -> Identity | None:
+    def first(self, candidates: Iterable[str]) -> Identity | None:
+        """Whom the first good token speaks for; None if none is good. What AWS raises goes through."""
+        return next((identity for token in candidates if (identity := self.read(token))), None)
+
+    def read(self, token: str) -> Identity | None:
         """Whom the token speaks for; None for whatever is not a live token of ours. What AWS raises goes through."""
-        if not token:
-            return None
         key_id = _key_id(token)
         key = self._keys.find(key_id) if key_id else None
         if key is None:
@@ -79,10 +83,20 @@ class Tokens:
         return Identity(user_id=claims["sub"], email=claims["email"])
 
 
-def bearer_token(header: str | None) -> str | None:
-    """The token in an `Authorization` header (RFC 6750; the scheme's case does not matter)."""
-    scheme, _, token = (header or "").strip().partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+def tokens_in(header: str | None) -> tuple[str, ...]:
+    """The tokens in an `Authorization` header; the scheme's case does not matter.
+
+    `Bearer <token>` has one (RFC 6750). `Session <token> <token> ...` is the edge's own, for a browser with several
+    cookies that may each be the session; what comes after the first `MOST_CANDIDATES` is not looked at.
+    """
+    scheme, _, rest = (header or "").strip().partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return (token,) if (token := rest.strip()) else ()
+        case "session":
+            return tuple(rest.split()[:MOST_CANDIDATES])
+        case _:
+            return ()
 
 
 def _key_id(token: str) -> str | None:

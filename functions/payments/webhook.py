@@ -17,7 +17,8 @@ from functions.payments.payment import NotRecordedYet, PaymentsNotConfigured, St
 from functions.payments.store import PaymentStore
 from functions.payments.stripe_gateway import Gateway
 from shared import settings
-from shared.http import problem_response, raw_body
+from shared.admission import raw_body
+from shared.http import problem_response
 from shared.problems import Problem
 from shared.table import Busy, Table
 from shared.telemetry import Trace, follow, logger

@@ -14,6 +14,7 @@ os.environ |= {
     "ORDER_WINDOW_SECONDS": "300",
     "CURRENCY": "usd",
     "EDGE_SECRET_ARN": "edge",
+    "SESSION_COOKIE": "__Host-admit-one",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)
 os.environ.pop("AWS_PROFILE", None)

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from argon2 import PasswordHasher
 
 from functions.auth import actions, passwords
 from functions.auth.store import UserStore
+from functions.auth.tokens import Tokens
 from shared import table
 from shared.ids import is_id
 from shared.table import Busy
@@ -136,12 +138,22 @@ def test_a_password_is_counted_in_characters_and_taken_as_it_is(
     assert asked == [character * length]
 
 
-@pytest.mark.parametrize("length", [0, 7, 129])
-def test_a_password_too_short_or_too_long_is_refused(world: World, length: int) -> None:
-    answer = sign_up(world, password="🎫" * length)
+@pytest.mark.parametrize(
+    "password", ["🎫" * 7, "🎫" * 129, "e\u0301" * 7, "e\u0301" * 129, "", "x" * 60_000, "\u1100\u1161" * 7]
+)
+def test_a_password_too_short_or_too_long_is_refused_with_the_limits(world: World, password: str) -> None:
+    answer = sign_up(world, password=password)
 
     assert (answer.status, answer.code) == (400, "invalid_request")
-    assert [error["field"] for error in answer.json["errors"]] == ["password"]
+    assert answer.json["errors"] == [{"message": "must have 8 to 128 characters", "field": "password"}]
+    assert world.items("auth") == []
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\t", "\x7f", "\x85"])
+def test_a_new_password_has_no_control_characters(world: World, character: str) -> None:
+    answer = sign_up(world, password=f"correct{character}horse")
+
+    assert answer.json["errors"] == [{"message": "must not contain control characters", "field": "password"}]
     assert world.items("auth") == []
 
 
@@ -168,6 +180,108 @@ def test_another_password_is_wrong(world: World, password: str) -> None:
     assert not answer.cookies
 
 
+# One password, however a keyboard writes it (RFC 8265, OpaqueString)
+
+SPELLINGS = {
+    "an accent": ("p\u00e4sswort1", "pa\u0308sswort1"),
+    "two accents": ("\u1e69\u1e69\u1e69\u1e69\u1e69\u1e69\u1e69\u1e69", "s\u0307\u0323" * 8),
+    "Hangul": ("\ud55c\uad6d\uc5b4" * 3, "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165" * 3),
+    "a space that does not break": ("correct horse", "correct\u00a0horse"),
+    "an ideographic space": ("correct horse", "correct\u3000horse"),
+    "an angstrom": ("\u00e5ngstr\u00f6m \u00c5", "a\u030angstro\u0308m \u212b"),
+    "128 characters in 512": ("\u1f82" * 128, "\u03b1\u0313\u0300\u0345" * 128),
+}
+
+
+@pytest.mark.parametrize("spellings", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_password_is_right_in_each_of_its_spellings(world: World, spellings: tuple[str, str]) -> None:
+    for number, (first, second) in enumerate([spellings, spellings[::-1]]):
+        email = f"someone-{number}@example.com"
+        assert sign_up(world, email, first).status == 201
+        assert sign_in(world, email, first).status == 200
+        assert sign_in(world, email, second).status == 200
+
+
+@pytest.mark.parametrize("password", ["passwort1", "P\u00e4sswort1", "p\u00e4sswort\u00b9", "\uff50\u00e4sswort1"])
+def test_case_and_look_alikes_still_differ(world: World, password: str) -> None:
+    sign_up(world, password="p\u00e4sswort1")
+
+    assert sign_in(world, password=password).status == 401
+
+
+def was_hashed_as_typed(world: World, password: str) -> None:
+    """An account from before passwords were normalised."""
+    sign_up(world)
+    world.tables.resource.Table("auth").update_item(
+        Key={"pk": f"email#{EMAIL}"},
+        UpdateExpression="SET passwordHash = :hash",
+        ExpressionAttributeValues={":hash": passwords.hash_password(password)},
+    )
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["pa\u0308sswort1", "correct\u00a0horse", "cor\trect horse", "a\u0308" * 4, "\u0958" * 128],
+    ids=["NFD", "a space", "a control character", "short when normalised", "long when normalised"],
+)
+def test_a_password_that_was_hashed_as_typed_still_fits(world: World, typed: str) -> None:
+    was_hashed_as_typed(world, typed)
+
+    assert sign_in(world, password=typed).status == 200
+    assert sign_in(world, password=typed).status == 200, "after it was hashed anew as well"
+
+
+def test_a_password_that_was_hashed_as_typed_is_hashed_anew_and_then_fits_in_any_spelling(world: World) -> None:
+    composed, typed = SPELLINGS["an accent"]
+    was_hashed_as_typed(world, typed)
+    assert sign_in(world, password=composed).status == 401
+
+    assert sign_in(world, password=typed).status == 200
+    assert sign_in(world, password=composed).status == 200
+    assert sign_in(world, password=typed).status == 200
+
+
+def test_a_wrong_password_replaces_no_hash(world: World) -> None:
+    was_hashed_as_typed(world, "pa\u0308sswort1")
+    kept = [item for item in world.items("auth") if item["pk"].startswith("email#")]
+    assert sign_in(world, password="pa\u0308sswort2").status == 401
+
+    assert [item for item in world.items("auth") if item["pk"].startswith("email#")] == kept
+
+
+def test_a_hash_that_was_changed_meanwhile_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    was_hashed_as_typed(world, "pa\u0308sswort1")
+    hash_password = passwords.hash_password
+
+    def meanwhile(password: str) -> str:
+        monkeypatch.setattr(passwords, "hash_password", hash_password)
+        was_hashed_as_typed(world, "another password")
+        return hash_password(password)
+
+    monkeypatch.setattr(passwords, "hash_password", meanwhile)
+
+    assert sign_in(world, password="pa\u0308sswort1").status == 200
+    assert sign_in(world, password="another password").status == 200
+
+
+@pytest.mark.parametrize("password", ["", "x" * 129, "e\u0301" * 129, "x" * 60_000])
+def test_a_password_that_nobody_can_have_is_refused_with_the_limits(world: World, password: str) -> None:
+    answer = sign_in(world, password=password)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert answer.json["errors"] == [{"message": "must have 1 to 128 characters", "field": "password"}]
+
+
+def test_a_password_made_to_be_slow_to_normalise_is_refused_at_once(world: World) -> None:
+    """Python sorts combining marks in quadratic time: 1.6 s for these."""
+    body = json.dumps({"email": EMAIL, "password": "a" + "\u0301\u0316" * 16_000}, ensure_ascii=False)
+    began = time.process_time()
+
+    for path in CREDENTIALS:
+        assert world.call("POST", path, raw=body).status == 400
+    assert time.process_time() - began < 0.5
+
+
 def test_an_unknown_email_and_a_wrong_password_get_the_same_words(world: World) -> None:
     sign_up(world)
     wrong = sign_in(world, password="not the password")
@@ -180,7 +294,10 @@ def test_an_unknown_email_and_a_wrong_password_get_the_same_words(world: World) 
     assert wrong.headers == unknown.headers
 
 
-def test_an_unknown_email_costs_the_same_hash_and_the_same_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("password", "hashes"), [("not the password", 1), ("pa\u0308sswort1", 2)])
+def test_an_unknown_email_costs_the_same_hashes_and_the_same_calls(
+    world: World, monkeypatch: pytest.MonkeyPatch, password: str, hashes: int
+) -> None:
     sign_up(world)
     done: list[str] = []
 
@@ -199,12 +316,12 @@ def test_an_unknown_email_costs_the_same_hash_and_the_same_calls(world: World, m
     monkeypatch.setattr(passwords, "hasher", Recorder)
     monkeypatch.setattr(UserStore, "count", record("count", UserStore.count))
     monkeypatch.setattr(UserStore, "account", record("account", UserStore.account))
-    sign_in(world, password="not the password")
+    sign_in(world, password=password)
     wrong = done.copy()
     done.clear()
-    sign_in(world, "nobody@example.com", "not the password")
+    sign_in(world, "nobody@example.com", password)
 
-    assert wrong == done == ["count", "count", "count", "account", "$argon2id$v=19$m=19456,t=2,p=1"]
+    assert wrong == done == ["count", "count", "count", "account", *["$argon2id$v=19$m=19456,t=2,p=1"] * hashes]
 
 
 def test_nobodys_hash_has_the_parameters_of_everybodys() -> None:
@@ -219,21 +336,38 @@ def test_a_password_that_fits_nobodys_hash_opens_nothing(monkeypatch: pytest.Mon
 
 # Cookies, and who one is
 
+COOKIES = {
+    "__Host-admit-one": "Path=/; Max-Age={}; HttpOnly; Secure; SameSite=Lax",
+    "admit-one": "Path=/; Max-Age={}; HttpOnly; SameSite=Lax",
+}
+
+
+@pytest.fixture(params=COOKIES)
+def cookie_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The session cookie's name with TLS and without."""
+    monkeypatch.setenv("SESSION_COOKIE", request.param)
+    return str(request.param)
+
 
 @pytest.mark.parametrize("path", CREDENTIALS)
-def test_the_session_cookie_holds_the_token_out_of_scripts_reach_for_its_life(world: World, path: str) -> None:
+def test_the_session_cookie_holds_the_token_out_of_scripts_reach_for_its_life(
+    world: World, path: str, cookie_name: str
+) -> None:
     answer = sign_up(world)
     if path == "/api/users/signin":
         answer = sign_in(world)
 
-    assert answer.cookies == [f"session={answer.json['token']}; Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Lax"]
+    assert answer.cookies == [f"{cookie_name}={answer.json['token']}; {COOKIES[cookie_name].format(43200)}"]
 
 
-def test_signing_out_clears_the_cookie(world: World) -> None:
+def test_signing_out_clears_the_cookie_and_the_one_of_its_old_name(world: World, cookie_name: str) -> None:
     answer = world.call("POST", "/api/users/signout")
 
     assert (answer.status, answer.text) == (204, "")
-    assert answer.cookies == ["session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"]
+    assert answer.cookies == [
+        f"{cookie_name}=; {COOKIES[cookie_name].format(0)}",
+        "session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+    ]
 
 
 def test_nobody_is_nobody(world: World) -> None:
@@ -247,17 +381,59 @@ def test_the_schemes_case_does_not_matter(world: World, scheme: str) -> None:
     assert who(world, authorization=f"{scheme} {token}")["email"] == EMAIL
 
 
-def test_the_cookie_tells_who_one_is(world: World) -> None:
+def test_the_cookie_tells_who_one_is(world: World, cookie_name: str) -> None:
     token = sign_up(world).json["token"]
-    event = http_event("GET", "/api/users/currentuser") | {"cookies": ["theme=dark", f"session={token}"]}
+    event = http_event("GET", "/api/users/currentuser") | {"cookies": ["theme=dark", f"{cookie_name}={token}"]}
 
     assert json.loads(world.invoke("auth.api", event)["body"])["currentUser"]["email"] == EMAIL
 
 
-def test_a_cookie_left_in_the_headers_does_too(world: World) -> None:
+def test_a_cookie_left_in_the_headers_does_too(world: World, cookie_name: str) -> None:
     token = sign_up(world).json["token"]
 
-    assert who(world, cookie=f"theme=dark; session={token}")["email"] == EMAIL
+    assert who(world, cookie=f"theme=dark; {cookie_name}={token}")["email"] == EMAIL
+
+
+def test_a_session_from_before_the_new_name_goes_on(world: World) -> None:
+    token = sign_up(world).json["token"]
+
+    assert who(world, cookie=f"session={token}")["email"] == EMAIL
+
+
+JUNK = "abc.def.ghi"
+BESIDE_A_GOOD_ONE = {
+    "junk before it": "__Host-admit-one={junk}; __Host-admit-one={good}",
+    "junk after it": "__Host-admit-one={good}; __Host-admit-one={junk}",
+    "junk of the old name": "session={junk}; __Host-admit-one={good}",
+    "another user of the old name": "session={other}; __Host-admit-one={good}",
+    "two of the old name": "session={junk}; session={good}",
+    "nothing before it": "__Host-admit-one=; __Host-admit-one={good}",
+    "the same junk a hundred times": "; ".join(["session={junk}"] * 100) + "; session={good}",
+    "a flood of the old name": "; ".join(f"session={number}.b.c" for number in range(100))
+    + "; __Host-admit-one={good}",
+}
+
+
+@pytest.mark.parametrize("cookie", BESIDE_A_GOOD_ONE.values(), ids=BESIDE_A_GOOD_ONE)
+def test_other_cookies_of_the_name_do_not_hide_a_good_one(world: World, cookie: str) -> None:
+    """Whoever has a sibling subdomain can set them; this signed people out, or in as somebody else."""
+    names = {
+        "good": sign_up(world).json["token"],
+        "other": sign_up(world, "other@example.com").json["token"],
+        "junk": JUNK,
+    }
+
+    assert who(world, cookie=cookie.format(**names))["email"] == EMAIL
+
+
+def test_a_flood_of_cookies_costs_five_looks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr(Tokens, "read", lambda _self, token: looked_at.append(token))
+    cookie = "; ".join(f"session={number}.b.c" for number in range(1_000))
+
+    assert who(world, cookie=cookie) is None
+    assert who(world, authorization="Session " + " ".join(f"{number}.b.c" for number in range(1_000))) is None
+    assert looked_at == [f"{number}.b.c" for number in (*range(5), *range(5))]
 
 
 def test_a_header_wins_over_the_cookie(world: World) -> None:

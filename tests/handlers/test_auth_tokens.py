@@ -227,6 +227,50 @@ def test_a_header_without_a_token_is_nobodys(world: World, header: str | None) -
     assert authorize(world, header) == NOBODY
 
 
+SEVERAL = {
+    "the first": "Session {good} abc.def.ghi",
+    "the last of five": "Session a.b.c a.b.c a.b.c x {good}",
+    "the one alone": "session {good}",
+    "another user's after it": "Session {good} {other}",
+    "between more space": "Session   abc.def.ghi   {good}  ",
+}
+
+
+@pytest.mark.parametrize("header", SEVERAL.values(), ids=SEVERAL)
+def test_of_several_candidates_the_first_good_one_counts(world: World, header: str) -> None:
+    user = sign_up(world)
+    sent = header.format(good=user["token"], other=token_for(world))
+
+    assert authorize(world, sent)["context"] == {"userID": user["id"], "email": EMAIL}
+    answer = world.call("GET", "/api/users/currentuser", headers={"Authorization": sent})
+    assert answer.json["currentUser"] == {"id": user["id"], "email": EMAIL}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Session",
+        "Session ",
+        "Session a.b.c d.e.f",
+        "Session 1 2 3 4 5 {good}",
+        "Session {good},{good}",
+        "Bearer a.b.c {good}",
+    ],
+)
+def test_without_a_good_one_among_the_first_five_it_is_nobody(world: World, header: str) -> None:
+    assert authorize(world, header.format(good=token_for(world))) == NOBODY
+
+
+def test_candidates_with_made_up_keys_cost_one_search(world: World, reads: list[str]) -> None:
+    token_for(world)
+    forget_keys()
+    reads.clear()
+    made_up = [jwt.encode({"sub": "x"}, "k" * 64, headers={"kid": new_id()}) for _ in range(5)]
+
+    assert authorize(world, f"Session {' '.join(made_up)}") == NOBODY
+    assert reads == ["AWSCURRENT", "AWSCURRENT", "AWSPREVIOUS"]
+
+
 def test_a_token_without_its_scheme_is_nobodys(world: World) -> None:
     assert authorize(world, token_for(world)) == NOBODY
 

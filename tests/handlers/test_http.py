@@ -1,4 +1,4 @@
-"""The HTTP edge that all services share: who gets in, what a request may be, how crashes and outages are told."""
+"""The HTTP edge that all services share: who gets in, how crashes and outages are told; see also test_admission.py."""
 
 import base64
 from typing import Any
@@ -91,39 +91,12 @@ def test_a_user_whom_the_authorizer_does_not_know_is_told_to_sign_in(world: Worl
         assert answer["headers"]["WWW-Authenticate"] == 'Bearer realm="admit-one"'
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
-def test_json_may_name_its_charset(world: World, buyer: Person, content_type: str) -> None:
-    headers = {"Content-Type": content_type}
-
-    assert world.call("POST", "/api/orders", {"ticketID": "x"}, by=buyer, headers=headers).status == 404
-
-
-@pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonx", "multipart/form-data; boundary=x"])
-def test_a_body_that_is_not_called_json_is_refused(world: World, buyer: Person, content_type: str) -> None:
-    answer = world.call("POST", "/api/orders", {"ticketID": "x"}, by=buyer, headers={"Content-Type": content_type})
-
-    assert (answer.status, answer.code) == (415, "unsupported_media_type")
-
-
-def test_a_content_type_without_a_body_is_no_crash(world: World, buyer: Person) -> None:
-    answer = world.call("POST", "/api/orders", by=buyer, headers={"Content-Type": "multipart/form-data"})
-
-    assert (answer.status, answer.code) == (400, "invalid_request")
-
-
 @pytest.mark.parametrize("body", [base64.b64encode(b'{"ticketID": "\xff"}').decode(), "not base64!"])
 def test_bytes_that_are_no_text_are_refused(world: World, buyer: Person, body: str) -> None:
     event: dict[str, Any] = http_event("POST", "/api/orders", {}, by=buyer)
     event |= {"body": body, "isBase64Encoded": True}
 
     assert world.invoke("orders.api", event)["statusCode"] == 400
-
-
-@pytest.mark.parametrize("key", ["", "x" * 256])
-def test_an_idempotency_key_has_1_to_255_characters(world: World, buyer: Person, key: str) -> None:
-    answer = world.call("POST", "/api/orders", {"ticketID": "x"}, by=buyer, headers={"Idempotency-Key": key})
-
-    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "Idempotency-Key")
 
 
 def test_an_array_around_a_good_body_is_no_body(world: World, buyer: Person) -> None:

@@ -128,7 +128,7 @@ def test_no_header_makes_somebody_of_nobody(world: World, route: str) -> None:
     """Only what the authorizer said counts; a cookie becomes a header at the edge, or not at all."""
     method, path = route.split()
     for headers in (
-        {"Cookie": "session=token"},
+        {"Cookie": "__Host-admit-one=token; admit-one=token; session=token"},
         {"X-User-Id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"},
         {"userID": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "email": "a@example.com"},
         {"X-Forwarded-For": "127.0.0.1"},

@@ -1,5 +1,6 @@
 """The built web client as it is served."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,12 @@ def test_nothing_inline_and_nobody_but_stripe_may_run() -> None:
     assert directives["default-src"] == "'none'"
     assert directives["script-src"] == "'self' https://js.stripe.com https://*.js.stripe.com"
     assert directives["style-src"] == "'self'"
+
+
+def test_without_tls_no_browser_is_told_to_insist_on_it() -> None:
+    """RFC 6797, 7.2. Safari would also ask for every script with https."""
+    headers = dict(WebClient.built().page("/index.html").headers)
+
+    assert "Strict-Transport-Security" not in headers
+    assert "upgrade-insecure-requests" not in headers["Content-Security-Policy"]
+    assert "Strict-Transport-Security" in json.loads(HEADERS.read_text()), "which CloudFront sends"

@@ -67,6 +67,7 @@ class Ground:
             "STRIPE_API_BASE": stripe_url,
             "STRIPE_SECRET_ARN": secrets.create_secret(Name="stripe", SecretString=json.dumps(keys))["ARN"],
             "EDGE_SECRET_ARN": "edge",
+            "SESSION_COOKIE": "__Host-admit-one",
             "JWT_SECRET_ARN": secrets.create_secret(Name="jwt", SecretString="0123456789abcdef" * 4)["ARN"],
         }
 

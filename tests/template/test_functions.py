@@ -19,7 +19,11 @@ SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCH
 
 # handler, time-out in seconds, settings
 FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
-    "auth api": ("functions.auth.api.handler", 10, {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN"}),
+    "auth api": (
+        "functions.auth.api.handler",
+        10,
+        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE"},
+    ),
     "auth authorizer": ("functions.auth.authorizer.handler", 5, {"JWT_SECRET_ARN"}),
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"}),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),

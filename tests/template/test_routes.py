@@ -26,6 +26,13 @@ SIGNED_IN = {
 }
 
 
+def _with_heads(routes: dict[str, str]) -> dict[str, str]:
+    """What answers GET answers HEAD too, to the same people."""
+    return routes | {
+        key.replace("GET", "HEAD", 1): function for key, function in routes.items() if key.startswith("GET ")
+    }
+
+
 def _routes(template: Template, *, authorization: str) -> dict[str, str]:
     return {
         route["RouteKey"]: _function(template, route)
@@ -43,15 +50,15 @@ def _function(template: Template, route: dict[str, object]) -> str:
 
 
 def test_public_calls_never_reach_the_authorizer(aws: Template) -> None:
-    assert _routes(aws, authorization="NONE") == PUBLIC
+    assert _routes(aws, authorization="NONE") == _with_heads(PUBLIC)
 
 
 def test_all_other_calls_ask_the_authorizer(aws: Template) -> None:
-    assert _routes(aws, authorization="CUSTOM") == SIGNED_IN
+    assert _routes(aws, authorization="CUSTOM") == _with_heads(SIGNED_IN)
 
 
 def test_there_are_no_other_routes(aws: Template) -> None:
-    assert len(aws.all_of("AWS::ApiGatewayV2::Route")) == len(PUBLIC) + len(SIGNED_IN)
+    assert len(aws.all_of("AWS::ApiGatewayV2::Route")) == len(_with_heads(PUBLIC | SIGNED_IN))
 
 
 def test_every_protected_route_asks_the_one_authorizer(aws: Template) -> None:
@@ -59,7 +66,7 @@ def test_every_protected_route_asks_the_one_authorizer(aws: Template) -> None:
     protected = [
         route for route in aws.all_of("AWS::ApiGatewayV2::Route").values() if route["AuthorizationType"] == "CUSTOM"
     ]
-    assert [route["AuthorizerId"] for route in protected] == [{"Ref": authorizer_id}] * len(SIGNED_IN)
+    assert [route["AuthorizerId"] for route in protected] == [{"Ref": authorizer_id}] * len(_with_heads(SIGNED_IN))
 
 
 def test_the_authorizers_simple_answer_is_kept_five_minutes_for_each_token(aws: Template) -> None:

@@ -92,7 +92,19 @@ def test_what_local_shares_with_aws_is_the_same_but_for_what_is_listed_here(pair
             for name, (logical_id, _) in aws.functions().items()
             if name in {"payments api", "payments webhook", "payments listener", "payments reconciler"}
         ),
+        f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SESSION_COOKIE",
     }
+
+
+@pytest.mark.parametrize("name", ["dev", "prod", "a-stage-of-ones-own"])
+def test_behind_tls_no_other_site_can_set_the_session_cookie(name: str) -> None:
+    """A browser takes a `__Host-` cookie only over TLS, with Secure, from this host and for all of it (RFC 6265bis)."""
+    assert find_stage(name).session_cookie == "__Host-admit-one"
+
+
+def test_each_stage_tells_auth_its_session_cookie(pair: tuple[Template, Template]) -> None:
+    names = [each.function("auth api")["Environment"]["Variables"]["SESSION_COOKIE"] for each in pair]
+    assert names == ["__Host-admit-one", "admit-one"]
 
 
 def test_the_same_input_makes_the_same_template_so_that_a_second_deployment_changes_nothing(

@@ -402,7 +402,7 @@ export interface components {
              * @description What programs read.
              * @enum {string}
              */
-            code: "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
+            code: "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
             errors: {
                 message: string;
                 field?: string;
@@ -427,11 +427,13 @@ export interface components {
         /** @description A user's e-mail and password. One that is too short to be anybody's is no other mistake than a wrong one. */
         SignIn: {
             email: components["schemas"]["Email"];
+            /** @description 1 to 128 Unicode code points after normalisation (NFC, RFC 8265). */
             password: string;
         };
-        /** @description A new user's e-mail and password; a password is taken exactly as it is, spaces included. */
+        /** @description A new user's e-mail and password. Case and spaces count in a password, at its ends too. */
         SignUp: {
             email: components["schemas"]["Email"];
+            /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters. */
             password: string;
         };
         /** @description The user, and the token that the session cookie holds too. */
@@ -551,20 +553,6 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Bad Request: `invalid_json`. */
-        "400_invalid_json": {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @constant */
-                    status?: 400;
-                    /** @enum {unknown} */
-                    code?: "invalid_json";
-                } & components["schemas"]["Problem"];
-            };
-        };
         /** @description Bad Request: `invalid_json`, `invalid_request`. */
         "400_invalid_json.invalid_request": {
             headers: {
@@ -625,8 +613,8 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Forbidden: `not_your_ticket`. */
-        "403_not_your_ticket": {
+        /** @description Forbidden: `cross_site_request`. */
+        "403_cross_site_request": {
             headers: {
                 [name: string]: unknown;
             };
@@ -635,12 +623,12 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "not_your_ticket";
+                    code?: "cross_site_request";
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Forbidden: `own_ticket`. */
-        "403_own_ticket": {
+        /** @description Forbidden: `cross_site_request`, `not_your_ticket`. */
+        "403_cross_site_request.not_your_ticket": {
             headers: {
                 [name: string]: unknown;
             };
@@ -649,7 +637,21 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "own_ticket";
+                    code?: "cross_site_request" | "not_your_ticket";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Forbidden: `cross_site_request`, `own_ticket`. */
+        "403_cross_site_request.own_ticket": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "cross_site_request" | "own_ticket";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -938,7 +940,7 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The same key and request within 24 hours gives the first answer again. Of one user and route.
+         * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
          * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
          */
         IdempotencyKey: string;
@@ -967,7 +969,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            400: components["responses"]["400_invalid_json"];
+            400: components["responses"]["400_invalid_json.invalid_request"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -977,7 +979,7 @@ export interface operations {
     list_orders: {
         parameters: {
             query?: {
-                /** @description At most so many. */
+                /** @description Maximum number of entries to return (1 to 100). */
                 limit?: number;
                 /** @description The `nextCursor` of the page before. */
                 cursor?: string;
@@ -1014,7 +1016,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route.
+                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1048,7 +1050,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_own_ticket"];
+            403: components["responses"]["403_cross_site_request.own_ticket"];
             404: components["responses"]["404_ticket_not_found"];
             409: components["responses"]["409_idempotency_in_progress.price_changed.ticket_held.ticket_sold.ticket_withdrawn"];
             413: components["responses"]["413_body_too_large"];
@@ -1078,7 +1080,7 @@ export interface operations {
                     "application/json": components["schemas"]["Order"];
                 };
             };
-            400: components["responses"]["400_invalid_json"];
+            400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
             404: components["responses"]["404_not_found.order_not_found"];
             413: components["responses"]["413_body_too_large"];
@@ -1092,7 +1094,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route.
+                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1113,6 +1115,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request"];
             404: components["responses"]["404_not_found.order_not_found"];
             409: components["responses"]["409_idempotency_in_progress.order_paid"];
             413: components["responses"]["413_body_too_large"];
@@ -1127,7 +1130,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route.
+                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1162,6 +1165,7 @@ export interface operations {
             400: components["responses"]["400_bad_token.invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
             402: components["responses"]["402_card_declined"];
+            403: components["responses"]["403_cross_site_request"];
             404: components["responses"]["404_order_not_found"];
             409: components["responses"]["409_idempotency_in_progress.order_cancelled.order_expired.payment_over"];
             413: components["responses"]["413_body_too_large"];
@@ -1220,7 +1224,7 @@ export interface operations {
                     "application/json": components["schemas"]["Payment"];
                 };
             };
-            400: components["responses"]["400_invalid_json"];
+            400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
             404: components["responses"]["404_not_found.order_not_found.payment_not_found"];
             413: components["responses"]["413_body_too_large"];
@@ -1232,7 +1236,7 @@ export interface operations {
     list_on_sale: {
         parameters: {
             query?: {
-                /** @description At most so many. */
+                /** @description Maximum number of entries to return (1 to 100). */
                 limit?: number;
                 /** @description The `nextCursor` of the page before. */
                 cursor?: string;
@@ -1264,7 +1268,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route.
+                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1289,6 +1293,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request"];
             409: components["responses"]["409_idempotency_in_progress"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
@@ -1300,7 +1305,7 @@ export interface operations {
     list_mine: {
         parameters: {
             query?: {
-                /** @description At most so many. */
+                /** @description Maximum number of entries to return (1 to 100). */
                 limit?: number;
                 /** @description The `nextCursor` of the page before. */
                 cursor?: string;
@@ -1348,7 +1353,7 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            400: components["responses"]["400_invalid_json"];
+            400: components["responses"]["400_invalid_json.invalid_request"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
@@ -1361,7 +1366,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route.
+                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1388,7 +1393,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_not_your_ticket"];
+            403: components["responses"]["403_cross_site_request.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             409: components["responses"]["409_idempotency_in_progress.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
@@ -1403,7 +1408,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route.
+                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1424,7 +1429,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_not_your_ticket"];
+            403: components["responses"]["403_cross_site_request.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             409: components["responses"]["409_idempotency_in_progress.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
@@ -1452,7 +1457,7 @@ export interface operations {
                     "application/json": components["schemas"]["CurrentUser"];
                 };
             };
-            400: components["responses"]["400_invalid_json"];
+            400: components["responses"]["400_invalid_json.invalid_request"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -1475,7 +1480,7 @@ export interface operations {
             /** @description OK. */
             200: {
                 headers: {
-                    /** @description The session cookie: the token, out of scripts' reach. */
+                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. */
                     "Set-Cookie": string;
                     [name: string]: unknown;
                 };
@@ -1485,6 +1490,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_bad_credentials"];
+            403: components["responses"]["403_cross_site_request"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             429: components["responses"]["429_too_many_attempts"];
@@ -1504,13 +1510,14 @@ export interface operations {
             /** @description No Content. */
             204: {
                 headers: {
-                    /** @description The session cookie: the token, out of scripts' reach. */
+                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. */
                     "Set-Cookie": string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            400: components["responses"]["400_invalid_json"];
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_cross_site_request"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -1533,7 +1540,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
-                    /** @description The session cookie: the token, out of scripts' reach. */
+                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. */
                     "Set-Cookie": string;
                     [name: string]: unknown;
                 };
@@ -1542,6 +1549,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_cross_site_request"];
             409: components["responses"]["409_email_in_use"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
