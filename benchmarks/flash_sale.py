@@ -57,13 +57,14 @@ class RawOrder:
             "Key": key,
             "UpdateExpression": "SET holdOrderID = :order, holdUserID = :user, holdExpiresAt = :deadline,"
             " holdNumber = :next",
-            "ConditionExpression": "holdNumber = :number AND price = :price AND withdrawn = :no",
+            "ConditionExpression": "holdNumber = :number AND title = :title AND price = :price AND withdrawn = :no",
             "ExpressionAttributeValues": {
                 ":order": placed["sk"],
                 ":user": placed["pk"],
                 ":deadline": deadline,
                 ":next": {"N": str(int(item["holdNumber"]["N"]) + 1)},
                 ":number": item["holdNumber"],
+                ":title": item["title"],
                 ":price": item["price"],
                 ":no": {"BOOL": False},
             },

@@ -93,20 +93,22 @@ class Ledger:
 
     def __init__(self, tables: Tables, stripe_calls: list[str]) -> None:
         self.runs: list[Run] = []
+        self._running: list[Run] = []
         self._tables = tables
         self._stripe_calls = stripe_calls
         self._is_looking = False
 
     @contextmanager
     def run(self, function: str, trigger: str) -> Iterator[Run]:
-        """Write down what is called inside as one run."""
+        """Write down what is called inside as one run; a run inside of it, while it waits, is one of its own."""
         run = Run(function, trigger)
         self.runs.append(run)
+        self._running.append(run)
         stripe_before = len(self._stripe_calls)
         make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # no public one sees them all
 
         def recorded(client: Any, operation: str, request: dict[str, Any]) -> Any:
-            if self._is_looking:
+            if self._is_looking or self._running[-1] is not run:
                 return make_call(client, operation, request)
             return self._record(run, client, operation, request, lambda: make_call(client, operation, request))
 
@@ -114,6 +116,7 @@ class Ledger:
             with patch.object(BaseClient, "_make_api_call", recorded):
                 yield run
         finally:
+            self._running.pop()
             run.stripe_calls = self._stripe_calls[stripe_before:]
 
     def _record(self, run: Run, client: Any, operation: str, request: dict[str, Any], make: Any) -> Any:

@@ -201,11 +201,22 @@ class Request:
 def _taped(stage: Any, operation: Callable[[Any], object]) -> tuple[Tape, Request]:
     tape, request, pending = Tape(), Request(), []
     invoke = stage.world.invoke
+    is_running = False
 
     def begin(function: str, event: Any) -> Any:
+        nonlocal is_running
+        if is_running:  # another function, while the one that is taped waits for it
+            calls = [*tape.calls]
+            answer = invoke(function, event)
+            tape.calls[:] = calls
+            return answer
         tape.calls.clear()
         request.function, request.event = function, deepcopy(event)
-        return invoke(function, event)
+        is_running = True
+        try:
+            return invoke(function, event)
+        finally:
+            is_running = False
 
     def asked(params: dict[str, Any], model: Any, **_: object) -> None:
         pending.append((model.name, deepcopy(params)))

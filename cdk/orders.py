@@ -67,7 +67,9 @@ class Orders(Construct):
             monitoring=monitoring,
             wanted=[
                 Wanted(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
-                # Never the echo of its own holds.
+                Wanted(name="TicketsRequested", source="admit-one.tickets", types=("ticket:change-requested",)),
+                # Never the echo of its own holds. Edits and withdrawals were accepted here before; they are news only
+                # from before a deployment that brought this, or from `make republish` after a restore.
                 Wanted(
                     name="TicketsChanged",
                     source="admit-one.tickets",

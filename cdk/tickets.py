@@ -47,7 +47,9 @@ class Tickets(Construct):
                     sort_key="id",
                     attributes=("userID", *LISTED),
                 ),
-                Index(name="by-seller", partition_key="userID", sort_key="id", attributes=(*LISTED, "refund")),
+                Index(
+                    name="by-seller", partition_key="userID", sort_key="id", attributes=(*LISTED, "refund", "pending")
+                ),
             ],
             published_on=bus,
         )
@@ -88,7 +90,7 @@ class Tickets(Construct):
                 Wanted(
                     name="Orders",
                     source="admit-one.orders",
-                    types=ORDER_EVENTS,
+                    types=(*ORDER_EVENTS, "ticket:change-accepted", "ticket:change-declined"),
                 )
             ],
         )

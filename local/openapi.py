@@ -56,6 +56,7 @@ SHAPES: dict[str, Json] = {
     "amountRefunded": {"type": "integer", "minimum": 1, "examples": [500]},
     "stripeId": {"type": "string", "examples": ["pi_3SWbLh2eZvKYlo2C1IuX9Jq7"]},
     "title": {"type": "string", "minLength": 1, "examples": ["Row 1, seat 2"]},
+    "pendingChange": {"$ref": "#/components/schemas/PendingChange"},
     "clientSecret": {"type": "string", "description": "With which a browser confirms at Stripe; while it is open."},
     "publishableKey": {"type": "string", "description": "With which a browser talks to Stripe; while it is open."},
 }
@@ -260,7 +261,23 @@ def _webhook() -> Json:
 
 def _success(status: int, meaning: str, content: Json) -> Json:
     answer: Json = {"description": meaning}
-    return answer if status == HTTPStatus.NO_CONTENT else {**answer, "content": content}
+    if status == HTTPStatus.NO_CONTENT:
+        return answer
+    if status == HTTPStatus.ACCEPTED:
+        answer["headers"] = _headers("Retry-After")
+    return {
+        **answer,
+        "content": {media_type: {"schema": _of_a_body(of["schema"])} for media_type, of in content.items()},
+    }
+
+
+def _of_a_body(schema: Json) -> Json:
+    """The schema of the body that an answer has, where others of the route's have none."""
+    match schema:
+        case {"anyOf": [body, {"type": "null"}]}:
+            return dict(body)
+        case _:
+            return schema
 
 
 def _by_status(told: Iterable[Told]) -> Refused:

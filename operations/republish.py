@@ -69,14 +69,16 @@ def events_of(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
     Orders takes from Tickets its sellers' words only, never the echo of its own holds, and the last event of a ticket
     that was held since its edit is such an echo. It carries the whole ticket, so under the seller's word it is news to
-    whoever missed the edit, and of an old version to everybody else.
+    whoever missed the edit, and of an old version to everybody else. While a change is pending that word is not told:
+    Orders would take a request from before it for old news. Of such a ticket it is told in the next run.
     """
     event = item.get("event")
     if not event:
         return
     yield event
     detail = json.loads(event["detail"])
-    if detail["data"].get("change") in ("reserved", "freed", "sold", "refunded"):
+    is_echo = detail["data"].get("change") in ("reserved", "freed", "sold", "refunded", "declined")
+    if is_echo and "pending" not in item:
         withdrawn = "withdrawnAt" in item
         words = {"change": "withdrawn", "status": "withdrawn"} if withdrawn else {"change": "edited"}
         yield {**event, "detail": json.dumps({**detail, "data": {**detail["data"], **words}})}

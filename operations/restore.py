@@ -8,7 +8,7 @@ backup was made, and consumers have already seen those numbers, of events that n
 that the restored table tells until it has overtaken itself. So the current time in milliseconds is added to whatever
 consumers order by:
 
-    tickets   version                     Orders takes a ticket's edits by it
+    tickets   version, editedVersion      Orders takes a ticket's edits by the first, sellers base theirs on both
     orders    version, hold, holdNumber   Payments takes an order by the first, Tickets a ticket's hold by the second
     payments  version
 
@@ -63,6 +63,8 @@ def lift(service: str, item: Item, *, by: int) -> Item:
     if "version" not in item:
         return lifted
     lifted["version"] = item["version"] + by
+    if service == "tickets":
+        lifted["editedVersion"] = item.get("editedVersion", 1) + by
     if "hold" in item:
         lifted["hold"] = item["hold"] + by
     if "event" in item:

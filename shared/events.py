@@ -38,13 +38,50 @@ class TicketCreated(Data):
 
 
 class TicketUpdated(TicketCreated):
-    """A ticket was edited or withdrawn by its seller, or reserved, freed, sold or refunded by an order."""
+    """A ticket was edited or withdrawn by its seller, or reserved, freed, sold or refunded by an order.
+
+    `declined`: Orders declined a change that the seller had requested; the ticket is as it was.
+    """
 
     type: ClassVar[str] = "ticket:updated"
 
     status: Literal["available", "reserved", "sold", "withdrawn"]
-    change: Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded"]
+    change: Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded", "declined"]
     orderID: OrderID | None = None
+
+
+class TicketChangeRequested(TicketCreated):
+    """Its seller wants the ticket to have this title, price and currency, or to be withdrawn. Orders decides.
+
+    The same change may be requested again under a later version.
+    """
+
+    type: ClassVar[str] = "ticket:change-requested"
+
+    withdrawn: bool
+    changeID: str
+
+
+class TicketChangeDecision(Data):
+    """What every decision of Orders about a requested change carries. `version` counts the ticket's decisions."""
+
+    id: TicketID
+    version: int
+    changeID: str
+
+
+class TicketChangeAccepted(TicketChangeDecision):
+    """No order holds the ticket, and from now on it can only be ordered as changed."""
+
+    type: ClassVar[str] = "ticket:change-accepted"
+
+
+class TicketChangeDeclined(TicketChangeDecision):
+    """An order holds the ticket or has bought it; nothing has changed."""
+
+    type: ClassVar[str] = "ticket:change-declined"
+
+    reason: Literal["held", "sold"]
 
 
 class OrderedTicket(BaseModel):
@@ -188,6 +225,9 @@ CONTRACTS: Mapping[str, type[Data]] = {
     for contract in (
         TicketCreated,
         TicketUpdated,
+        TicketChangeRequested,
+        TicketChangeAccepted,
+        TicketChangeDeclined,
         OrderCreated,
         OrderAwaitingPayment,
         OrderCompleted,

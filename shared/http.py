@@ -170,7 +170,7 @@ class Api(APIGatewayHttpResolver):
 
         `act` gets a function that turns the answer to be (status, body) into the write that remembers it, for the
         transaction of the effect. An answer that no transaction took is remembered afterwards, a refusal too, unless it
-        asks to come again.
+        asks to come again: by its status, or by `Retry-After`.
         """
         request = self._idempotent_request()
         if request is None:
@@ -188,8 +188,20 @@ class Api(APIGatewayHttpResolver):
             else:
                 begun.finish(idempotency.Answer(problem.status, problem.body(self._request_id)))
             raise
-        begun.finish(answer)
+        if "Retry-After" in response.headers:
+            begun.release()
+        else:
+            begun.finish(answer)
         return response
+
+    @property
+    def intention(self) -> str | None:
+        """What stands for all calls with this call's `Idempotency-Key` and body; None where it has no key."""
+        request = self._idempotent_request()
+        if request is None:
+            return None
+        named = json.dumps([request.user_id, request.route, request.key, request.fingerprint])
+        return hashlib.sha256(named.encode()).hexdigest()[:32]
 
     def _idempotent_request(self) -> idempotency.Request | None:
         event = self.current_event.raw_event

@@ -12,6 +12,7 @@ from functions.orders.order import (
     Order,
     OrderNotFound,
     PriceChanged,
+    RequestedChange,
     Status,
     Ticket,
     TicketHeld,
@@ -144,6 +145,27 @@ def change(
     raise Busy("the order is changing; try again")
 
 
+def decide(store: OrderStore, change: RequestedChange) -> None:
+    """Decide about a seller's change and publish the decision, looking again whenever another write came first.
+
+    Where a hold has lapsed, accepting the change ends its order, as a takeover does. Raises Busy.
+    """
+    for _ in range(LOOKS):
+        before = store.ticket(change.ticket_id, consistent=True)
+        after = (before or Ticket.first_heard_of(change)).decide(change, now=clock.now())
+        if after is None:
+            return
+        try:
+            lapsed = _lapsed_order(store, before) if before and after.hold is None else None
+            store.decide(before, after, lapsed)
+        except HoldChanged:
+            continue
+        if lapsed:
+            count("OrdersLapsed")
+        return
+    raise Busy("the ticket is changing; try again")
+
+
 def _count(order: Order) -> None:
     if order.status is Status.COMPLETED:
         count("OrdersCompleted")
@@ -168,7 +190,10 @@ def _again(store: OrderStore, ticket: Ticket) -> Ticket:
 
 
 def _lapsed_order(store: OrderStore, ticket: Ticket) -> Order | None:
-    """The order to be cancelled in a takeover. Raises HoldChanged where the copy was old and it has ended already."""
+    """The order to be cancelled with the hold that has lapsed, if there is one.
+
+    Raises HoldChanged where the copy was old and the order has ended already.
+    """
     if ticket.hold is None:
         return None
     lapsed = store.order(ticket.hold.user_id, ticket.hold.order_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.orders import actions
-from functions.orders.order import Order, OrderNotFound
+from functions.orders.order import Order, OrderNotFound, RequestedChange
 from functions.orders.store import OrderStore
 from shared import clock, settings
 from shared.events import (
@@ -16,6 +16,7 @@ from shared.events import (
     PaymentFailed,
     PaymentPartlyRefunded,
     PaymentRefunded,
+    TicketChangeRequested,
     TicketCreated,
     TicketUpdated,
 )
@@ -38,6 +39,7 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
         {
             TicketCreated: _keep_ticket,
             TicketUpdated: _keep_ticket,
+            TicketChangeRequested: _decide,
             ExpirationCompleted: _expire,
             PaymentAuthorized: lambda event: _move(event, Order.payment_authorized),
             PaymentCreated: lambda event: _move(event, Order.payment_created),
@@ -51,6 +53,22 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _keep_ticket(event: TicketCreated | TicketUpdated) -> None:
     _store().keep_ticket(event)
+
+
+def _decide(event: TicketChangeRequested) -> None:
+    actions.decide(
+        _store(),
+        RequestedChange(
+            id=event.changeID,
+            ticket_id=event.id,
+            seller_id=event.userID,
+            version=event.version,
+            title=event.title,
+            price=event.price,
+            currency=event.currency,
+            withdrawn=event.withdrawn,
+        ),
+    )
 
 
 def _expire(event: ExpirationCompleted) -> None:

@@ -30,6 +30,7 @@ from shared.money import CURRENCIES, MinorUnits, Price, format_amount
 from shared.refunds import Refund, RefundReason
 
 type CancelReason = Literal["cancelled_by_buyer", "expired", "payment_failed"]
+type DeclineReason = Literal["held", "sold"]
 
 
 class OrderError(Exception):
@@ -107,10 +108,38 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedChange:
+    """What its seller wants the ticket to become; `version` is the ticket's with which it was requested."""
+
+    id: str
+    ticket_id: TicketID
+    seller_id: UserID
+    version: int
+    title: str
+    price: Price
+    currency: str
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided last about a requested change of the ticket; `reason` says why it was declined.
+
+    `number` counts the decisions that were published, `version` is the one with which the change was requested.
+    """
+
+    change_id: str
+    number: int
+    version: int
+    reason: DeclineReason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """Orders' own copy of a ticket, and the one place that says who holds it.
 
-    `hold_number` counts the changes of the hold over all its orders; every event of an order carries it.
+    `hold_number` counts the changes of the hold over all its orders; every event of an order carries it. `version` is
+    that of its seller's last word that is kept here.
     """
 
     id: TicketID
@@ -122,6 +151,54 @@ class Ticket:
     sold: bool = False
     hold: Hold | None = None
     hold_number: int = 0
+    version: int = 0
+    decision: Decision | None = None
+
+    @classmethod
+    def first_heard_of(cls, change: RequestedChange) -> "Ticket":
+        """The copy of a ticket whose creation has not arrived: no order can have it."""
+        return cls(
+            id=change.ticket_id,
+            seller_id=change.seller_id,
+            title=change.title,
+            price=change.price,
+            currency=change.currency,
+        )
+
+    def decide(self, change: RequestedChange, *, now: datetime) -> "Ticket | None":
+        """The copy with the decision about its seller's change; None for old news.
+
+        Declined while an order has the ticket. Accepted otherwise: the copy is then as changed, and a hold that has
+        lapsed is freed. A change that was decided last has the same decision again.
+        """
+        last = self.decision
+        number = last.number + 1 if last else 1
+        if last and last.change_id == change.id:
+            return replace(self, decision=replace(last, number=number))
+        if change.version <= max(self.version, last.version if last else 0):
+            return None
+        reason = self._claimed(now)
+        decided = replace(
+            self, decision=Decision(change_id=change.id, number=number, version=change.version, reason=reason)
+        )
+        if reason:
+            return decided
+        return replace(
+            decided,
+            title=change.title,
+            price=change.price,
+            currency=change.currency,
+            withdrawn=change.withdrawn,
+            version=change.version,
+            hold=None,
+            hold_number=self.hold_number + (1 if self.hold else 0),
+        )
+
+    def _claimed(self, now: datetime) -> DeclineReason | None:
+        """How an order has the ticket now."""
+        if self.sold:
+            return "sold"
+        return "held" if self.hold and self.hold.is_live(now) else None
 
     def check_can_be_held(self, *, buyer: UserID, shown_price: Decimal | None, now: datetime) -> None:
         """Raise the reason for which this buyer cannot hold the ticket now, if there is one."""

@@ -1,7 +1,8 @@
 """The Orders table: orders under their buyer, and the copies of tickets with their holds.
 
     pk user#<userID>      sk order#<orderID>     an order, with the last event it told
-    pk ticket#<ticketID>  sk ticket              the copy of a ticket, with its hold
+    pk ticket#<ticketID>  sk ticket              the copy of a ticket, with its hold and the last decision about a
+                                                 change, which is the event that it told
 
 Order and hold change in one transaction, so the ticket always says which order has it.
 """
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 
-from functions.orders.order import Hold, Order, OrderedTicket, Status, Ticket
+from functions.orders.order import Decision, Hold, Order, OrderedTicket, Status, Ticket
 from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
 from shared.pages import Page, decode_cursor, page_of
@@ -75,19 +76,20 @@ class OrderStore:
     def place(self, order: Order, ticket: Ticket, lapsed: Order | None, also: Write | None) -> None:
         """Hold the ticket and create the order; in a takeover, cancel the lapsed order too.
 
-        Conditions: the ticket's hold is as it was when `ticket` was found free or lapsed, it has the same price and is
-        not withdrawn; the lapsed order is as it was read. Raises HoldChanged.
+        Conditions: the ticket's hold is as it was when `ticket` was found free or lapsed, it has the same title and
+        price and is not withdrawn; the lapsed order is as it was read. Raises HoldChanged.
         """
         hold = Update(
             key=_ticket_key(ticket.id),
             change="SET holdOrderID = :order, holdUserID = :user, holdExpiresAt = :deadline, holdNumber = :next",
-            condition="holdNumber = :number AND price = :price AND withdrawn = :no",
+            condition="holdNumber = :number AND title = :title AND price = :price AND withdrawn = :no",
             values={
                 "order": order.id,
                 "user": order.user_id,
                 "deadline": clock.to_millis(order.expires_at),
                 "next": order.ticket.hold,
                 "number": ticket.hold_number,
+                "title": ticket.title,
                 "price": ticket.price,
                 "no": False,
             },
@@ -112,8 +114,60 @@ class OrderStore:
         except Refused:
             raise OrderChanged from None
 
+    def decide(self, before: Ticket | None, after: Ticket, lapsed: Order | None) -> None:
+        """Write the copy with the decision about a change and publish it; cancel the order whose hold has lapsed too.
+
+        Conditions: hold, seller's last word and last decision are as they were read, or the copy is still unknown; the
+        lapsed order is as it was read. So no order can be placed or change its state in between. Raises HoldChanged.
+        """
+        decision = after.decision
+        assert decision  # noqa: S101  # for the types
+        change = (
+            "SET id = :id, sellerID = :seller, title = :title, price = :price, currency = :currency,"
+            " withdrawn = :withdrawn, ticketVersion = :version, holdNumber = :next, decidedChangeID = :change,"
+            " decidedVersion = :decided, decisionNumber = :decision, #event = :event"
+        )
+        values = {
+            "id": after.id,
+            "seller": after.seller_id,
+            "title": after.title,
+            "price": after.price,
+            "currency": after.currency,
+            "withdrawn": after.withdrawn,
+            "version": after.version,
+            "next": after.hold_number,
+            "change": decision.change_id,
+            "decided": decision.version,
+            "decision": decision.number,
+            "event": events.tell(_to_decision(after.id, decision)),
+        }
+        if decision.reason:
+            change, values = f"{change}, declinedFor = :reason", values | {"reason": decision.reason}
+        else:
+            change += " REMOVE declinedFor" + ("" if after.hold else f", {_HOLD}")
+        if before is None:
+            condition = "attribute_not_exists(pk)"
+        else:
+            condition = "ticketVersion = :seen AND holdNumber = :number AND "
+            values |= {"seen": before.version, "number": before.hold_number}
+            if before.decision:
+                condition += "decisionNumber = :last"
+                values["last"] = before.decision.number
+            else:
+                condition += "attribute_not_exists(decisionNumber)"
+        ended = lapsed.expire() if lapsed else None
+        end = _replace(ended, lapsed) if lapsed and ended else None
+        try:
+            self.table.write(Update(key=_ticket_key(after.id), change=change, condition=condition, values=values), end)
+        except Refused:
+            raise HoldChanged(None) from None
+
     def keep_ticket(self, data: events.TicketCreated | events.TicketUpdated) -> None:
-        """Take over what its seller said of a ticket, unless a newer word is here already."""
+        """Take over what its seller said of a ticket, unless a newer word is here already.
+
+        Of an edit or a withdrawal this is an echo, since Orders itself accepted it. It is news where the change came in
+        force without Orders: told by the version before a deployment, or by `make republish` to a restored table.
+        """
         withdrawn = isinstance(data, events.TicketUpdated) and data.status == "withdrawn"
         try:
             self.table.write(
@@ -150,6 +204,9 @@ class OrderStore:
                 yield UserID(item["pk"].removeprefix("user#")), OrderID(item["sk"].removeprefix("order#"))
 
 
+_HOLD = "holdOrderID, holdUserID, holdExpiresAt"
+
+
 def _hold(order: Order) -> Update:
     """What the order's new status does to its hold, on condition that it is this order's."""
     change, values = "SET holdNumber = :number", {"number": order.ticket.hold, "order": order.id}
@@ -159,7 +216,7 @@ def _hold(order: Order) -> Update:
         case Status.COMPLETED | Status.REFUNDED:
             change, values = f"{change}, sold = :yes REMOVE holdExpiresAt", values | {"yes": True}
         case Status.CANCELLED:
-            change += " REMOVE holdOrderID, holdUserID, holdExpiresAt"
+            change += f" REMOVE {_HOLD}"
         case Status.CREATED:
             raise ValueError("no transition leads to created")
     return Update(key=_ticket_key(order.ticket.id), change=change, condition="holdOrderID = :order", values=values)
@@ -198,6 +255,15 @@ def _to_ticket(item: Item) -> Ticket:
         sold=item.get("sold", False),
         hold=hold,
         hold_number=item["holdNumber"],
+        version=item["ticketVersion"],
+        decision=Decision(
+            change_id=item["decidedChangeID"],
+            number=item["decisionNumber"],
+            version=item["decidedVersion"],
+            reason=item.get("declinedFor"),
+        )
+        if "decisionNumber" in item
+        else None,
     )
 
 
@@ -240,6 +306,13 @@ def _to_order(item: Item) -> Order:
         reason=item.get("reason"),
         refund=refunds.from_attribute(item.get("refund")),
     )
+
+
+def _to_decision(ticket_id: TicketID, decision: Decision) -> events.TicketChangeDecision:
+    said = {"id": ticket_id, "version": decision.number, "changeID": decision.change_id}
+    if decision.reason:
+        return events.TicketChangeDeclined.model_validate(said | {"reason": decision.reason})
+    return events.TicketChangeAccepted.model_validate(said)
 
 
 def _to_event(order: Order) -> events.OrderEvent:

@@ -6,12 +6,21 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from functions.tickets import actions
-from functions.tickets.schemas import OwnTicketList, OwnTicketOut, TicketIn, TicketList, TicketOut
+from functions.tickets.schemas import OwnTicketList, OwnTicketOut, TicketEdit, TicketIn, TicketList, TicketOut
 from functions.tickets.settings import Settings, stage_currency
 from functions.tickets.store import TicketStore
-from functions.tickets.ticket import NotYours, Ticket, TicketHeld, TicketNotFound, TicketSold
+from functions.tickets.ticket import (
+    ChangePending,
+    EditOutdated,
+    NotYours,
+    Ticket,
+    TicketHeld,
+    TicketNotFound,
+    TicketSold,
+)
 from shared import clock, settings
 from shared.http import Api, Cursor, Limit, Remember
+from shared.ids import new_id
 from shared.money import Price
 from shared.pages import DEFAULT_LIMIT
 from shared.problems import refusal
@@ -24,6 +33,8 @@ api = Api(
         NotYours: refusal(403, "not_your_ticket"),
         TicketHeld: refusal(409, "ticket_held"),
         TicketSold: refusal(409, "ticket_sold"),
+        EditOutdated: refusal(409, "ticket_changed"),
+        ChangePending: refusal(409, "change_pending", Retry_After="1"),
     },
 )
 
@@ -71,36 +82,61 @@ def get_ticket(ticket_id: Annotated[str, Path()]) -> TicketOut:
     return TicketOut.of(actions.find(_store(), ticket_id), clock.now())
 
 
-@api.put("/api/tickets/<ticket_id>")
-@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold)
-def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketIn, Body()]) -> Response[OwnTicketOut]:
-    """Give one of the caller's tickets another title and price."""
+UNDECIDED = {
+    202: "No buyer held the ticket when the change was requested, and it is not decided yet whether one was faster: the"
+    " change is neither in force nor refused. `pendingChange` has it. Repeat the call, with the same Idempotency-Key,"
+    " for the outcome."
+}
 
-    def edit(remember: Remember) -> Response[OwnTicketOut]:
-        ticket = actions.edit(
+
+@api.put("/api/tickets/<ticket_id>")
+@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold, EditOutdated, ChangePending, also=UNDECIDED)
+def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketEdit, Body()]) -> Response[OwnTicketOut]:
+    """Give one of the caller's tickets another title and price.
+
+    After a 200 the ticket can only be ordered as changed, and no order that was placed before can complete. Refused
+    while a buyer holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+    """
+
+    def edit(_remember: Remember) -> Response[OwnTicketOut]:
+        ticket, is_in_force = actions.edit(
             _store(),
             ticket_id,
-            editor=api.user.id,
+            seller=api.user.id,
+            change_id=_change_id(),
             title=body.title,
             price=Price(body.price),
             currency=stage_currency().code,
-            receipt=lambda ticket: remember(200, _own(ticket)),
+            based_on=body.version,
         )
-        return Response(200, "application/json", _own(ticket))
+        return Response(200, "application/json", _own(ticket)) if is_in_force else _come_again(ticket)
 
     return api.once(_store().table, edit)
 
 
 @api.delete("/api/tickets/<ticket_id>", status_code=204)
-@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold)
-def withdraw_ticket(ticket_id: Annotated[str, Path()]) -> Response[None]:
-    """Take one of the caller's tickets off sale."""
+@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold, ChangePending, also=UNDECIDED)
+def withdraw_ticket(ticket_id: Annotated[str, Path()]) -> Response[OwnTicketOut | None]:
+    """Take one of the caller's tickets off sale.
 
-    def withdraw(remember: Remember) -> Response[None]:
-        actions.withdraw(_store(), ticket_id, seller=api.user.id, receipt=lambda _ticket: remember(204, None))
-        return Response(204)
+    After a 204 nobody can order the ticket, and no order that was placed before can complete. Refused while a buyer
+    holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+    """
+
+    def withdraw(_remember: Remember) -> Response[OwnTicketOut | None]:
+        ticket, is_in_force = actions.withdraw(_store(), ticket_id, seller=api.user.id, change_id=_change_id())
+        return Response(204) if is_in_force else _come_again(ticket)
 
     return api.once(_store().table, withdraw)
+
+
+def _change_id() -> str:
+    """The same for each call with the same Idempotency-Key, so that a repeated request is recognised by its change."""
+    return api.intention or new_id()
+
+
+def _come_again(ticket: Ticket) -> Response[Any]:
+    return Response(202, "application/json", _own(ticket), headers={"Retry-After": "1"})
 
 
 def _own(ticket: Ticket) -> OwnTicketOut:

@@ -1,4 +1,7 @@
-"""What Tickets does with the events of Orders: each reserves, frees or sells the ticket that it names."""
+"""What Tickets does with the events of Orders.
+
+An order reserves, frees or sells the ticket that it names; a decision puts its seller's change in force or drops it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +18,10 @@ from shared.events import (
     OrderCreated,
     OrderEvent,
     OrderRefunded,
+    TicketChangeAccepted,
+    TicketChangeDeclined,
 )
+from shared.ids import TicketID
 from shared.listener import listen
 from shared.refunds import Refund
 from shared.table import Table
@@ -38,6 +44,8 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
             OrderCompleted: _sell,
             OrderRefunded: _sell,
             OrderCancelled: _free,
+            TicketChangeAccepted: _apply,
+            TicketChangeDeclined: _decline,
         },
         batch,
     )
@@ -62,10 +70,22 @@ def _free(event: OrderCancelled) -> None:
     _follow(event, lambda ticket: ticket.free(number=event.ticket.hold))
 
 
+def _apply(event: TicketChangeAccepted) -> None:
+    _change(event.id, lambda ticket: ticket.apply(event.changeID, now=clock.now()))
+
+
+def _decline(event: TicketChangeDeclined) -> None:
+    _change(event.id, lambda ticket: ticket.decline(event.changeID, event.reason))
+
+
 def _follow(event: OrderEvent, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> None:
+    _change(event.ticket.id, rule)
+
+
+def _change(ticket_id: TicketID, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> None:
     store = TicketStore(Table(settings.load(Settings).table_name))
     try:
-        actions.change(store, event.ticket.id, rule)
+        actions.change(store, ticket_id, rule)
     except TicketNotFound:
-        # Every ticket that is ordered was put on sale here, so one that is gone was deleted on purpose.
-        logger.warning("event for a ticket that does not exist", ticket_id=event.ticket.id, order_id=event.id)
+        # Every ticket that Orders knows was put on sale here, so one that is gone was deleted on purpose.
+        logger.warning("event for a ticket that does not exist", ticket_id=ticket_id)

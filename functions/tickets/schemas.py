@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field
 
 from functions.tickets.settings import stage_currency
-from functions.tickets.ticket import LONGEST_TITLE, Status, Ticket, parse_title
+from functions.tickets.ticket import LONGEST_TITLE, Content, Status, Ticket, parse_title
 from shared.http import Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import HIGHEST_PRICE, PLAIN_DECIMAL, Price, parse_price
@@ -27,6 +27,31 @@ class TicketIn(Input):
         examples=["12.50"],
         json_schema_extra={"pattern": f"^{PLAIN_DECIMAL.pattern}$"},
     )
+
+
+class TicketEdit(TicketIn):
+    """What a seller wants to say of a ticket that is on sale."""
+
+    version: int | None = Field(
+        None,
+        ge=1,
+        description="The ticket's version on which the edit is based. If its title, its price or its withdrawal was"
+        " changed after that version, the edit is refused (409 `ticket_changed`); reservations do not count.",
+        examples=[3],
+    )
+
+
+class PendingChangeOut(Output):
+    """What the ticket will be if the requested change is accepted: no buyer may hold or have bought it."""
+
+    title: str
+    price: Price
+    withdrawn: bool
+
+    @classmethod
+    def of(cls, content: Content) -> Self:
+        """The content that was requested."""
+        return cls(title=content.title, price=content.price, withdrawn=content.withdrawn)
 
 
 class TicketOut(Output):
@@ -72,17 +97,21 @@ class RefundOut(Output):
 class OwnTicketOut(TicketOut):
     """A ticket as its seller sees it: with the order that holds or has bought it, if there is one.
 
-    `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`.
+    `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`. `pendingChange` is
+    there while a change that the seller has requested is not decided yet.
     """
 
     orderID: OrderID | None = Field(None, exclude_if=lambda order_id: order_id is None)
     refund: RefundOut | None = Field(None, exclude_if=lambda refund: refund is None)
+    pendingChange: PendingChangeOut | None = Field(None, exclude_if=lambda change: change is None)
 
     @classmethod
     def of(cls, ticket: Ticket, now: datetime) -> Self:
         """The ticket as it stands at this instant."""
         refund = RefundOut.of(ticket.refund) if ticket.refund else None
-        return super().of(ticket, now).model_copy(update={"orderID": ticket.order_id(now), "refund": refund})
+        pending = PendingChangeOut.of(ticket.pending.content) if ticket.pending else None
+        own = {"orderID": ticket.order_id(now), "refund": refund, "pendingChange": pending}
+        return super().of(ticket, now).model_copy(update=own)
 
 
 class TicketList(Output):

@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterator
 from datetime import datetime
 
-from functions.tickets.ticket import Change, Hold, Status, Ticket
+from functions.tickets.ticket import Change, Content, Decision, Hold, PendingChange, Status, Ticket
 from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
 from shared.pages import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor, page_of
@@ -79,24 +79,28 @@ class TicketStore:
         told = events.tell(events.TicketCreated.model_validate(_to_data(ticket)))
         self._put(Put(item=_to_item(ticket) | {"event": told}, condition="attribute_not_exists(pk)"), also)
 
-    def replace(self, before: Ticket, after: Ticket, change: Change, also: Write | None = None) -> None:
-        """Write the ticket's next state and tell of it. Condition: it is as it was read. Raises TicketChanged."""
+    def replace(self, before: Ticket, after: Ticket, change: Change) -> None:
+        """Write the ticket's next state and publish it. Condition: it is as it was read. Raises TicketChanged."""
         now = clock.now()
-        told = events.tell(
-            events.TicketUpdated.model_validate(
-                _to_data(after) | {"status": after.status(now), "change": change, "orderID": after.order_id(now)}
-            )
-        )
+        said = {"status": after.status(now), "change": change, "orderID": after.order_id(now)}
+        self._replace(before, after, events.TicketUpdated.model_validate(_to_data(after) | said))
+
+    def request(self, before: Ticket, after: Ticket) -> None:
+        """Keep the pending change and publish the request. Condition: it is as it was read. Raises TicketChanged."""
+        assert after.pending  # noqa: S101  # for the types
+        wanted = _to_content(after.pending.content) | {"changeID": after.pending.id}
+        self._replace(before, after, events.TicketChangeRequested.model_validate(_to_data(after) | wanted))
+
+    def _replace(self, before: Ticket, after: Ticket, data: events.Data) -> None:
         self._put(
             Put(
-                item=_to_item(after) | {"event": told},
+                item=_to_item(after) | {"event": events.tell(data)},
                 condition="version = :before",
                 values={"before": before.version},
-            ),
-            also,
+            )
         )
 
-    def _put(self, put: Put, also: Write | None) -> None:
+    def _put(self, put: Put, also: Write | None = None) -> None:
         try:
             self.table.write(put, also)
         except Refused:
@@ -143,6 +147,13 @@ def _to_item(ticket: Ticket) -> Item:
         "soldAt": _to_millis(ticket.sold_at),
         "refund": refunds.to_attribute(ticket.refund),
         "withdrawnAt": _to_millis(ticket.withdrawn_at),
+        "editedVersion": ticket.edited_version,
+        "pending": _to_pending(ticket.pending) if ticket.pending else None,
+        "decisions": {
+            decision.change_id: {"version": decision.version, "reason": decision.reason}
+            for decision in ticket.decisions
+        }
+        or None,
         "onSalePartition": partition(ticket.id, ON_SALE_PARTITIONS) if is_listed else None,
     }
 
@@ -166,7 +177,36 @@ def _to_ticket(item: Item) -> Ticket:
         sold_at=_from_millis(item.get("soldAt")),
         refund=refunds.from_attribute(item.get("refund")),
         withdrawn_at=_from_millis(item.get("withdrawnAt")),
+        edited_version=item.get("editedVersion", 1),  # nor are this and the decisions
+        pending=_from_pending(item["pending"]) if "pending" in item else None,
+        decisions=tuple(
+            Decision(change_id=change_id, version=decision["version"], reason=decision.get("reason"))
+            for change_id, decision in sorted(item.get("decisions", {}).items(), key=lambda entry: entry[1]["version"])
+        ),
     )
+
+
+def _to_pending(pending: PendingChange) -> Item:
+    return _to_content(pending.content) | {"id": pending.id, "requestedAt": clock.to_millis(pending.requested_at)}
+
+
+def _from_pending(item: Item) -> PendingChange:
+    return PendingChange(
+        id=item["id"],
+        content=Content(
+            title=item["title"], price=item["price"], currency=item["currency"], withdrawn=item["withdrawn"]
+        ),
+        requested_at=clock.from_millis(item["requestedAt"]),
+    )
+
+
+def _to_content(content: Content) -> Item:
+    return {
+        "title": content.title,
+        "price": content.price,
+        "currency": content.currency,
+        "withdrawn": content.withdrawn,
+    }
 
 
 def _to_data(ticket: Ticket) -> Item:

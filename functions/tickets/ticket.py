@@ -4,17 +4,23 @@
                                        └────────── ordered ────────────►
 
 Orders decides who holds a ticket. What is kept of that here follows Orders' events by the number that they carry, so a
-repeated or late one changes nothing; it shows the ticket's status and refuses edits, and sells nothing.
+repeated or late one changes nothing; it shows the ticket's status and sells nothing.
+
+Orders decides on a seller's change too, since only Orders knows at each instant whether an order holds the ticket. So
+an edit or withdrawal is requested first: it is kept as `pending` until Orders' decision comes, and then applied or
+dropped.
 
     TicketError
     ├── TicketNotFound
     ├── NotYours
-    └── TicketHeld, TicketSold      too late to edit or withdraw
+    ├── TicketHeld, TicketSold      too late to edit or withdraw
+    ├── EditOutdated                the edit is based on a version of the ticket that is out of date
+    └── ChangePending               another change of the ticket is not decided yet
 """
 
 import unicodedata
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, Self
 
@@ -27,7 +33,14 @@ LONGEST_TITLE = 200
 # Letters and symbols by their category that draw nothing: Hangul fillers and the Braille blank.
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
-type Change = Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded"]
+REMEMBERED_DECISIONS = 8
+"""How many decided changes a ticket remembers, so that a repeated request is answered with the outcome of the first."""
+
+REQUESTED_AGAIN_AFTER = timedelta(seconds=5)
+"""A request this old may be lost, or its decision: a retry publishes it again."""
+
+type Change = Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded", "declined"]
+type DeclineReason = Literal["held", "sold"]
 
 
 class TicketError(Exception):
@@ -56,6 +69,17 @@ class TicketSold(TicketError):
     """The ticket is sold."""
 
 
+class EditOutdated(TicketError):
+    """The ticket's content was changed after the version on which the edit is based."""
+
+
+class ChangePending(TicketError):
+    """Another change of the ticket is not decided yet."""
+
+    def __init__(self) -> None:
+        super().__init__("an earlier change of the ticket is not decided yet; try again in a moment")
+
+
 class BadTitle(ValueError):
     """The text is no title; the message says why."""
 
@@ -82,10 +106,54 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a seller decides about a ticket."""
+
+    title: str
+    price: Price
+    currency: str
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingChange:
+    """A change that its seller has requested and Orders has not decided: the content that the ticket is to have."""
+
+    id: str
+    content: Content
+    requested_at: datetime
+
+    def is_for(self, change_id: str, content: Content) -> bool:
+        """Whether this is the change with this id, or asks for the very same content: a retry."""
+        return self.id == change_id or self.content == content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What Orders decided about a change; `reason` says why it was declined, None that it was accepted.
+
+    `version` is the ticket's with which the decision was kept.
+    """
+
+    change_id: str
+    version: int
+    reason: DeclineReason | None
+
+    def check_accepted(self) -> None:
+        """Raise TicketHeld or TicketSold where the change was declined."""
+        match self.reason:
+            case "held":
+                raise TicketHeld("an order holds the ticket")
+            case "sold":
+                raise TicketSold("the ticket is sold")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """One ticket. Each change gives the next state, with a version one higher, and the word for it that is told.
 
-    `hold_number` is that of the last order event that was followed.
+    `hold_number` is that of the last order event that was followed; `edited_version` is the version that put the
+    content in force; `decisions` are those about the latest changes, the oldest first.
     """
 
     id: TicketID
@@ -100,6 +168,16 @@ class Ticket:
     sold_at: datetime | None = None
     refund: Refund | None = None
     withdrawn_at: datetime | None = None
+    edited_version: int = 1
+    pending: PendingChange | None = None
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def content(self) -> Content:
+        """The content in force."""
+        return Content(
+            title=self.title, price=self.price, currency=self.currency, withdrawn=self.withdrawn_at is not None
+        )
 
     def status(self, now: datetime) -> Status:
         """How the ticket stands at this instant. An order placed just before the withdrawal may still get it."""
@@ -113,21 +191,68 @@ class Ticket:
         """The order that holds or has bought the ticket."""
         return self.hold.order_id if self.hold and self.status(now) in (Status.RESERVED, Status.SOLD) else None
 
-    def edit(
-        self, *, editor: UserID, title: str, price: Price, currency: str, now: datetime
-    ) -> "tuple[Ticket, Change]":
-        """With another title and price; a withdrawn ticket stays so. Raises NotYours, TicketHeld, TicketSold."""
-        self._check_seller(editor)
-        self._check_not_ordered(now)
-        return self._next(title=title, price=price, currency=currency), "edited"
+    def edited(self, *, title: str, price: Price, currency: str) -> Content:
+        """The content with another title and price; a withdrawn ticket stays withdrawn."""
+        return replace(self.content, title=title, price=price, currency=currency)
 
-    def withdraw(self, *, seller: UserID, now: datetime) -> "tuple[Ticket, Change] | None":
-        """Off sale for good; None if it is already. Raises NotYours, TicketHeld, TicketSold."""
-        self._check_seller(seller)
-        if self.withdrawn_at is not None and self.sold_at is None:
-            return None
+    def withdrawn(self) -> Content:
+        """The content of the ticket off sale."""
+        return replace(self.content, withdrawn=True)
+
+    def check_seller(self, user_id: UserID) -> None:
+        """Raise NotYours unless the user sells the ticket."""
+        if user_id != self.seller_id:
+            raise NotYours
+
+    def decision(self, change_id: str) -> Decision | None:
+        """What was decided about a change, if it is among the latest ones."""
+        return next((decision for decision in self.decisions if decision.change_id == change_id), None)
+
+    def is_withdrawn_as(self, content: Content) -> bool:
+        """Whether the ticket is withdrawn with this content already, so that nothing is left to be decided."""
+        return self.withdrawn_at is not None and self.sold_at is None and content == self.content
+
+    def request(self, change_id: str, content: Content, *, based_on: int | None, now: datetime) -> "Ticket | None":
+        """With the change pending; None while another one is. Raises TicketHeld, TicketSold, EditOutdated.
+
+        `based_on` is the version that the seller has seen. Only content that was changed since then makes an edit
+        out of date (reservations do not), and an edit to the content in force never is.
+        """
         self._check_not_ordered(now)
-        return self._next(withdrawn_at=now), "withdrawn"
+        is_current = based_on is None or self.edited_version <= based_on <= self.version
+        if not is_current and content != self.content:
+            raise EditOutdated("the ticket was changed meanwhile; look again")
+        if self.pending:
+            return None
+        return self._next(pending=PendingChange(id=change_id, content=content, requested_at=now))
+
+    def request_again(self, *, now: datetime) -> "Ticket | None":
+        """With the same change requested anew; None where none is pending for long."""
+        if self.pending is None or now - self.pending.requested_at < REQUESTED_AGAIN_AFTER:
+            return None
+        return self._next(pending=replace(self.pending, requested_at=now))
+
+    def apply(self, change_id: str, *, now: datetime) -> "tuple[Ticket, Change] | None":
+        """With the change in force that Orders has accepted, whatever holds the ticket. None if it is not pending."""
+        if self.pending is None or self.pending.id != change_id:
+            return None
+        content = self.pending.content
+        is_withdrawal = content.withdrawn and self.withdrawn_at is None
+        after = self._decided(change_id, None)
+        return replace(
+            after,
+            title=content.title,
+            price=content.price,
+            currency=content.currency,
+            withdrawn_at=now if is_withdrawal else self.withdrawn_at,
+            edited_version=after.version,
+        ), ("withdrawn" if is_withdrawal else "edited")
+
+    def decline(self, change_id: str, reason: DeclineReason) -> "tuple[Ticket, Change] | None":
+        """Without the change that Orders has declined. None if it is not pending."""
+        if self.pending is None or self.pending.id != change_id:
+            return None
+        return self._decided(change_id, reason), "declined"
 
     def reserve(self, hold: Hold, *, number: int) -> "tuple[Ticket, Change] | None":
         """An order has taken the ticket, or its deadline was taken off. None for news that is old."""
@@ -158,9 +283,9 @@ class Ticket:
         """Whether an order's event with this number tells of a later change than the last one followed."""
         return number > self.hold_number
 
-    def _check_seller(self, user_id: UserID) -> None:
-        if user_id != self.seller_id:
-            raise NotYours
+    def _decided(self, change_id: str, reason: DeclineReason | None) -> Self:
+        decision = Decision(change_id=change_id, version=self.version + 1, reason=reason)
+        return self._next(pending=None, decisions=(*self.decisions, decision)[-REMEMBERED_DECISIONS:])
 
     def _check_not_ordered(self, now: datetime) -> None:
         match self.status(now):

@@ -101,24 +101,65 @@ def _sell_without_key(scene: Scene) -> Act:
 @operation("edit")
 def _edit(scene: Scene) -> Act:
     ticket = _ticket(scene)
+    scene.table("orders")
     body = BODY | {"price": "11.00"}
 
     def right(outcome: Outcome) -> None:
         [item] = scene.items("tickets", "ticket#")
-        assert (item["price"], item["version"], outcome.json["version"]) == ("11.00", 2, 2)
+        assert (item["price"], item["version"]) == ("11.00", outcome.json["version"])
+        _is_decided_once(scene)
+        assert _copy(scene)["price"] == "11.00"
 
-    return Act(http("PUT", f"/api/tickets/{ticket['id']}", body, by=scene.seller, key="key"), right, good=(200,))
+    edit = http("PUT", f"/api/tickets/{ticket['id']}", body, by=scene.seller, key="key")
+    return Act(edit, right, good=(200,), meanwhile=scene.decide_changes)
 
 
 @operation("withdraw")
 def _withdraw(scene: Scene) -> Act:
     ticket = _ticket(scene)
+    scene.table("orders")
 
     def right(_: Outcome) -> None:
         [item] = scene.items("tickets", "ticket#")
-        assert (item["withdrawnAt"] > 0, item["version"]) == (True, 2)
+        assert item["withdrawnAt"] > 0
+        _is_decided_once(scene)
+        assert _copy(scene)["withdrawn"]
 
-    return Act(http("DELETE", f"/api/tickets/{ticket['id']}", by=scene.seller, key="key"), right, good=(204,))
+    withdrawal = http("DELETE", f"/api/tickets/{ticket['id']}", by=scene.seller, key="key")
+    return Act(withdrawal, right, good=(204,), meanwhile=scene.decide_changes)
+
+
+def _is_decided_once(scene: Scene) -> None:
+    """One change, whose request a retry may have published a second time."""
+    [item] = scene.items("tickets", "ticket#")
+    assert len(item["decisions"]) == 1
+    assert item["version"] in (3, 4)
+    assert "pending" not in item
+
+
+def _tickets_hear_a_decision(event_type: str, **more: str) -> Setting:
+    def setting(scene: Scene) -> Act:
+        ticket = _ticket(scene)
+        path = f"/api/tickets/{ticket['id']}"
+        assert scene.run(http("PUT", path, BODY | {"price": "11.00"}, by=scene.seller)).status == 202
+        change = scene.event_of("tickets", "ticket#", "ticket:change-requested")
+        data = {"id": ticket["id"], "version": 1, "changeID": change["changeID"]}
+
+        def right(_: Outcome) -> None:
+            [item] = scene.items("tickets", "ticket#")
+            assert "pending" not in item
+            assert (item["version"], item["price"]) == (
+                3,
+                "11.00" if event_type == "ticket:change-accepted" else "10.00",
+            )
+
+        return Act(tell("tickets", event_type, data | more), right)
+
+    return setting
+
+
+operation("tickets: ticket:change-accepted")(_tickets_hear_a_decision("ticket:change-accepted"))
+operation("tickets: ticket:change-declined")(_tickets_hear_a_decision("ticket:change-declined", reason="held"))
 
 
 @operation("list what is on sale")
@@ -274,6 +315,37 @@ def _keep_edit(scene: Scene) -> Act:
         assert (copy["price"], copy["ticketVersion"]) == ("11.00", 2)
 
     return Act(tell("orders", "ticket:updated", data), right)
+
+
+def _change_data(ticket: Mapping[str, Any]) -> dict[str, Any]:
+    return _ticket_data(ticket) | {"version": 2, "price": "11.00", "withdrawn": False, "changeID": "change"}
+
+
+@operation("orders: ticket:change-requested")
+def _decide(scene: Scene) -> Act:
+    ticket = _known_ticket(scene)
+
+    def right(_: Outcome) -> None:
+        copy = _copy(scene)
+        assert (copy["price"], copy["decidedChangeID"], "declinedFor" in copy) == ("11.00", "change", False)
+        assert copy["decisionNumber"] in (1, 2)  # 2: redelivered, so the decision was published again
+
+    return Act(tell("orders", "ticket:change-requested", _change_data(ticket)), right)
+
+
+@operation("orders: ticket:change-requested, after a lapse")
+def _decide_after_a_lapse(scene: Scene) -> Act:
+    placed = _placed(scene)
+    ticket = placed["ticket"] | {"userID": scene.seller.id, "version": 1}
+    over = datetime.fromisoformat(placed["expiresAt"])
+
+    def right(_: Outcome) -> None:
+        copy = _copy(scene)
+        assert (copy["price"], copy["holdNumber"], "holdOrderID" in copy) == ("11.00", 2, False)
+        [item] = _orders(scene)
+        assert (item["status"], item["reason"], item["version"]) == ("cancelled", "expired", 2)
+
+    return Act(tell("orders", "ticket:change-requested", _change_data(ticket), at=over), right)
 
 
 @operation("orders: expiration:completed")

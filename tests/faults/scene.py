@@ -2,29 +2,35 @@
 
 import json
 import os
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
 from shared import aws, clock, settings
 from shared.idempotency import LEASE
-from tests.faults.line import Fault, faulty
-from tests.handlers.world import Person
+from tests.faults.line import Fault, beside_the_line, faulty
+from tests.handlers.world import CHANGES, Person
 from tests.races.crew import Call, Outcome, run_call
 from tests.races.ground import _from_dynamodb, http, person, tell
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The operation under test, and what must be true once its caller has had a good answer."""
+    """The operation under test, and what must be true once its caller has had a good answer.
+
+    `meanwhile` is what happens while it sleeps.
+    """
 
     call: Call
     right: Callable[[Outcome], None]
     good: tuple[int, ...] = ()
+    meanwhile: Callable[[], None] = lambda: None
 
 
 class Scene:
@@ -36,6 +42,7 @@ class Scene:
         self.environment = dict(environment) | {f"{s.upper()}_TABLE": f"{s}-{name}" for s in definitions}
         self._definitions = definitions
         self._made: set[str] = set()
+        self._decided: set[str] = set()
         self.seller, self.buyer = person(), person()
 
     def table(self, *services: str) -> None:
@@ -60,6 +67,19 @@ class Scene:
     def deliver(self, service: str, event_type: str, data: Mapping[str, Any]) -> None:
         """An event that must be taken."""
         assert self.run(tell(service, event_type, data)).is_taken
+
+    def decide_changes(self) -> None:
+        """Let Orders decide about the changes that were requested, and Tickets hear of it, while its API waits."""
+        table, now = os.environ["TABLE_NAME"], clock.now
+        with beside_the_line():
+            for teller, hearer in (("tickets", "orders"), ("orders", "tickets")):
+                for item in self.items(teller, "ticket#"):
+                    event = item.get("event", {"id": "", "type": ""})
+                    if event["type"] in CHANGES and event["id"] not in self._decided:
+                        self.deliver(hearer, event["type"], json.loads(event["detail"])["data"])
+                        self._decided.add(event["id"])
+        os.environ["TABLE_NAME"], clock.now = table, now
+        settings.load.cache_clear()
 
     def items(self, service: str, prefix: str = "") -> list[dict[str, Any]]:
         """What is in a service's table, under keys of a kind."""
@@ -102,14 +122,15 @@ class Case:
             act = OPERATIONS[self.operation](scene)
             os.environ.update(scene.environment)
             _forget()
-            with faulty(environment["FAULTY_ENDPOINT"], self.fault) as calls:
-                outcome = run_call(act.call, scene.environment)
-            answers.append(_answer(outcome))
-            for call in _repeats(act.call):
-                if _is_good(outcome, act):
-                    break
-                outcome = scene.run(call)
+            with patch.object(clock, "sleep", lambda seconds: _sleep(seconds, act.meanwhile)):
+                with faulty(environment["FAULTY_ENDPOINT"], self.fault) as calls:
+                    outcome = run_call(act.call, scene.environment)
                 answers.append(_answer(outcome))
+                for call in _repeats(act.call):
+                    if _is_good(outcome, act):
+                        break
+                    outcome = scene.run(call)
+                    answers.append(_answer(outcome))
             assert _is_good(outcome, act), f"never came right: {answers} {outcome.crash or outcome.answer}"
             act.right(outcome)
         except Exception:
@@ -122,6 +143,11 @@ def _repeats(call: Call) -> list[Call]:
     """The same again, and once more when a dead process's lease on the key is over."""
     at = call.at or clock.now()
     return [call, replace(call, at=at + LEASE + timedelta(seconds=1))]
+
+
+def _sleep(seconds: float, meanwhile: Callable[[], None]) -> None:
+    time.sleep(seconds)
+    meanwhile()
 
 
 def _forget() -> None:

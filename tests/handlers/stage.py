@@ -61,6 +61,7 @@ class Stage:
         self.seller, self.buyer, self.rival = (self.world.person(f"{who}@example.com") for who in ("s", "b", "r"))
         self._environment = environment
         self._settled = 0
+        time.meanwhile = self._settle_meanwhile
         self._signing_key = SigningKey(environment)
         name = f"stage-{new_id()}"
         boto3.client("events").create_event_bus(Name=name)
@@ -144,6 +145,11 @@ class Stage:
                     self._relay(change)
                 for entry in call.events:
                     self.deliver(envelope(entry["DetailType"], json.loads(entry["Detail"])))
+
+    def _settle_meanwhile(self) -> None:
+        """While a function waits for others, they run."""
+        if self._settled < len(self.ledger.runs):
+            self.settle()
 
     def deliver(self, event: dict[str, Any]) -> None:
         """Hand an event to all who listen."""
@@ -281,14 +287,14 @@ def put_a_ticket_on_sale_with_a_key(stage: Stage) -> Run:
 @operation
 def edit_a_ticket(stage: Stage) -> Run:
     path = f"/api/tickets/{stage.offered()}"
-    assert stage.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stage.seller).status == 200
-    return stage.last
+    assert stage.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stage.seller, key=True).status == 200
+    return stage.found("tickets.api", "PUT /api/tickets/{id}")
 
 
 @operation
 def withdraw_a_ticket(stage: Stage) -> Run:
-    assert stage.call("DELETE", f"/api/tickets/{stage.offered()}", by=stage.seller).status == 204
-    return stage.last
+    assert stage.call("DELETE", f"/api/tickets/{stage.offered()}", by=stage.seller, key=True).status == 204
+    return stage.found("tickets.api", "DELETE /api/tickets/{id}")
 
 
 @operation
@@ -486,6 +492,26 @@ def edited(stage: Stage) -> None:
     stage.settle()
 
 
+def edited_after_a_lapse(stage: Stage) -> None:
+    """A ticket was edited once its order's time was up, and all have heard."""
+    ticket_id = stage.offered()
+    stage.place(ticket_id)
+    stage.settle()
+    stage.time.advance(minutes=5)
+    path = f"/api/tickets/{ticket_id}"
+    assert stage.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stage.seller).status == 200
+    stage.settle()
+
+
+def edited_too_late(stage: Stage) -> None:
+    """A buyer was faster, and Tickets has not heard of it."""
+    ticket_id = stage.offered()
+    stage.place(ticket_id)
+    path = f"/api/tickets/{ticket_id}"
+    with patch.object(stage, "deliver", lambda event: _deliver_but_holds(stage, event)):
+        assert stage.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stage.seller).code == "ticket_held"
+
+
 def cancelled_while_paying(stage: Stage) -> None:
     """A buyer cancels with the payment form open."""
     order_id = stage.ordered()
@@ -508,6 +534,11 @@ def not_captured(stage: Stage) -> None:
     payment = stage.pay(order_id, VISA).json
     stage.stripe.api("POST", f"/v1/payment_intents/{payment['stripeId']}/cancel")
     stage.settle()
+
+
+def _deliver_but_holds(stage: Stage, event: dict[str, Any]) -> None:
+    if event["detail-type"] != "order:created":
+        Stage.deliver(stage, event)
 
 
 def _sign_up(stage: Stage, email: str) -> str:

@@ -49,8 +49,8 @@ COSTS = {
     "ask the authorizer": Cost({}),
     "put a ticket on sale": Cost({"PutItem": 1}, writes=3),
     "put a ticket on sale with a key": Cost({"PutItem": 1, "TransactWriteItems": 1}, writes=7),
-    "edit a ticket": Cost(READ_AND_PUT, reads=1, writes=3),
-    "withdraw a ticket": Cost(READ_AND_PUT, reads=1, writes=3),
+    "edit a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=5),
+    "withdraw a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=5),
     "get a ticket": Cost(READ, reads=1),
     "list what is on sale": Cost({"Query": 4}, reads=2),
     "list what one sells": Cost({"Query": 1}, reads=0.5),
@@ -84,6 +84,17 @@ type Story = Callable[[Stage], None]
 REACTIONS: dict[tuple[str, str, Story], Cost] = {
     ("orders.listener", "ticket:created", stages.bought): Cost({"UpdateItem": 1}, writes=1),
     ("orders.listener", "ticket:updated", stages.edited): Cost({"UpdateItem": 1}, writes=1),
+    ("orders.listener", "ticket:change-requested", stages.edited): Cost(
+        {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
+    ),
+    ("orders.listener", "ticket:change-requested", stages.edited_after_a_lapse): Cost(
+        {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=5
+    ),
+    ("orders.listener", "ticket:change-requested", stages.edited_too_late): Cost(
+        {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
+    ),
+    ("tickets.listener", "ticket:change-accepted", stages.edited): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "ticket:change-declined", stages.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=3),
     ("orders.listener", "payment:authorized", stages.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     ("orders.listener", "payment:created", stages.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
     ("orders.listener", "payment:failed", stages.not_captured): Cost(READ_AND_TRANSACTION, reads=1, writes=4),

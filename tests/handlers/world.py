@@ -3,7 +3,8 @@
 import importlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,9 @@ from tests.handlers.tables import Tables
 SUBSCRIPTIONS = {
     "ticket:created": ["orders"],
     "ticket:updated": ["orders"],
+    "ticket:change-requested": ["orders"],
+    "ticket:change-accepted": ["tickets"],
+    "ticket:change-declined": ["tickets"],
     "order:created": ["tickets", "payments", "expiration"],
     "order:awaiting-payment": ["tickets", "payments"],
     "order:completed": ["tickets", "payments"],
@@ -33,18 +37,24 @@ SELLERS_WORDS = ("edited", "withdrawn")  # the changes of ticket:updated that Or
 TOLD_BY = ("tickets", "orders", "payments")
 
 
+CHANGES = frozenset({"ticket:change-requested", "ticket:change-accepted", "ticket:change-declined"})
+"""The events by which Tickets and Orders agree on a seller's change."""
+
+
 class Clock:
-    """Time that moves only when told to."""
+    """Time that moves only when told to. `meanwhile` is what happens while a function sleeps."""
 
     def __init__(self) -> None:
         self.instant = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
         self.ticks = itertools.count()
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def now(self) -> datetime:
         return self.instant
 
     def sleep(self, seconds: float) -> None:
         self.instant += timedelta(milliseconds=round(seconds * 1000))
+        self.meanwhile()
 
     def advance(self, **by: float) -> None:
         self.instant += timedelta(**by)
@@ -79,13 +89,18 @@ class Person:
 
 
 class World:
-    """Calls, events and tables of one test."""
+    """Calls, events and tables of one test.
+
+    While a seller's call waits, Orders decides about the change, unless `orders_decides` is taken away.
+    """
 
     def __init__(self, tables: Tables, time: Clock, patch: pytest.MonkeyPatch) -> None:
         self.tables = tables
         self.time = time
+        self.orders_decides = True
         self._patch = patch
         self._seen: set[str] = set()
+        time.meanwhile = self._meanwhile
 
     def person(self, email: str = "someone@example.com") -> Person:
         """A caller whom the authorizer knows."""
@@ -116,22 +131,27 @@ class World:
     def invoke(self, function: str, event: object) -> Any:
         """Run a function (`orders.listener`) with its table in its environment."""
         service = function.partition(".")[0]
+        outside = os.environ.get("TABLE_NAME")
         if service in self.tables:
             self._patch.setenv("TABLE_NAME", service)
         handler = importlib.import_module(f"functions.{function}").handler
-        return handler(event, Context())
+        try:
+            return handler(event, Context())
+        finally:
+            if outside:  # this function ran while another one waits
+                self._patch.setenv("TABLE_NAME", outside)
 
     def items(self, service: str) -> list[dict[str, Any]]:
         """All items of a service's table."""
         return self.tables.items(service)
 
-    def told(self) -> list[dict[str, Any]]:
+    def told(self, types: Container[str] = SUBSCRIPTIONS) -> list[dict[str, Any]]:
         """The events told since the last call, as EventBridge hands them on, in no promised order."""
         events = []
         for service in TOLD_BY:
             for item in self.items(service):
                 event = item.get("event")
-                if event and event["id"] not in self._seen:
+                if event and event["type"] in types and event["id"] not in self._seen:
                     self._seen.add(event["id"])
                     events.append(envelope(event["type"], json.loads(event["detail"])))
         return sorted(events, key=lambda event: event["detail"]["metadata"]["id"])
@@ -140,6 +160,17 @@ class World:
         """Give one event to one listener; whether it took it."""
         answer = self.invoke(f"{to}.listener", sqs_batch(event))
         return not answer["batchItemFailures"]
+
+    def decide_changes(self) -> None:
+        """Let Orders decide about the changes that sellers have requested, and Tickets hear of it."""
+        while events := self.told(CHANGES):
+            for event in events:
+                for service in subscribers(event):
+                    assert self.deliver(event, service), (service, event)
+
+    def _meanwhile(self) -> None:
+        if self.orders_decides:
+            self.decide_changes()
 
     def settle(self, *, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Deliver what was told, and what that makes others tell, until all is quiet; all those events."""

@@ -77,18 +77,30 @@ def test_an_edit_that_orders_missed_reaches_it_though_the_ticket_was_held_since(
 ) -> None:
     ticket = _sell(world, seller)
     world.settle(without=("expiration",))
-    order = world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person()).json
     edit = {"title": "A better seat", "price": "99.00"}
     assert world.call("PUT", f"/api/tickets/{ticket}", edit, by=seller).status == 200
-    events = world.told()
-    for event in events:
-        if event["detail-type"] == "order:created":  # the edit's event is lost
-            world.deliver(event, "tickets")
-    assert order
+    assert world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person()).status == 201
+    world.settle(without=("expiration", "orders"))
     _run("tickets")
     echo, word = _told(bus)
     assert echo[1]["change"] == "reserved"
     assert (word[1]["change"], word[1]["price"]) == ("edited", "99.00")
+
+
+@pytest.mark.parametrize("is_declined", [False, True])
+def test_the_sellers_last_word_is_told_only_once_a_change_is_decided(
+    world: World, bus: Bus, seller: Person, is_declined: bool
+) -> None:
+    ticket = _sell(world, seller)
+    world.settle(without=("expiration",))
+    world.orders_decides = False
+    edit = {"title": "A better seat", "price": "99.00"}
+    assert world.call("PUT", f"/api/tickets/{ticket}", edit, by=seller).status == 202
+    assert world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person()).status == 201
+    world.settle(without=("expiration",) if is_declined else ("expiration", "orders"))
+    _run("tickets")
+    words = [data["change"] for _, data in _told(bus)]
+    assert words == (["declined", "edited"] if is_declined else ["reserved"])
 
 
 def test_it_goes_on_where_it_has_stopped(

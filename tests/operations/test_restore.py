@@ -143,6 +143,16 @@ def _ids(world: World, service: str) -> set[str]:
     return {item["event"]["id"] for item in world.items(service) if "event" in item}
 
 
+def test_an_edit_based_on_what_is_gone_is_outdated(world: World, seller: Person, copy_of: Any) -> None:
+    ticket = _sell(world, seller)
+    backup = copy_of("tickets")
+    _edit(world, ticket, seller, "20.00")
+    seen = world.call("GET", f"/api/tickets/{ticket}").json["version"]
+    _restore("tickets", backup)
+    body = {"title": "A better seat", "price": "20.00", "version": seen}
+    assert world.call("PUT", f"/api/tickets/{ticket}", body, by=seller).code == "ticket_changed"
+
+
 def test_it_can_be_made_again(world: World, seller: Person, copy_of: Any) -> None:
     order, _, backup = _later_orders_are_lost(world, seller, copy_of)
     _restore("orders", backup)

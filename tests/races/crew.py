@@ -15,7 +15,7 @@ import pickle
 import random
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -46,6 +46,65 @@ class Call:
     def run(self, environment: Mapping[str, str]) -> "Outcome":
         """Call it, in this process."""
         return run_call(self, environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """Carries the events by which Tickets and Orders agree on sellers' changes, as relays, bus and queues would.
+
+    It reads the two tables' streams, and is done once nothing has come for some time.
+    """
+
+    quiet_seconds: float = 1.5
+
+    def run(self, environment: Mapping[str, str]) -> int:
+        """Carry them; how many were delivered."""
+        from tests.handlers.world import CHANGES, envelope, sqs_batch
+
+        streams = {
+            "orders": _records(environment["TICKETS_TABLE"]),
+            "tickets": _records(environment["ORDERS_TABLE"]),
+        }
+        delivered, until = 0, time.monotonic() + self.quiet_seconds
+        while time.monotonic() < until:
+            for to, records in streams.items():
+                for record in next(records):
+                    event = _new_event(record)
+                    if event and event["type"]["S"] in CHANGES:
+                        message = sqs_batch(envelope(event["type"]["S"], json.loads(event["detail"]["S"])))
+                        _deliver(Call(f"{to}.listener", message), environment)
+                        delivered, until = delivered + 1, time.monotonic() + self.quiet_seconds
+            time.sleep(0.02)
+        return delivered
+
+
+def _records(table: str) -> Iterator[list[dict[str, Any]]]:
+    """The new records of a table's stream, each time that they are asked for."""
+    tables: Any = boto3.client("dynamodb")
+    streams: Any = boto3.client("dynamodbstreams")
+    arn = tables.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+    [shard] = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+    following = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
+        "ShardIterator"
+    ]
+    while True:
+        page = streams.get_records(ShardIterator=following)
+        following = page["NextShardIterator"]
+        yield page["Records"]
+
+
+def _new_event(record: Mapping[str, Any]) -> Any:
+    """The event that a record tells of, as the relay sees it."""
+    new, old = (record["dynamodb"].get(image, {}).get("event", {}).get("M") for image in ("NewImage", "OldImage"))
+    return new if new and (not old or new["id"] != old["id"]) else None
+
+
+def _deliver(call: Call, environment: Mapping[str, str]) -> None:
+    """Until it is taken, as a queue does."""
+    while True:
+        outcome = run_call(call, environment)
+        if outcome.crash is None and outcome.is_taken:
+            return
 
 
 class Job(Protocol):

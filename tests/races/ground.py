@@ -26,7 +26,7 @@ from local.stripe.webhooks import signature_header
 from shared.ids import UserID, new_id
 from tests.handlers.tables import definitions
 from tests.handlers.world import TOLD_BY, Person, envelope, http_event, sqs_batch, subscribers
-from tests.races.crew import FAIR, Call, Outcome, Race, Weather
+from tests.races.crew import FAIR, Call, Courier, Job, Outcome, Race, Weather
 
 WEBHOOK_SECRET = "whsec_races"
 WINDOW = timedelta(seconds=300)
@@ -161,15 +161,28 @@ class Market:
     tables: dict[str, str]
     seen: set[str] = field(default_factory=set)
 
-    def race(self, runners: Sequence[Sequence[Call]], *, weather: Weather = FAIR) -> list[list[Outcome]]:
-        """All runners at once, a process each; the outcomes of each."""
-        environment = self.ground.environment | {f"{name.upper()}_TABLE": table for name, table in self.tables.items()}
-        return self.ground.race(Race(environment, runners, weather))
+    def race(
+        self, runners: Sequence[Sequence[Call]], *, weather: Weather = FAIR, courier: bool = False
+    ) -> list[list[Outcome]]:
+        """All runners at once, a process each; the outcomes of each.
 
-    def at_once(self, calls: Sequence[Call], *, processes: int | None = None, weather: Weather = FAIR) -> list[Outcome]:
+        With a courier Orders decides about sellers' changes meanwhile, in one more process.
+        """
+        environment = self.ground.environment | {f"{name.upper()}_TABLE": table for name, table in self.tables.items()}
+        jobs: list[Sequence[Job]] = [*runners, *([[Courier()]] if courier else [])]
+        return self.ground.race(Race(environment, jobs, weather))[: len(runners)]
+
+    def at_once(
+        self,
+        calls: Sequence[Call],
+        *,
+        processes: int | None = None,
+        weather: Weather = FAIR,
+        courier: bool = False,
+    ) -> list[Outcome]:
         """The calls dealt out to so many processes, one each if not said; their outcomes, in the calls' order."""
         count = min(processes or len(calls), len(calls))
-        outcomes = self.race([calls[number::count] for number in range(count)], weather=weather)
+        outcomes = self.race([calls[number::count] for number in range(count)], weather=weather, courier=courier)
         return [outcomes[number % count][number // count] for number in range(len(calls))]
 
     def one(self, call: Call) -> Outcome:

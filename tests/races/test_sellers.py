@@ -1,13 +1,16 @@
 """A seller changes a ticket while it is being ordered."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime
 from typing import Any
+
+import pytest
 
 from shared import clock
 from shared.ids import new_id
 from tests.handlers.world import Person
 from tests.races.crew import Call, Outcome
-from tests.races.ground import WINDOW, Market, http, order, person, tell
+from tests.races.ground import WINDOW, Market, http, order, paid, person, tell
 
 TICKETS = 30
 
@@ -15,11 +18,11 @@ TICKETS = 30
 def test_a_new_price_against_an_order_what_is_held_is_what_was_ordered(market: Market) -> None:
     seller = person()
     tickets = market.on_sale(TICKETS, seller=seller, price="10.00")
-    new = {"title": "Row 2, seat 2", "price": "20.00", "change": "edited", "status": "available"}
+    new = {"title": "Row 2, seat 2", "price": "20.00", "withdrawn": False}
     wishes = [(ticket, price) for ticket in tickets for price in ("10.00", None)]
 
     orders = [[order(ticket, person(), price=price)] for ticket, price in wishes]
-    told, answered = _against(market, orders, [_sellers_word(ticket, seller, new) for ticket in tickets])
+    told, answered = _against(market, orders, [_request(ticket, seller, new) for ticket in tickets])
 
     assert all(outcome.is_taken for outcome in told)
     for (_, price), outcome in zip(wishes, answered, strict=True):
@@ -30,35 +33,95 @@ def test_a_new_price_against_an_order_what_is_held_is_what_was_ordered(market: M
     for before, after in _holds(market):
         placed = ordered[after["holdOrderID"]]
         assert (placed["price"], placed["title"]) == (before["price"], before["title"]), "held under another price"
-    assert {ticket["price"] for ticket in market.items("orders") if ticket["sk"] == "ticket"} == {"20.00"}
+    for copy in _copies(market):
+        assert copy["price"] == ("10.00" if copy.get("declinedFor") else "20.00")
+        placed = ordered[copy["holdOrderID"]] if "holdOrderID" in copy else copy
+        assert placed["price"] == copy["price"], "an order outlived a change that was accepted after it"
 
 
 def test_a_withdrawal_against_an_order_nothing_is_held_once_it_is_withdrawn(market: Market) -> None:
     seller = person()
     tickets = market.on_sale(TICKETS, seller=seller)
-    gone = {"title": "Row 1, seat 1", "price": "10.00", "change": "withdrawn", "status": "withdrawn"}
+    gone = {"title": "Row 1, seat 1", "price": "10.00", "withdrawn": True}
 
     orders = [[order(ticket, person())] for ticket in tickets for _ in range(2)]
-    told, answered = _against(market, orders, [_sellers_word(ticket, seller, gone) for ticket in tickets])
+    told, answered = _against(market, orders, [_request(ticket, seller, gone) for ticket in tickets])
 
     assert all(outcome.is_taken for outcome in told)
     assert {outcome.code for outcome in answered} <= {"", "ticket_held", "ticket_withdrawn"}
     assert not any(before["withdrawn"] for before, _ in _holds(market))
-    late = [order(ticket, person(), at=clock.now() + timedelta(minutes=6)) for ticket in tickets[:10]]
-    assert {outcome.code for outcome in market.at_once(late)} == {"ticket_withdrawn"}  # a lapsed hold does not undo it
+    for copy in _copies(market):
+        assert copy["withdrawn"] is ("declinedFor" not in copy) is ("holdOrderID" not in copy)
 
 
-def test_edits_and_withdrawals_against_the_events_of_orders_in_tickets(market: Market) -> None:
+@pytest.mark.parametrize("is_withdrawal", [False, True])
+def test_a_late_authorisation_against_a_change_at_the_deadline_one_of_them_wins(
+    market: Market, is_withdrawal: bool
+) -> None:
+    seller = person()
+    placed = market.ordered(market.on_sale(TICKETS, seller=seller), [person() for _ in range(TICKETS)])
+    new = {"title": "Row 1, seat 1", "price": "500.00", "withdrawn": is_withdrawal}
+
+    authorisations, requests = [], []
+    for one in placed:
+        over = datetime.fromisoformat(one["expiresAt"])
+        authorisations.append([paid("payment:authorized", one, at=over)])
+        requests.append(_request(one["ticket"]["id"], seller, new, at=over))
+    told, answered = _against(market, authorisations, requests)
+
+    assert all(outcome.is_taken for outcome in [*told, *answered])
+    market.check()
+    statuses = {one["ticketID"]: one["status"] for one in market.orders()}
+    for copy in _copies(market):
+        is_declined = copy.get("declinedFor") == "held"
+        assert statuses[copy["id"]] == ("awaiting:payment" if is_declined else "cancelled")
+        assert (copy["price"], copy["withdrawn"]) == (("10.00", False) if is_declined else ("500.00", is_withdrawal))
+    assert len({*statuses.values()}) == 2, "it was no race"
+
+
+def test_edits_and_withdrawals_against_orders_from_end_to_end(market: Market) -> None:
+    seller = person()
+    tickets = market.on_sale(12, seller=seller, price="10.00")
+    edit = {"title": "Row 1, seat 1", "price": "500.00"}
+    changes = [
+        http("PUT", f"/api/tickets/{ticket}", edit, by=seller)
+        if number % 2
+        else http("DELETE", f"/api/tickets/{ticket}", by=seller)
+        for number, ticket in enumerate(tickets)
+    ]
+    idle = http("GET", "/api/orders", by=person())
+    orders = [[idle] * (number % 5) + [order(ticket, person())] for number, ticket in enumerate(tickets * 2)]
+
+    outcomes = [ran[-1] for ran in market.race([[change] for change in changes] + orders, courier=True)]
+    answers, placed = outcomes[: len(changes)], outcomes[len(changes) :]
+
+    assert {outcome.status for outcome in answers} <= {200, 202, 204, 409}  # 202: so many at once take their time
+    assert {outcome.code for outcome in placed} <= {"", "ticket_held", "ticket_withdrawn"}
+    copies = {copy["id"]: copy for copy in _copies(market)}
+    for number, (ticket, answer) in enumerate(zip(tickets, answers, strict=True)):
+        bought = {one.json["ticket"]["price"] for one in placed if not one.code and one.json["ticket"]["id"] == ticket}
+        is_declined = "declinedFor" in copies[ticket]
+        assert answer.status == 202 or (answer.status == 409) is is_declined
+        if is_declined:
+            assert answer.status == 202 or answer.code == "ticket_held"
+            assert bought == {"10.00"}
+        else:
+            assert bought <= ({"500.00"} if number % 2 else set()), "an order outlived a change that was in force"
+    market.check()
+
+
+def test_changes_against_the_events_of_orders_in_tickets(market: Market) -> None:
+    """Orders knows nothing of these orders, so it accepts whatever Tickets asks for."""
     seller = person()
     tickets = market.on_sale(12, seller=seller)
-    placed = market.ordered(tickets, [person() for _ in tickets])
 
     def edit(ticket: str, price: str) -> Call:
         return http("PUT", f"/api/tickets/{ticket}", {"title": "Row 1, seat 1", "price": price}, by=seller)
 
-    def told(event_type: str, one: dict[str, Any], hold: int) -> Call:
-        held = one["ticket"] | {"hold": hold}
-        data = {key: one[key] for key in ("id", "userID", "status", "expiresAt")} | {"version": hold, "ticket": held}
+    def told(event_type: str, ticket: str, hold: int) -> Call:
+        held = {"id": ticket, "title": "Row 1, seat 1", "price": "10.00", "currency": "usd", "hold": hold}
+        expires_at = clock.to_rfc3339(clock.now() + WINDOW)
+        data = {"id": f"order {hold}", "userID": new_id(), "expiresAt": expires_at, "version": hold, "ticket": held}
         status = {
             "order:created": {"status": "created"},
             "order:cancelled": {"status": "cancelled", "reason": "expired"},
@@ -67,32 +130,33 @@ def test_edits_and_withdrawals_against_the_events_of_orders_in_tickets(market: M
 
     outcomes = market.race(
         [
-            [edit(one["ticket"]["id"], "11.00") for one in placed],
-            [edit(one["ticket"]["id"], "12.00") for one in placed],
-            [edit(one["ticket"]["id"], "13.00") for one in placed],
-            [told("order:created", one, 1) for one in placed],
-            [told("order:created", one, 1) for one in placed],
-            [told("order:cancelled", one, 2) for one in placed],
-            [told("order:created", one | {"id": new_id()}, 3) for one in placed],
-            [http("DELETE", f"/api/tickets/{one['ticket']['id']}", by=seller) for one in placed[::3]],
-        ]
+            [edit(ticket, "11.00") for ticket in tickets],
+            [edit(ticket, "12.00") for ticket in tickets],
+            [edit(ticket, "13.00") for ticket in tickets],
+            [told("order:created", ticket, 1) for ticket in tickets],
+            [told("order:created", ticket, 1) for ticket in tickets],
+            [told("order:cancelled", ticket, 2) for ticket in tickets],
+            [told("order:created", ticket, 3) for ticket in tickets],
+            [http("DELETE", f"/api/tickets/{ticket}", by=seller) for ticket in tickets[::3]],
+        ],
+        courier=True,
     )
 
     edits, events, withdrawals = outcomes[:3], outcomes[3:7], outcomes[7]
     assert all(outcome.is_taken for runner in events for outcome in runner)
-    assert {outcome.code for runner in edits for outcome in runner} <= {"", "ticket_held"}
-    assert {outcome.status for outcome in withdrawals} <= {204, 409}
-    withdrawn = {one["ticket"]["id"] for one, done in zip(placed[::3], withdrawals, strict=True) if done.status == 204}
+    assert {outcome.code for runner in edits for outcome in runner} <= {"", "ticket_held", "change_pending"}
+    assert {outcome.status for outcome in withdrawals} <= {202, 204, 409}
+    in_force = Counter(one.json["id"] for runner in edits for one in runner if one.status == 200)
+    withdrawn = {ticket for ticket, done in zip(tickets[::3], withdrawals, strict=True) if done.status == 204}
+    copies = {copy["id"]: copy for copy in _copies(market)}
     for item in market.items("tickets"):
-        counted = [outcome.json for runner in edits for outcome in runner if outcome.status == 200]
-        mine = sorted((one for one in counted if one["id"] == item["id"]), key=lambda one: one["version"])
-        versions = [one["version"] for one in mine]
-        assert len(set(versions)) == len(versions), "two edits were given one version"
-        assert item["price"] == (mine[-1]["price"] if mine else "10.00"), "the last edit stays"
+        copy, decided = copies[item["id"]], len(item.get("decisions", {}))
+        assert "pending" not in item
+        assert (item["price"], "withdrawnAt" in item) == (copy["price"], copy["withdrawn"])
+        assert in_force[item["id"]] + (item["id"] in withdrawn) <= decided <= 4
+        assert ("withdrawnAt" in item) >= (item["id"] in withdrawn)
         assert item["holdNumber"] == 3  # the newest news of Orders won
-        assert item["holdExpiresAt"] - item["createdAt"] >= WINDOW / timedelta(milliseconds=1)
-        assert ("withdrawnAt" in item) is (item["id"] in withdrawn)
-        followed = item["version"] - 1 - len(mine) - (item["id"] in withdrawn)
+        followed = item["version"] - 1 - 2 * decided
         assert 1 <= followed <= 3, "an event was followed twice"
 
 
@@ -108,9 +172,14 @@ def _against(market: Market, orders: list[list[Call]], words: list[Call]) -> tup
     return last[len(orders) :], last[: len(orders)]
 
 
-def _sellers_word(ticket: str, seller: Person, said: dict[str, str]) -> Call:
-    """What Tickets tells Orders of a seller's change."""
-    return tell("orders", "ticket:updated", {"id": ticket, "version": 2, "currency": "usd", "userID": seller.id} | said)
+def _request(ticket: str, seller: Person, wanted: dict[str, Any], *, at: datetime | None = None) -> Call:
+    """What Tickets asks of Orders for a seller's change."""
+    data = {"id": ticket, "version": 2, "currency": "usd", "userID": seller.id, "changeID": "change"}
+    return tell("orders", "ticket:change-requested", data | wanted, at=at)
+
+
+def _copies(market: Market) -> list[dict[str, Any]]:
+    return [item for item in market.items("orders") if item["sk"] == "ticket"]
 
 
 def _holds(market: Market) -> list[tuple[dict[str, Any], dict[str, Any]]]:

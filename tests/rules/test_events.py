@@ -23,6 +23,8 @@ from shared.events import (
     OrderCreated,
     OrderRefunded,
     PaymentPartlyRefunded,
+    TicketChangeDeclined,
+    TicketChangeRequested,
     TicketUpdated,
     UnknownEvent,
     parse,
@@ -72,7 +74,7 @@ def test_every_event_has_a_stored_sample() -> None:
 def test_every_change_of_a_ticket_has_a_stored_sample() -> None:
     changes = {sample["detail"]["data"].get("change") for sample in SAMPLES.values()} - {None}
 
-    assert changes == {"edited", "withdrawn", "reserved", "freed", "sold", "refunded"}
+    assert changes == {"edited", "withdrawn", "reserved", "freed", "sold", "refunded", "declined"}
 
 
 @each_sample
@@ -124,6 +126,8 @@ def test_an_event_without_a_field_that_consumers_rely_on_is_refused(contract: ty
         (PaymentPartlyRefunded, "amountRefunded", "five"),
         (TicketUpdated, "change", "painted"),
         (TicketUpdated, "price", 12.5),
+        (TicketChangeRequested, "withdrawn", "perhaps"),
+        (TicketChangeDeclined, "reason", "because"),
         (ExpirationCompleted, "orderId", None),
     ],
 )

@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from functions.orders.order import (
+    Decision,
+    DeclineReason,
     HeldByBuyer,
     Hold,
     Order,
@@ -14,6 +16,7 @@ from functions.orders.order import (
     OrderPaid,
     OwnTicket,
     PriceChanged,
+    RequestedChange,
     Status,
     Ticket,
     TicketHeld,
@@ -173,3 +176,78 @@ def test_an_order_is_live_until_its_deadline_and_past_it_only_once_it_is_paid(st
 
     assert before == (status is not Status.CANCELLED)
     assert after == (status in (Status.AWAITING_PAYMENT, Status.COMPLETED, Status.REFUNDED))
+
+
+CHANGE = RequestedChange(
+    id="change",
+    ticket_id=FREE.id,
+    seller_id=FREE.seller_id,
+    version=2,
+    title="Two seats",
+    price=Price("30.00"),
+    currency="usd",
+    withdrawn=False,
+)
+CHANGED = replace(
+    FREE,
+    title="Two seats",
+    price=Price("30.00"),
+    version=2,
+    decision=Decision(change_id="change", number=1, version=2, reason=None),
+)
+
+
+def test_a_change_of_a_free_ticket_is_accepted() -> None:
+    assert FREE.decide(CHANGE, now=NOW) == CHANGED
+
+
+def test_a_withdrawal_of_a_free_ticket_is_accepted() -> None:
+    after = FREE.decide(replace(CHANGE, withdrawn=True), now=NOW)
+
+    assert after
+    assert after.withdrawn
+
+
+def test_a_change_past_the_deadline_is_accepted_and_frees_the_hold() -> None:
+    after = held(OTHER, until=NOW).decide(CHANGE, now=NOW)
+
+    assert after == replace(CHANGED, hold=None, hold_number=6)
+    assert after.hold_number == order(ticket=FREE).expire().ticket.hold  # type: ignore[union-attr]  # it is created
+
+
+@pytest.mark.parametrize(
+    ("ticket", "reason"),
+    [
+        (held(OTHER, until=NOW + timedelta(milliseconds=1)), "held"),
+        (held(OTHER, until=None), "held"),
+        (replace(held(OTHER, until=None), sold=True), "sold"),
+    ],
+)
+def test_a_change_is_declined_while_an_order_has_the_ticket(ticket: Ticket, reason: DeclineReason) -> None:
+    decision = Decision(change_id="change", number=1, version=2, reason=reason)
+
+    assert ticket.decide(CHANGE, now=NOW) == replace(ticket, decision=decision)
+
+
+def test_a_change_that_was_decided_has_the_same_decision_again_under_the_next_number() -> None:
+    declined = held(OTHER, until=NOW + timedelta(minutes=1)).decide(CHANGE, now=NOW)
+    assert declined
+    assert declined.decision
+    later = NOW + timedelta(hours=1)
+
+    again = declined.decide(replace(CHANGE, version=4), now=later)
+    assert again == replace(declined, decision=replace(declined.decision, number=2))
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_change_that_was_requested_before_the_last_word_or_decision_is_old_news(version: int) -> None:
+    last = Decision(change_id="last", number=1, version=3, reason="held")
+
+    assert replace(FREE, decision=last).decide(replace(CHANGE, version=version), now=NOW) is None
+    assert replace(FREE, version=3).decide(replace(CHANGE, version=version), now=NOW) is None
+
+
+def test_a_ticket_of_which_nothing_was_heard_is_as_its_seller_wants_it() -> None:
+    after = Ticket.first_heard_of(CHANGE).decide(CHANGE, now=NOW)
+
+    assert after == replace(CHANGED, hold_number=0)

@@ -8,12 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.tickets.ticket import (
+    REMEMBERED_DECISIONS,
+    REQUESTED_AGAIN_AFTER,
     BadTitle,
     Change,
+    Content,
+    Decision,
+    DeclineReason,
+    EditOutdated,
     Hold,
     NotYours,
+    PendingChange,
     Status,
     Ticket,
+    TicketError,
     TicketHeld,
     TicketSold,
     parse_title,
@@ -44,8 +52,36 @@ RESERVED = replace(TICKET, hold=UNTIL_DEADLINE, hold_number=1)
 SOLD = replace(TICKET, hold=UNTIL_PAID, hold_number=3, sold_at=NOW)
 
 
-def edit(ticket: Ticket, *, editor: UserID = SELLER, now: datetime = NOW) -> tuple[Ticket, Change]:
-    return ticket.edit(editor=editor, title="Two seats", price=Price("30.00"), currency="usd", now=now)
+TWO_SEATS = Content(title="Two seats", price=Price("30.00"), currency="usd", withdrawn=False)
+
+
+def request(
+    ticket: Ticket,
+    content: Content = TWO_SEATS,
+    *,
+    change_id: str = "change",
+    based_on: int | None = None,
+    now: datetime = NOW,
+) -> Ticket | None:
+    return ticket.request(change_id, content, based_on=based_on, now=now)
+
+
+def requested(ticket: Ticket, content: Content = TWO_SEATS, *, change_id: str = "change") -> Ticket:
+    after = request(ticket, content, change_id=change_id)
+    assert after
+    return after
+
+
+def applied(ticket: Ticket, *, change_id: str = "change", now: datetime = NOW) -> tuple[Ticket, Change]:
+    after = ticket.apply(change_id, now=now)
+    assert after
+    return after
+
+
+def declined(ticket: Ticket, reason: DeclineReason) -> tuple[Ticket, Change]:
+    after = ticket.decline("change", reason)
+    assert after
+    return after
 
 
 @pytest.mark.parametrize(
@@ -86,75 +122,167 @@ def test_a_sold_ticket_names_the_order_that_bought_it() -> None:
     assert SOLD.order_id(NOW) == ORDER
 
 
-def test_an_edit_is_a_new_version() -> None:
-    after, told = edit(TICKET)
+def test_a_change_is_pending_and_everything_else_stays() -> None:
+    pending = PendingChange(id="change", content=TWO_SEATS, requested_at=NOW)
 
-    assert told == "edited"
-    assert after == replace(TICKET, title="Two seats", price=Price("30.00"), version=2)
+    assert request(TICKET) == replace(TICKET, version=2, pending=pending)
+
+
+def test_an_accepted_edit_is_in_force_under_a_new_version() -> None:
+    decided = (Decision(change_id="change", version=3, reason=None),)
+
+    assert requested(TICKET).apply("change", now=NOW) == (
+        replace(
+            TICKET,
+            title="Two seats",
+            price=Price("30.00"),
+            version=3,
+            edited_version=3,
+            pending=None,
+            decisions=decided,
+        ),
+        "edited",
+    )
+
+
+def test_an_accepted_withdrawal_takes_the_ticket_off_sale_when_it_comes_in_force() -> None:
+    after, told = applied(requested(TICKET, TICKET.withdrawn()), now=DEADLINE)
+
+    assert (after.withdrawn_at, after.status(DEADLINE), told) == (DEADLINE, Status.WITHDRAWN, "withdrawn")
+    assert (after.title, after.price, after.edited_version) == (TICKET.title, TICKET.price, after.version)
 
 
 def test_an_edit_takes_the_currency_of_the_stage() -> None:
-    after, _ = TICKET.edit(editor=SELLER, title="A seat", price=Price("500"), currency="jpy", now=NOW)
+    wanted = TICKET.edited(title="A seat", price=Price("500"), currency="jpy")
+    after, _ = applied(requested(TICKET, wanted))
 
     assert (after.price, after.currency) == ("500", "jpy")
 
 
-def test_only_the_seller_edits_or_withdraws() -> None:
+def test_an_edited_ticket_stays_withdrawn_since_when_it_was() -> None:
+    after, told = applied(
+        requested(WITHDRAWN, WITHDRAWN.edited(title="Two seats", price=Price("30.00"), currency="usd")), now=DEADLINE
+    )
+
+    assert (after.status(NOW), after.withdrawn_at, told) == (Status.WITHDRAWN, NOW, "edited")
+
+
+def test_a_declined_change_leaves_the_ticket_as_it_was() -> None:
+    after, told = declined(requested(TICKET), "held")
+
+    assert told == "declined"
+    assert (after.content, after.version, after.edited_version, after.pending) == (TICKET.content, 3, 1, None)
+
+
+@pytest.mark.parametrize(("reason", "error"), [("held", TicketHeld), ("sold", TicketSold)])
+def test_a_declined_change_is_told_by_its_reason(reason: DeclineReason, error: type[TicketError]) -> None:
+    after, _ = declined(requested(TICKET), reason)
+    decision = after.decision("change")
+
+    assert decision
+    with pytest.raises(error):
+        decision.check_accepted()
+
+
+def test_a_decision_about_another_change_or_one_decided_already_changes_nothing() -> None:
+    for ticket in (TICKET, requested(TICKET), applied(requested(TICKET))[0]):
+        for change_id in ("another",) if ticket.pending else ("another", "change"):
+            assert ticket.apply(change_id, now=NOW) is None
+            assert ticket.decline(change_id, "held") is None
+
+
+def test_a_change_is_applied_whatever_holds_the_ticket_meanwhile() -> None:
+    held = replace(requested(TICKET), hold=UNTIL_PAID, hold_number=2)
+    after, _ = applied(held)
+
+    assert (after.content, after.hold, after.hold_number) == (TWO_SEATS, UNTIL_PAID, 2)
+
+
+def test_the_latest_decisions_are_remembered_and_older_ones_forgotten() -> None:
+    ticket = TICKET
+    for number in range(REMEMBERED_DECISIONS + 1):
+        ticket, _ = applied(requested(ticket, change_id=f"change {number}"), change_id=f"change {number}")
+
+    assert ticket.decision("change 0") is None
+    assert [decision.change_id for decision in ticket.decisions] == [
+        f"change {number}" for number in range(1, REMEMBERED_DECISIONS + 1)
+    ]
+
+
+def test_only_the_seller_changes_a_ticket() -> None:
+    TICKET.check_seller(SELLER)
     with pytest.raises(NotYours):
-        edit(TICKET, editor=UserID("another"))
-    with pytest.raises(NotYours):
-        TICKET.withdraw(seller=UserID("another"), now=NOW)
+        TICKET.check_seller(UserID("another"))
 
 
-def test_another_user_is_not_told_whether_the_ticket_is_held_or_sold() -> None:
-    for ticket in (RESERVED, SOLD, WITHDRAWN):
-        with pytest.raises(NotYours):
-            edit(ticket, editor=UserID("another"))
-        with pytest.raises(NotYours):
-            ticket.withdraw(seller=UserID("another"), now=NOW)
+def test_a_held_ticket_cannot_be_changed() -> None:
+    for ticket in (RESERVED, replace(TICKET, hold=UNTIL_PAID)):
+        with pytest.raises(TicketHeld):
+            request(ticket)
 
 
-def test_a_held_ticket_can_be_neither_edited_nor_withdrawn() -> None:
-    with pytest.raises(TicketHeld):
-        edit(RESERVED)
-    with pytest.raises(TicketHeld):
-        RESERVED.withdraw(seller=SELLER, now=NOW)
-
-
-def test_a_sold_ticket_can_be_neither_edited_nor_withdrawn() -> None:
-    with pytest.raises(TicketSold):
-        edit(SOLD)
-    with pytest.raises(TicketSold):
-        SOLD.withdraw(seller=SELLER, now=NOW)
+def test_a_sold_ticket_cannot_be_changed() -> None:
+    for ticket in (SOLD, replace(SOLD, withdrawn_at=NOW)):
+        with pytest.raises(TicketSold):
+            request(ticket)
 
 
 def test_a_lapsed_hold_is_no_obstacle_and_is_not_forgotten() -> None:
-    after, _ = edit(RESERVED, now=DEADLINE)
+    after = request(RESERVED, now=DEADLINE)
 
+    assert after
+    assert after.pending
     assert (after.hold, after.hold_number) == (RESERVED.hold, RESERVED.hold_number)
 
 
-def test_a_withdrawal_is_a_new_version() -> None:
-    assert TICKET.withdraw(seller=SELLER, now=NOW) == (replace(WITHDRAWN, version=2), "withdrawn")
+def test_one_change_is_pending_at_a_time() -> None:
+    assert request(requested(TICKET), change_id="another") is None
 
 
-def test_withdrawing_again_changes_nothing() -> None:
-    assert WITHDRAWN.withdraw(seller=SELLER, now=DEADLINE) is None
+def test_a_retry_is_known_by_its_id_or_by_its_content() -> None:
+    pending = requested(TICKET).pending
+
+    assert pending
+    assert pending.is_for("change", TICKET.content)
+    assert pending.is_for("another", TWO_SEATS)
+    assert not pending.is_for("another", TICKET.content)
 
 
-def test_withdrawing_again_is_fine_while_an_order_still_has_the_ticket() -> None:
-    assert replace(WITHDRAWN, hold=UNTIL_DEADLINE).withdraw(seller=SELLER, now=NOW) is None
+def test_a_pending_change_is_requested_again_only_after_some_seconds() -> None:
+    pending = requested(TICKET)
+    later = NOW + REQUESTED_AGAIN_AFTER
+
+    assert TICKET.request_again(now=later) is None
+    assert pending.request_again(now=later - MOMENT) is None
+    again = pending.request_again(now=later)
+    assert again
+    assert again.pending
+    assert (again.version, again.pending.id, again.pending.requested_at) == (3, "change", later)
 
 
-def test_a_withdrawn_ticket_that_was_sold_all_the_same_cannot_be_withdrawn_again() -> None:
-    with pytest.raises(TicketSold):
-        replace(SOLD, withdrawn_at=NOW).withdraw(seller=SELLER, now=NOW)
+EDITED_AT_3 = replace(TICKET, version=5, edited_version=3)
 
 
-def test_an_edited_ticket_stays_withdrawn() -> None:
-    after, _ = edit(WITHDRAWN)
+@pytest.mark.parametrize("based_on", [None, 3, 4, 5])
+def test_an_edit_may_be_based_on_any_version_with_the_content_in_force(based_on: int | None) -> None:
+    assert request(EDITED_AT_3, based_on=based_on)
 
-    assert after.status(NOW) is Status.WITHDRAWN
+
+@pytest.mark.parametrize("based_on", [1, 2, 6])
+def test_an_edit_based_on_older_content_or_on_no_version_of_the_ticket_is_outdated(based_on: int) -> None:
+    with pytest.raises(EditOutdated):
+        request(EDITED_AT_3, based_on=based_on)
+
+
+def test_an_edit_to_the_content_in_force_is_never_outdated() -> None:
+    assert request(EDITED_AT_3, EDITED_AT_3.content, based_on=1)
+
+
+def test_a_withdrawn_ticket_needs_no_second_withdrawal_even_if_an_order_has_it() -> None:
+    for ticket in (WITHDRAWN, replace(WITHDRAWN, hold=UNTIL_DEADLINE)):
+        assert ticket.is_withdrawn_as(ticket.withdrawn())
+    for ticket in (TICKET, replace(SOLD, withdrawn_at=NOW)):
+        assert not ticket.is_withdrawn_as(ticket.withdrawn())
 
 
 def test_an_order_reserves_until_its_deadline_and_then_until_it_is_paid() -> None:

@@ -23,6 +23,7 @@ from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.patterns import matches
 
 MOST_NESTED = 1  # a function in the middle of a function
+SLEPT_THROUGH = 0.25  # the chance that others run while a function sleeps
 AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
 
 type Resources = Mapping[str, Mapping[str, Any]]
@@ -30,15 +31,17 @@ type Resources = Mapping[str, Mapping[str, Any]]
 
 @dataclass
 class Clock:
-    """The virtual time."""
+    """The virtual time. `meanwhile` is what happens while a function sleeps."""
 
     instant: datetime
+    meanwhile: Callable[[], None] = lambda: None
 
     def now(self) -> datetime:
         return self.instant
 
     def sleep(self, seconds: float) -> None:
         self.instant += timedelta(milliseconds=round(seconds * 1000))
+        self.meanwhile()
 
 
 @dataclass
@@ -105,6 +108,8 @@ class Network:
     faults: int = 0
     interleave: Callable[[str], None] = lambda _what: None
     depth: int = 0
+    called: str = ""
+    """What was called last."""
 
     def pass_through(self, what: str, call: Any, *, refusal: Exception, again: Any = None, acts: bool = False) -> Any:
         """Make the call, or fail in one of the ways in which calls fail; `again` is what an SDK's repetition does.
@@ -112,11 +117,10 @@ class Network:
         Before a call that `acts` on what was read, others may have been faster: only there does it matter.
         """
         faults, chance = self.profile, self.choices.chance
+        self.called = what
         if acts and self.depth < MOST_NESTED and chance(faults.interleaved):
             self.note(f"before {what}, meanwhile:")
-            self.depth += 1
-            self.interleave(what)
-            self.depth -= 1
+            self._meanwhile(what)
         if chance(faults.dies):
             self.note(f"died before {what}")
             raise ProcessDied(what)
@@ -137,6 +141,17 @@ class Network:
             self.note(f"died after {what}")
             raise ProcessDied(what)
         return answer
+
+    def pass_time(self) -> None:
+        """A function sleeps: whoever it waits for may run, without any fault."""
+        if self.depth < MOST_NESTED and self.choices.chance(SLEPT_THROUGH):
+            self.story.append(f"        while it waits for {self.called}:")
+            self._meanwhile(self.called)
+
+    def _meanwhile(self, what: str) -> None:
+        self.depth += 1
+        self.interleave(what)
+        self.depth -= 1
 
     def note(self, what: str) -> None:
         """A fault has happened."""

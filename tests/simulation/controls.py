@@ -13,12 +13,14 @@ from functions.auth.store import UserStore
 from functions.orders import store as order_store
 from functions.orders import sweep
 from functions.orders.order import Hold, Order, OrderNotFound, Status
+from functions.orders.order import Ticket as TicketCopy
 from functions.payments import actions as payment_actions
 from functions.payments import reconciler
 from functions.payments.payment import Duty, IntentStatus, OrderStatus, Payment, Telling
 from functions.payments.payment import Status as PaymentStatus
+from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Ticket
-from shared import aws, idempotency, publish
+from shared import aws, clock, idempotency, publish
 from shared.table import Table, Update, Write
 from tests.simulation.faults import Profile
 
@@ -144,6 +146,44 @@ def _an_address_is_claimed_though_it_is_taken() -> Iterator[None]:
         yield
 
 
+def _a_change_is_written_without_the_fence() -> AbstractContextManager[object]:
+    fence = "holdNumber = :number AND "
+
+    def strip(write: Write | None) -> Write | None:
+        if not isinstance(write, Update) or not write.condition or not write.condition.startswith("ticketVersion"):
+            return write
+        values = {name: value for name, value in write.values.items() if name != "number"}
+        return replace(write, condition=write.condition.replace(fence, ""), values=values)
+
+    real = Table.write
+    return mock.patch.object(Table, "write", lambda self, *writes: real(self, *map(strip, writes)))
+
+
+@contextmanager
+def _a_change_leaves_the_lapsed_order() -> Iterator[None]:
+    real = order_store.OrderStore.decide
+
+    def decide(self: Any, before: Any, after: Any, _lapsed: Any) -> None:
+        real(self, before, after, None)
+
+    with mock.patch.object(order_store.OrderStore, "decide", decide):
+        yield
+
+
+@contextmanager
+def _a_change_is_in_force_at_once() -> Iterator[None]:
+    """Tickets applies it on its own, and Orders hears of it afterwards."""
+
+    def request(self: TicketStore, before: Ticket, after: Ticket) -> None:
+        assert after.pending
+        applied = replace(before, pending=after.pending).apply(after.pending.id, now=clock.now())
+        assert applied
+        self.replace(before, *applied)
+
+    with mock.patch.object(TicketStore, "request", request):
+        yield
+
+
 def _gone_funds_are_not_asked_about() -> AbstractContextManager[object]:
     real = Payment.unanswered
     gone = PaymentStatus.VOIDED, PaymentStatus.REFUNDED
@@ -174,6 +214,14 @@ CONTROLS: dict[str, Control] = {
     ),
     "being paid keeps the hold's deadline": Control(_awaiting_payment_keeps_the_deadline, seed=2),
     "a takeover leaves the lapsed order as it is": Control(_a_takeover_leaves_the_lapsed_order),
+    "a change is accepted though an order holds the ticket": Control(
+        _with(TicketCopy, "_claimed", lambda self, _now: "sold" if self.sold else None), seed=1
+    ),
+    "a change is accepted whatever the hold has become": Control(
+        _a_change_is_written_without_the_fence, RACES, seed=37
+    ),
+    "an accepted change leaves the lapsed order as it is": Control(_a_change_leaves_the_lapsed_order, seed=1),
+    "a change is in force before Orders has decided": Control(_a_change_is_in_force_at_once, seed=1),
     "money is captured before Orders has decided": Control(
         _duty(OrderStatus.CREATED, IntentStatus.AUTHORIZED, Duty.CAPTURE), seed=1
     ),

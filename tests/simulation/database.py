@@ -40,8 +40,8 @@ class Database:
         self._backend = dynamodb_backends[ACCOUNT][REGION]
         self._backend.reset()
         self.tables = tables
-        self.told: dict[str, list[int]] = {}
-        """The versions that the events of each aggregate told of, in the order in which they were written."""
+        self.told: dict[tuple[str, str], list[int]] = {}
+        """The versions of each table's aggregates that were published, in the order in which they were written."""
         self.streams: dict[str, list[dict[str, Any]]] = {}
         self.filters: dict[str, list[dict[str, Any]]] = {}
         self._previous: dict[tuple[str, str], Image | None] = {}
@@ -78,7 +78,7 @@ class Database:
                 record = _record(old, new)
                 if any(matches(pattern, record) for pattern in self.filters[table]):
                     self.streams[table].append(record)
-                self._note_version(old, new)
+                self._note_version(table, old, new)
         return answer
 
     def stale(self, request: dict[str, Any]) -> Any:
@@ -89,11 +89,11 @@ class Database:
         )
         return {"Item": old} if old else {}
 
-    def _note_version(self, old: Image | None, new: Image | None) -> None:
+    def _note_version(self, table: str, old: Image | None, new: Image | None) -> None:
         event, before = ((image or {}).get("event", {}).get("M") for image in (new, old))
         if event and event["id"] != (before or {}).get("id"):
             data = json.loads(event["detail"]["S"])["data"]
-            self.told.setdefault(data["id"], []).append(data["version"])
+            self.told.setdefault((table, data["id"]), []).append(data["version"])
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """All items of a table as plain values, for the checks: only to read."""

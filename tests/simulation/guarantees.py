@@ -6,6 +6,7 @@ happened is told, (6) nobody gets in.
 
 from collections import Counter
 from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.stripe import StripeAccount
@@ -19,7 +20,25 @@ class Violated(BaseException):
     """A guarantee does not hold; the text says which and for what. No handler's `except Exception` may hide it."""
 
 
-def check_after_step(cloud: Cloud, stripe: StripeAccount, *, by_hand: Set[str]) -> None:
+type Content = tuple[str, str, bool]
+"""A ticket's title and price, and whether it is withdrawn."""
+
+
+@dataclass
+class SellersChanges:
+    """What was seen so far of the sellers' changes, and of the orders placed before each of them.
+
+    `accepted` is the content of each ticket in Orders, `in_force` the version and content in Tickets; `placed` is what
+    the ticket was when each order was placed. An order is `outdated` once its ticket's content has changed.
+    """
+
+    accepted: dict[str, Content] = field(default_factory=dict)
+    in_force: dict[str, tuple[int, Content]] = field(default_factory=dict)
+    placed: dict[str, Content] = field(default_factory=dict)
+    outdated: set[str] = field(default_factory=set)
+
+
+def check_after_step(cloud: Cloud, stripe: StripeAccount, changes: SellersChanges, *, by_hand: Set[str]) -> None:
     """Raise Violated if the state as it is now breaks a guarantee that must hold at every instant.
 
     `by_hand` are the PaymentIntents that somebody has changed at Stripe by hand.
@@ -28,13 +47,16 @@ def check_after_step(cloud: Cloud, stripe: StripeAccount, *, by_hand: Set[str]) 
     _one_live_order_a_ticket(orders)
     _nothing_expires_early(orders)
     _each_hold_is_its_orders(orders, tickets)
+    _no_change_is_overruled(cloud, orders, tickets, changes)
     _no_money_without_a_ticket(orders, stripe, by_hand)
     _every_version_is_told_once_and_in_order(cloud)
 
 
-def check_at_rest(cloud: Cloud, stripe: StripeAccount, *, by_hand: Set[str], lost_messages: int) -> None:
+def check_at_rest(
+    cloud: Cloud, stripe: StripeAccount, changes: SellersChanges, *, by_hand: Set[str], lost_messages: int
+) -> None:
     """Raise Violated if anything is unsettled with nothing left to happen; after a lost message, if money is."""
-    check_after_step(cloud, stripe, by_hand=by_hand)
+    check_after_step(cloud, stripe, changes, by_hand=by_hand)
     orders, copies = orders_and_tickets(cloud)
     _every_order_has_ended(orders)
     _money_is_where_the_orders_say(orders, stripe)
@@ -91,6 +113,39 @@ def _each_hold_is_its_orders(orders: dict[str, Item], tickets: dict[str, Item]) 
             _require(lasts != ("holdExpiresAt" in ticket), f"the hold of ticket {ticket['id']} has the wrong deadline")
 
 
+def _no_change_is_overruled(
+    cloud: Cloud, orders: dict[str, Item], copies: dict[str, Item], changes: SellersChanges
+) -> None:
+    """Guarantee 1: an order is placed for what its ticket is then in Orders, and ends with the next change of it.
+
+    A change counts from when Orders has accepted it, and from when it is in force in Tickets, which is before its
+    seller can be answered with success. From then on all orders placed before are cancelled for good.
+    """
+    for ident, copy in copies.items():
+        content = copy["title"], copy["price"], copy["withdrawn"]
+        if changes.accepted.get(ident, content) != content:
+            changes.outdated |= {order for order in changes.placed if orders[order]["ticketID"] == ident}
+        changes.accepted[ident] = content
+    for ident, order in orders.items():
+        if ident not in changes.placed:
+            title, price, withdrawn = changes.placed[ident] = changes.accepted[order["ticketID"]]
+            _require(not withdrawn, f"order {ident} was placed for a ticket that was withdrawn")
+            _require(
+                (order["title"], order["price"]) == (title, price), f"order {ident} is not for the ticket as it is"
+            )
+    for offer in _offers(cloud).values():
+        ident, version = offer["id"], offer["editedVersion"]
+        content = offer["title"], offer["price"], "withdrawnAt" in offer
+        if changes.in_force.get(ident, (version, content))[0] != version:
+            changes.outdated |= {
+                order for order, was in changes.placed.items() if orders[order]["ticketID"] == ident and was != content
+            }
+        changes.in_force[ident] = version, content
+    for ident in changes.outdated:
+        status = orders[ident]["status"]
+        _require(status == "cancelled", f"order {ident} is {status}, and its ticket was changed after it was placed")
+
+
 def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
     """Guarantee 2: we capture money only for an order that owns its ticket for good."""
     for intent in intents(stripe):
@@ -104,7 +159,7 @@ def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, b
 
 def _every_version_is_told_once_and_in_order(cloud: Cloud) -> None:
     """Guarantee 5: each told write raises the version by one, so that consumers can order what they hear by it."""
-    for ident, versions in cloud.database.told.items():
+    for (_, ident), versions in cloud.database.told.items():
         _require(versions == list(range(1, len(versions) + 1)), f"{ident} has told of its versions {versions}")
 
 
@@ -187,10 +242,8 @@ def _nothing_waits(cloud: Cloud) -> None:
 
 def _replicas_equal_their_source(cloud: Cloud, orders: dict[str, Item], copies: dict[str, Item]) -> None:
     """Guarantee 5: every change was told, and arrived."""
-    offers = {
-        item["id"]: item for item in cloud.database.items(cloud.table("tickets")) if item["pk"].startswith("ticket")
-    }
-    for ident, offer in offers.items():
+    for ident, offer in _offers(cloud).items():
+        _require("pending" not in offer, f"the change of ticket {ident} was never decided")
         _require(ident in copies, f"orders has never heard of ticket {ident}")
         copy = copies[ident]
         for name in ("title", "price", "currency"):
@@ -222,6 +275,12 @@ def intents(stripe: StripeAccount) -> Iterator[dict[str, Any]]:
     disputes = {row["payment_intent"]: row for _, row in stripe._tables.rows("disputes")}
     for ident, intent in stripe._tables.rows("payment_intents"):
         yield intent | {"latest_charge": charges.get(intent["latest_charge"]), "dispute": disputes.get(ident)}
+
+
+def _offers(cloud: Cloud) -> dict[str, Item]:
+    """The tickets in Tickets' own table, by id."""
+    items = cloud.database.items(cloud.table("tickets"))
+    return {item["id"]: item for item in items if item["pk"].startswith("ticket")}
 
 
 def _payments(cloud: Cloud) -> dict[str, Item]:

@@ -33,7 +33,14 @@ from tests.handlers.world import http_event, sqs_batch
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Clock, Cloud, Message, Network, Queue
 from tests.simulation.faults import ProcessDied, Profile
-from tests.simulation.guarantees import Violated, check_after_step, check_at_rest, intents, orders_and_tickets
+from tests.simulation.guarantees import (
+    SellersChanges,
+    Violated,
+    check_after_step,
+    check_at_rest,
+    intents,
+    orders_and_tickets,
+)
 from tests.simulation.people import People
 from tests.simulation.quick_moto import quick
 
@@ -94,6 +101,7 @@ def _history(
     """A world of its own: clock, ids, AWS and Stripe of this process are the history's as long as it lasts."""
     time_ = Clock(START)
     network = Network(choices, profile, outcome.story)
+    time_.meanwhile = network.pass_time
     cloud = Cloud(template, clock=time_, network=network)
     cloud.put_secret("AuthSigningKey", "the key that signs tokens, first version")
     cloud.put_secret(
@@ -134,6 +142,7 @@ class History:
         self._choices = choices
         self._people = People(cloud, account, choices)
         self._outcome = outcome
+        self._changes = SellersChanges()
         self._lost = 0
         self._busy: set[str] = set()
         cloud.network.interleave = self._meanwhile
@@ -150,7 +159,7 @@ class History:
         self._check()
 
     def _check(self) -> None:
-        check_after_step(self._cloud, self._stripe, by_hand=self._people.by_hand)
+        check_after_step(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand)
 
     def _meanwhile(self, what: str) -> None:
         """What happens between two calls of a function: mostly something about the very things it is about to write."""
@@ -194,7 +203,7 @@ class History:
             if self._cloud.clock.now() >= until and not self._has_records() and not self._visible():
                 break
             self._cloud.clock.instant = self._next_instant()
-        check_at_rest(self._cloud, self._stripe, by_hand=self._people.by_hand, lost_messages=self._lost)
+        check_at_rest(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, lost_messages=self._lost)
         self._outcome.counts["at rest"] += 1
 
     def count(self) -> None:
@@ -205,6 +214,8 @@ class History:
         counts.update(f"intents {intent['status']}" for intent in intents(self._stripe))
         counts["faults"] += self._cloud.network.faults
         counts["messages lost"] += self._lost
+        counts.update(self._people.answered)
+        counts["orders before a change"] += len(self._changes.outdated)
         counts["done by hand"] += len(self._people.by_hand)
 
     # What can happen.

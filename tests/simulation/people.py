@@ -2,6 +2,7 @@
 theirs. And an operator, who does by hand at Stripe what others would do."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -65,12 +66,16 @@ class People:
         self._rotated = False
         self._tickets: list[tuple[Person, str]] = []
         self._orders: list[tuple[Person, str]] = []
-        self._unanswered: list[tuple[Person, str, str, dict[str, str] | None, dict[str, str]]] = []
+        self._unanswered: list[tuple[Person, str, str, dict[str, Any] | None, dict[str, str]]] = []
         self._keys = 0
+        self._edits = 0
+        self._versions: dict[str, int] = {}
         self.focus: frozenset[str] = frozenset()
         """The ids of what everybody is after right now."""
         self.by_hand: set[str] = set()
         """The PaymentIntents that the operator has changed."""
+        self.answered: Counter[str] = Counter()
+        """What sellers' changes were answered."""
 
     def act(self) -> None:
         """One of them does something."""
@@ -99,13 +104,21 @@ class People:
 
     def _edit(self) -> None:
         seller, ticket = self._recent(self._tickets)
-        body = {"title": "A better seat", "price": self._choices.pick(PRICES)}
-        self._call(seller, "PUT", f"/api/tickets/{ticket}", body)
+        self._edits += 1
+        body: dict[str, Any] = {"title": f"A better seat, {self._edits}", "price": self._choices.pick(PRICES)}
+        seen = self._versions.get(ticket)
+        if seen and self._choices.chance(0.3):
+            body["version"] = seen
+        answer = self._call(seller, "PUT", f"/api/tickets/{ticket}", body)
+        self.answered[f"edits {answer.status} {answer.code}".strip()] += 1
+        if answer.status in (200, 202):
+            self._versions[ticket] = answer.body["version"]
 
     def _withdraw(self) -> None:
         seller, ticket = self._choices.pick(self._tickets)
         if self._choices.chance(0.3):
-            self._call(seller, "DELETE", f"/api/tickets/{ticket}")
+            answer = self._call(seller, "DELETE", f"/api/tickets/{ticket}")
+            self.answered[f"withdrawals {answer.status} {answer.code}".strip()] += 1
 
     def _order(self) -> None:
         buyer = self._choices.pick(self._buyers)
@@ -207,7 +220,7 @@ class People:
         """A call that was never answered, made again later with the same key."""
         call = self._unanswered.pop(self._choices.below(len(self._unanswered)))
         answer = self._once(*call)
-        if answer.is_failure or answer.code == "idempotency_in_progress":
+        if self._is_open(answer):
             self._unanswered.append(call)
 
     def _look(self) -> None:
@@ -229,7 +242,7 @@ class People:
         """What everybody is after, or else one of the latest two: races need meetings."""
         return self._choices.pick([thing for thing in things if thing[1] in self.focus] or things[-2:])
 
-    def _call(self, by: Person, method: str, path: str, body: dict[str, str] | None = None) -> Answer:
+    def _call(self, by: Person, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
         """Call; perhaps with an Idempotency-Key, perhaps twice, and again if it failed."""
         headers = {}
         if method != "GET" and self._choices.chance(0.5):
@@ -245,11 +258,16 @@ class People:
             if headers and not answer.asks_again and not again.is_failure and answer != again:
                 raise Violated(f"{method} {path} with the same key: {answer}, then {again}")
             answer = again if answer.is_failure else answer
-        if headers and (answer.is_failure or answer.code == "idempotency_in_progress"):
+        if headers and self._is_open(answer):
             self._unanswered.append((by, method, path, body, headers))
         return answer
 
-    def _once(self, by: Person, method: str, path: str, body: dict[str, str] | None, headers: dict[str, str]) -> Answer:
+    @staticmethod
+    def _is_open(answer: Answer) -> bool:
+        """Whether the caller does not know yet what came of the call."""
+        return answer.is_failure or answer.status == 202 or answer.code == "idempotency_in_progress"
+
+    def _once(self, by: Person, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Answer:
         if by.token is None:
             self._join(by)
         if by.token is None:
@@ -260,7 +278,7 @@ class People:
         return answer
 
     def _ask(
-        self, by: Person, method: str, path: str, body: dict[str, str] | None, headers: dict[str, str] | None = None
+        self, by: Person, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None = None
     ) -> Answer:
         """One request and its answer."""
         faults = self._cloud.network.faults

@@ -9,7 +9,12 @@ from tests.template.reading import Template
 ORDER_EVENTS = ["order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled"]
 
 WANTED: dict[str, list[dict[str, Any]]] = {
-    "tickets listener": [{"source": ["admit-one.orders"], "detail-type": ORDER_EVENTS}],
+    "tickets listener": [
+        {
+            "source": ["admit-one.orders"],
+            "detail-type": [*ORDER_EVENTS, "ticket:change-accepted", "ticket:change-declined"],
+        }
+    ],
     "orders listener": [
         {"source": ["admit-one.expiration"], "detail-type": ["expiration:completed"]},
         {
@@ -23,6 +28,7 @@ WANTED: dict[str, list[dict[str, Any]]] = {
             ],
         },
         {"source": ["admit-one.tickets"], "detail-type": ["ticket:created"]},
+        {"source": ["admit-one.tickets"], "detail-type": ["ticket:change-requested"]},
         {
             "source": ["admit-one.tickets"],
             "detail-type": ["ticket:updated"],

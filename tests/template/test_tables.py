@@ -29,7 +29,7 @@ INDEXES: dict[str, dict[str, tuple[list[str], list[str] | str]]] = {
     "Auth/Users/Table": {},
     "Tickets/Tickets/Table": {
         "on-sale": (["onSalePartition:S", "id:S"], sorted(["userID", *LISTED])),
-        "by-seller": (["userID:S", "id:S"], sorted(["refund", *LISTED])),
+        "by-seller": (["userID:S", "id:S"], sorted(["refund", "pending", *LISTED])),
     },
     "Orders/Orders/Table": {"open": (["openPartition:S", "expiresAt:N"], "KEYS_ONLY")},
     "Payments/Payments/Table": {"unsettled": (["unsettledPartition:S", "updatedAt:N"], "KEYS_ONLY")},

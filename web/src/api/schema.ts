@@ -158,10 +158,16 @@ export interface paths {
         };
         /** One ticket */
         get: operations["get_ticket"];
-        /** Give one of the caller's tickets another title and price */
+        /**
+         * Give one of the caller's tickets another title and price
+         * @description After a 200 the ticket can only be ordered as changed, and no order that was placed before can complete. Refused while a buyer holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+         */
         put: operations["edit_ticket"];
         post?: never;
-        /** Take one of the caller's tickets off sale */
+        /**
+         * Take one of the caller's tickets off sale
+         * @description After a 204 nobody can order the ticket, and no order that was placed before can complete. Refused while a buyer holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+         */
         delete: operations["withdraw_ticket"];
         options?: never;
         head?: never;
@@ -311,7 +317,8 @@ export interface components {
         /**
          * @description A ticket as its seller sees it: with the order that holds or has bought it, if there is one.
          *
-         *     `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`.
+         *     `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`. `pendingChange` is
+         *     there while a change that the seller has requested is not decided yet.
          */
         OwnTicket: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -334,6 +341,7 @@ export interface components {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             orderID?: string;
             refund?: components["schemas"]["Refund"];
+            pendingChange?: components["schemas"]["PendingChange"];
         };
         /** @description One page of what the caller sells. */
         OwnTicketList: {
@@ -369,6 +377,14 @@ export interface components {
          * @enum {string}
          */
         PaymentStatus: "open" | "authorized" | "captured" | "failed" | "voided" | "refunded";
+        /** @description What the ticket will be if the requested change is accepted: no buyer may hold or have bought it. */
+        PendingChange: {
+            /** @example Row 1, seat 2 */
+            title: string;
+            /** @example 12.50 */
+            price: string;
+            withdrawn: boolean;
+        };
         /** @description Which ticket, in either spelling, and optionally the price that the buyer was shown. */
         PlaceOrder: {
             ticketID?: string | null;
@@ -402,7 +418,7 @@ export interface components {
              * @description What programs read.
              * @enum {string}
              */
-            code: "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
+            code: "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
             errors: {
                 message: string;
                 field?: string;
@@ -493,6 +509,24 @@ export interface components {
              * @example 2026-11-23T12:00:00.000Z
              */
             createdAt: string;
+        };
+        /** @description What a seller wants to say of a ticket that is on sale. */
+        TicketEdit: {
+            /**
+             * @description Trimmed; 1 to 200 characters, without control characters.
+             * @example Row 1, seat 2
+             */
+            title: string;
+            /**
+             * @description A plain decimal up to 999999.99, with at most the currency's decimals.
+             * @example 12.50
+             */
+            price: string;
+            /**
+             * @description The ticket's version on which the edit is based. If its title, its price or its withdrawal was changed after that version, the edit is refused (409 `ticket_changed`); reservations do not count.
+             * @example 3
+             */
+            version?: number | null;
         };
         /** @description What a seller says of a ticket. */
         TicketIn: {
@@ -725,6 +759,34 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description Conflict: `change_pending`, `idempotency_in_progress`, `ticket_changed`, `ticket_held`, `ticket_sold`. */
+        "409_change_pending.idempotency_in_progress.ticket_changed.ticket_held.ticket_sold": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "change_pending" | "idempotency_in_progress" | "ticket_changed" | "ticket_held" | "ticket_sold";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Conflict: `change_pending`, `idempotency_in_progress`, `ticket_held`, `ticket_sold`. */
+        "409_change_pending.idempotency_in_progress.ticket_held.ticket_sold": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "change_pending" | "idempotency_in_progress" | "ticket_held" | "ticket_sold";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description Conflict: `email_in_use`. */
         "409_email_in_use": {
             headers: {
@@ -792,20 +854,6 @@ export interface components {
                     status?: 409;
                     /** @enum {unknown} */
                     code?: "idempotency_in_progress" | "price_changed" | "ticket_held" | "ticket_sold" | "ticket_withdrawn";
-                } & components["schemas"]["Problem"];
-            };
-        };
-        /** @description Conflict: `idempotency_in_progress`, `ticket_held`, `ticket_sold`. */
-        "409_idempotency_in_progress.ticket_held.ticket_sold": {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @constant */
-                    status?: 409;
-                    /** @enum {unknown} */
-                    code?: "idempotency_in_progress" | "ticket_held" | "ticket_sold";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1378,7 +1426,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TicketIn"];
+                "application/json": components["schemas"]["TicketEdit"];
             };
         };
         responses: {
@@ -1391,11 +1439,22 @@ export interface operations {
                     "application/json": components["schemas"]["OwnTicket"];
                 };
             };
+            /** @description No buyer held the ticket when the change was requested, and it is not decided yet whether one was faster: the change is neither in force nor refused. `pendingChange` has it. Repeat the call, with the same Idempotency-Key, for the outcome. */
+            202: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnTicket"];
+                };
+            };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
             403: components["responses"]["403_cross_site_request.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
-            409: components["responses"]["409_idempotency_in_progress.ticket_held.ticket_sold"];
+            409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_changed.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             422: components["responses"]["422_idempotency_key_reused"];
@@ -1420,6 +1479,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description No buyer held the ticket when the change was requested, and it is not decided yet whether one was faster: the change is neither in force nor refused. `pendingChange` has it. Repeat the call, with the same Idempotency-Key, for the outcome. */
+            202: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnTicket"];
+                };
+            };
             /** @description No Content. */
             204: {
                 headers: {
@@ -1431,7 +1501,7 @@ export interface operations {
             401: components["responses"]["401_unauthenticated"];
             403: components["responses"]["403_cross_site_request.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
-            409: components["responses"]["409_idempotency_in_progress.ticket_held.ticket_sold"];
+            409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             422: components["responses"]["422_idempotency_key_reused"];
