@@ -3,7 +3,10 @@
 import http.client
 import http.server
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from local.front_door import AT_ONCE, BODY_LIMIT, FINISHES_WITHIN, FrontDoor
-from local.ports import HOST
+from local.front_door import AT_ONCE, BODY_LIMIT, FINISHES_WITHIN, PROOF_VARIABLE, FrontDoor
+from local.ports import HOST, Ports
 from local.web_client import WebClient
 
 
@@ -272,6 +275,32 @@ def test_a_door_that_closes_serves_those_inside_and_lets_nobody_in(door: FrontDo
         statuses = sorted(answer.result()[0].status for answer in answers)
     closing.server_close()
     assert statuses == [201] * AT_ONCE + [503] * 5
+
+
+def test_the_command_ends_soon_after_it_was_asked_to() -> None:
+    port = Ports.free().front_door
+    command = [sys.executable, "-m", "local.front_door", "--port", str(port), "--aws-port", "9", "--api-id", "abc"]
+    with subprocess.Popen(command, env={**os.environ, PROOF_VARIABLE: "the proof"}, stderr=subprocess.DEVNULL) as door:  # noqa: S603
+        deadline = time.monotonic() + 30
+        while (status := _status(port, "/api/tickets")) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert status == 503
+        door.terminate()
+        try:
+            assert door.wait(FINISHES_WITHIN + 2) == 0
+        finally:
+            door.kill()
+
+
+def _status(port: int, path: str) -> int | None:
+    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/orders/01KB?a=b.c", "/apix", "/_ministack/reset"])

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import signal
 import subprocess
 import time
 import zipfile
@@ -16,6 +14,7 @@ import pytest
 
 from local.local_aws import MINISTACK, PYTHON, LocalAws, LocalAwsFailed, state_file
 from local.ports import Ports
+from tests.killing import kill
 
 # A function that notes each call and its process, once it may: before, it fails or, asked to, never ends.
 CODE = """
@@ -118,15 +117,6 @@ def _kept(folder: Path) -> str:
     return file.read_text() if file.exists() else ""
 
 
-def _kill(aws: LocalAws) -> None:
-    """The local AWS itself, as `kill -9` does."""
-    guard = aws._process._process.pid
-    ps = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)  # noqa: S607
-    (process,) = [int(line.split()[0]) for line in ps.stdout.splitlines() if int(line.split()[1]) == guard]
-    os.kill(process, signal.SIGKILL)
-    _wait(aws.has_ended, "it was killed")
-
-
 def test_at_another_port_a_queues_messages_still_come_to_their_function(tmp_path: Path) -> None:
     (tmp_path / "open").touch()
     with _local_aws(tmp_path) as first:
@@ -139,7 +129,7 @@ def test_at_another_port_a_queues_messages_still_come_to_their_function(tmp_path
         _wait(lambda: _calls(tmp_path), "the message lies in its queue")
 
 
-@pytest.mark.parametrize("end", [_kill, LocalAws.stop])
+@pytest.mark.parametrize("end", [kill, LocalAws.stop])
 def test_what_was_in_flight_goes_on_after_the_next_start(tmp_path: Path, end: Callable[[LocalAws], None]) -> None:
     with _local_aws(tmp_path) as first:
         function = _make_function(first, tmp_path)
@@ -169,7 +159,7 @@ def test_a_kill_loses_only_what_happened_since_the_last_save(tmp_path: Path) -> 
         for item in ("first item", "second item"):
             first.dynamodb().put_item(TableName="things", Item={"pk": {"S": item}})
             _wait(lambda item=item: item in _kept(tmp_path), "it saves what has changed, by itself")  # type: ignore[misc]
-        _kill(first)
+        kill(first)
         assert (first.seconds_since_saved() or 60) < 60
     with _local_aws(tmp_path) as second:
         assert second.dynamodb().scan(TableName="things")["Count"] == 2

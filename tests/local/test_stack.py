@@ -1,8 +1,6 @@
 """Stopping the stack: what it waits for, what it says, and that it is never long."""
 
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from local import stack as stack_module
 from local.local_aws import LocalAws, LocalAwsFailed, state_file
 from local.ports import Ports
 from local.stack import LocalStack
+from tests.killing import kill
 
 
 class _FakeAws:
@@ -74,7 +73,7 @@ def test_what_a_killed_local_aws_has_lost_is_told(stack: LocalStack, tmp_path: P
     stack._aws = _start_aws(stack, tmp_path)
     stack._aws.save()
     os.utime(state_file(tmp_path), (time.time() - 90, time.time() - 90))
-    _kill(stack._aws)
+    kill(stack._aws)
     assert "The local AWS has ended" in (stack.failure() or "")
     lost = stack.stop() or ""
     assert "The local AWS had ended by itself. It was saved 9" in lost
@@ -94,16 +93,3 @@ def test_data_that_cannot_be_saved_is_told(stack: LocalStack, tmp_path: Path, mo
 
 def _start_aws(stack: LocalStack, folder: Path) -> LocalAws:
     return LocalAws(port=stack.ports.aws, scratch=folder / "scratch", logs=folder / "logs", state=folder)
-
-
-def _kill(aws: LocalAws) -> None:
-    guard = aws._process._process.pid
-    ps = ["ps", "-A", "-o", "pid=,ppid="]
-    processes = subprocess.run(ps, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603
-    for process, parent in (map(int, line.split()) for line in processes):
-        if parent == guard:
-            os.kill(process, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while not aws.has_ended():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
