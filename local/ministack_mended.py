@@ -192,6 +192,7 @@ def _keep_call(call: list[str]) -> None:
     name = str(uuid.uuid4())
     _calls[name] = call
     _next_calls.put(name)
+    _note_change()
 
 
 def _make_calls() -> None:
@@ -217,6 +218,7 @@ def _make_calls() -> None:
 _kept = Path(persistence.STATE_DIR) / STATE_FILE
 _saving = asyncio.Lock()
 _changes = 0
+_saved = -1
 _save_error = ""
 _background: set[asyncio.Task[Any]] = set()
 _ensure_poller = functions._ensure_poller  # noqa: SLF001
@@ -315,30 +317,30 @@ def _load(states: Any) -> None:
 
 async def _keep_saving() -> None:
     global _save_error
-    saved = -1
     while True:
         await asyncio.sleep(SAVE_EVERY)
-        changes = _changes
         try:
-            if changes == saved:
+            if _changes == _saved:
                 os.utime(_kept)  # it is the state of this moment
             else:
-                await _save()
-                saved = changes
+                await _save(niceness=10)
             _save_error = ""
         except OSError as error:
             _save_error = error.strerror or repr(error)
 
 
-async def _save() -> None:
+async def _save(*, niceness: int = 0) -> None:
     """ministack saves when it ends, and only if it ends well.
 
     A fork writes the file: it has the memory of one moment, and nobody waits for it meanwhile. That moment is between
     two requests, for this is the thread that serves them. Raises OSError.
     """
+    global _saved
     async with _saving:
+        changes = _changes
         child = os.fork()
         if not child:
+            os.nice(niceness)
             _write_and_exit()
         ended = asyncio.create_task(asyncio.to_thread(os.waitpid, child, 0))
         done, _ = await asyncio.wait({ended}, timeout=SAVE_WITHIN)
@@ -348,6 +350,7 @@ async def _save() -> None:
         code = os.waitstatus_to_exitcode(status)
         if code:
             raise OSError(code, os.strerror(code) if code > 0 else "the copy that should write it was killed")
+        _saved = changes
 
 
 def _write_and_exit() -> None:
@@ -468,7 +471,7 @@ async def _leave() -> None:
     All of them can be cut off once the state is saved: what they were about is in it.
     """
     code = 0
-    if persistence.PERSIST_STATE:
+    if persistence.PERSIST_STATE and _changes != _saved:
         try:
             await _save()
         except OSError as error:
