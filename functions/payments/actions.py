@@ -13,7 +13,6 @@ from functions.payments.payment import (
     Duty,
     Intent,
     IntentStatus,
-    NotRecordedYet,
     OrderNotFound,
     OrderStatus,
     Payment,
@@ -22,6 +21,7 @@ from functions.payments.payment import (
     Status,
     StripeUnavailable,
     Telling,
+    duty_of_unrecorded,
 )
 from functions.payments.store import PaymentChanged, PaymentStore
 from functions.payments.stripe_gateway import Gateway, IntentMissing, WrongState
@@ -120,9 +120,10 @@ def settle(store: PaymentStore, stripe: Gateway, order_id: OrderID, *, tell_agai
 
 
 def take_in(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bool:
-    """Act on whatever has happened to a PaymentIntent; whether that changed or told anything.
+    """Act on whatever has happened to a PaymentIntent; whether that changed or told anything, or gave money back.
 
-    Another stage's, or nobody's, is left alone. Raises NotRecordedYet for one of ours that may be recorded any moment.
+    Ignores PaymentIntents of other stages or of unknown origin. Raises NotRecordedYet for one of ours that may be
+    recorded any moment.
     """
     try:
         intent = stripe.retrieve(stripe_id)
@@ -136,22 +137,26 @@ def take_in(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bool:
             return False
         # It reads both again, since what is done must rest on a PaymentIntent that is no older than the order.
         return settle(store, stripe, intent.order_id).acted
-    if not disown(stripe, payment, intent):
-        raise NotRecordedYet("this PaymentIntent is not recorded yet")
-    return False
+    return _give_back(stripe, payment, intent)
 
 
-def disown(stripe: Gateway, payment: Payment | None, intent: Intent) -> bool:
-    """Cancel a PaymentIntent of ours that is not the recorded one and never will be; whether it is such.
+def _give_back(stripe: Gateway, payment: Payment | None, intent: Intent) -> bool:
+    """Release or refund what an unrecorded PaymentIntent of ours holds; whether there was money to give back.
 
-    False means that it may be recorded any moment.
+    Safe to repeat, and at the same moment as `_open`: what may still be recorded raises NotRecordedYet.
     """
-    if intent.status is IntentStatus.CANCELED:
-        return True
-    if payment is None or (payment.stripe_id is None and payment.order.status is not OrderStatus.CANCELLED):
-        return False
-    _void(stripe, intent.id)
-    return True
+    match duty_of_unrecorded(payment, intent, clock.now()):
+        case Duty.VOID:
+            _void(stripe, intent.id)
+            return intent.status is IntentStatus.AUTHORIZED
+        case Duty.REFUND:
+            logger.warning("money of an unrecorded PaymentIntent goes back", stripe_id=intent.id)
+            return _refund(stripe, intent.id)
+        case _:
+            if intent.holds_money():
+                # Disputed, and the bank decides; or its order is paid for, and the record of that payment is lost.
+                logger.warning("money of an unrecorded PaymentIntent is left where it is", stripe_id=intent.id)
+            return False
 
 
 def _open(store: PaymentStore, stripe: Gateway, payment: Payment, receipt: Receipt) -> Payment:
@@ -226,6 +231,15 @@ def _void(stripe: Gateway, stripe_id: str) -> None:
         stripe.cancel(stripe_id)
     except WrongState:
         logger.info("a PaymentIntent had ended already", stripe_id=stripe_id)
+
+
+def _refund(stripe: Gateway, stripe_id: str) -> bool:
+    try:
+        stripe.refund(stripe_id)
+    except WrongState:
+        logger.info("a PaymentIntent was refunded or disputed already", stripe_id=stripe_id)
+        return False
+    return True
 
 
 def _save(

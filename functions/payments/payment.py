@@ -26,6 +26,9 @@ from shared.ids import OrderID, PaymentID, UserID
 from shared.money import NOTHING, MinorUnits
 
 ABANDONED_AFTER = timedelta(minutes=10)  # past the deadline; by then the sweep has ended every order
+RECORDED_WITHIN = timedelta(minutes=5)
+"""A PaymentIntent that is older than this and not recorded never will be: the call that makes one records it, and no
+call takes longer than 30 seconds."""
 
 
 class PaymentError(Exception):
@@ -131,6 +134,7 @@ class Intent:
     id: str
     status: IntentStatus
     client_secret: str
+    created_at: datetime
     stage: str | None
     order_id: OrderID | None
     captured: MinorUnits = NOTHING
@@ -149,6 +153,12 @@ class Intent:
     def is_returned(self) -> bool:
         """Whether money was captured and all of it went back."""
         return self.status is IntentStatus.SUCCEEDED and self.returned == self.captured
+
+    def holds_money(self) -> bool:
+        """Whether it holds a reservation on a card, or captured money that has not gone back."""
+        return self.status is IntentStatus.AUTHORIZED or (
+            self.status is IntentStatus.SUCCEEDED and not self.is_returned()
+        )
 
     def is_refundable(self) -> bool:
         """Whether there is money of the buyer's that can be given back now. A lost dispute ends all refunds."""
@@ -322,6 +332,29 @@ class Payment:
                 return Status.CAPTURED, "dispute_lost" if intent.lost else "refunded_at_stripe"
             case IntentStatus.SUCCEEDED:
                 return Status.CAPTURED, None
+
+
+def duty_of_unrecorded(payment: Payment | None, intent: Intent, now: datetime) -> Duty | None:
+    """What must be done with a PaymentIntent of ours that is not recorded as its order's payment.
+
+    Only somebody's hand can have put money into one, since creating never confirms. It goes back, as soon as it is
+    certain that the PaymentIntent will not be recorded: its order has another one or is cancelled, or it is too old.
+    `payment` is None where Payments does not know the order. Raises NotRecordedYet as long as it is not certain.
+    """
+    match intent.status:
+        case IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
+            duty = Duty.VOID
+        case IntentStatus.SUCCEEDED if intent.is_refundable():
+            duty = Duty.REFUND
+        case _:
+            return None
+    if payment and (payment.stripe_id or payment.order.status is OrderStatus.CANCELLED):
+        return duty
+    if payment and payment.order.status is not OrderStatus.CREATED:
+        return None  # the order is paid for and the record is lost, as after a restore: this may be its money
+    if now < intent.created_at + RECORDED_WITHIN:
+        raise NotRecordedYet("this PaymentIntent is not recorded yet")
+    return duty
 
 
 _TOLD_BY: dict[Status, Telling | None] = {

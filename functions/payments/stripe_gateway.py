@@ -28,7 +28,7 @@ from shared.ids import OrderID, new_id
 from shared.money import MinorUnits
 
 if TYPE_CHECKING:
-    from stripe.params import PaymentIntentConfirmParams
+    from stripe.params import EventListParams, PaymentIntentConfirmParams
 
 TIMEOUT_SECONDS = 8.0
 KEYS_TTL = timedelta(minutes=1)
@@ -208,15 +208,26 @@ class Gateway:
 
     def spoken_of_since(self, instant: datetime, types: list[str]) -> Iterator[str]:
         """The PaymentIntents that Stripe's own log of events speaks of, in any order, perhaps more than once."""
-        listed = self._call(
-            lambda: self._client.v1.events.list(
-                {"types": types, "created": {"gte": int(instant.timestamp())}, "limit": 100}
-            )
-        )
-        events = listed.auto_paging_iter()
-        while (event := self._call(lambda: next(events, None))) is not None:
+        for event in self._events({"types": types, "created": {"gte": int(instant.timestamp())}, "limit": 100}):
             if isinstance(stripe_id := getattr(event.data.object, "payment_intent", None), str):
                 yield stripe_id
+
+    def undelivered_since(self, instant: datetime, types: list[str]) -> Iterator[tuple[OrderID, str]]:
+        """This stage's PaymentIntents of whose events a webhook has not been answered yet, each with its order.
+
+        The events are PaymentIntents' own; Stripe, "List all events": `delivery_success`.
+        """
+        for event in self._events(
+            {"types": types, "created": {"gte": int(instant.timestamp())}, "delivery_success": False, "limit": 100}
+        ):
+            metadata: dict[str, str] = event.data.object.metadata.to_dict()
+            if metadata.get("stage") == self.stage and "orderID" in metadata:
+                yield OrderID(metadata["orderID"]), event.data.object.id
+
+    def _events(self, asked: "EventListParams") -> Iterator[Any]:
+        events = self._call(lambda: self._client.v1.events.list(asked)).auto_paging_iter()
+        while (event := self._call(lambda: next(events, None))) is not None:
+            yield event
 
     def _intent(self, call: Any) -> Intent:
         found: stripe.PaymentIntent = self._call(call)
@@ -228,6 +239,7 @@ class Gateway:
             id=found.id,
             status=_STATUSES.get(found.status, IntentStatus.UNCONFIRMED),
             client_secret=found.client_secret or "",
+            created_at=clock.from_millis(found.created * 1000),
             stage=metadata.get("stage"),
             order_id=OrderID(order_id) if order_id else None,
             captured=MinorUnits(found.amount_received),

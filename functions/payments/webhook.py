@@ -112,6 +112,7 @@ def _verified(request: dict[str, Any]) -> StripeEvent:
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_SECONDS)
         return StripeEvent.model_validate_json(body)
     except stripe.SignatureVerificationError as error:
-        raise Problem(400, "bad_signature", f"this is not signed by Stripe for us, or too old: {error}") from None
+        logger.info("webhook not signed for us", reason=str(error))  # Stripe's advice is for whoever operates this
+        raise Problem(400, "bad_signature", "the signature is missing, not made for us, or too old") from None
     except ValueError:
         raise Problem(400, "invalid_request", "the body is no Stripe event") from None

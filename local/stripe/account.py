@@ -515,7 +515,13 @@ class StripeAccount:
         wanted = call.params.get("types") or [call.params.get("type", "*")]
         # `payment_intent.*` stands for all of them.
         patterns = [re.compile(re.escape(kind).replace(r"\*", ".*")) for kind in wanted]
-        return self._list("events", call, lambda event: any(pattern.fullmatch(event["type"]) for pattern in patterns))
+        delivered = call.params.get("delivery_success")
+
+        def keep(event: Json) -> bool:
+            is_delivered = event["pending_webhooks"] == 0
+            return delivered in (None, is_delivered) and any(pattern.fullmatch(event["type"]) for pattern in patterns)
+
+        return self._list("events", call, keep)
 
     def _list(self, table: str, call: Call, keep: Callable[[Json], bool] = lambda _: True) -> Reply:
         """A page, newest first."""

@@ -102,7 +102,7 @@ RETRIEVE = Schema(_EXPAND)
 RETRIEVE_PAYMENT_INTENT = Schema({"client_secret": string, **_EXPAND})
 LIST_PAYMENT_INTENTS = Schema(_PAGE)
 LIST_BY_PAYMENT = Schema({"payment_intent": string, "charge": string, **_PAGE})
-LIST_EVENTS = Schema({"type": string, "types": strings, **_PAGE})
+LIST_EVENTS = Schema({"type": string, "types": strings, "delivery_success": boolean, **_PAGE})
 
 AUTHENTICATE = Schema({"outcome": one_of("complete", "fail"), "return_url": string}, required=("outcome",))
 CREATE_DISPUTE = Schema({"payment_intent": string, "reason": string}, required=("payment_intent",))

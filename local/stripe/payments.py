@@ -160,14 +160,7 @@ class Payments:
                 "PaymentIntent with one of the following statuses may be canceled: "
                 f"{', '.join((*CANCELABLE, 'processing'))}.",
             )
-        if intent["status"] == "requires_capture":
-            # Stripe shows a released authorisation as a refund of a charge that was never captured.
-            charged = self.charge(intent["latest_charge"])
-            released = objects.refund(self._ids("re_"), self._now(), charged, charged["amount"], {})
-            charged |= {"amount_refunded": charged["amount"], "refunded": True}
-            self._save(charged, released)
-            self._emit("refund.created", released)
-            self._emit("charge.refunded", charged)
+        # A released authorisation is no refund any more (changelog 2025-03-31, "Partially capturing or cancelling…").
         self._void(intent, reason=params.get("cancellation_reason"))
         return Reply(200, {}, intent)
 
@@ -176,11 +169,8 @@ class Payments:
         due = [pi for pi, hold in self._tables.rows("authorisations") if hold["expires"] <= self._clock()]
         for intent_id in due:
             intent = self.intent(intent_id)
-            charged = self.charge(intent["latest_charge"])
-            charged |= {"amount_refunded": charged["amount"], "refunded": True}
-            self._save(charged)
-            self._emit("charge.expired", charged)
-            self._void(intent, reason="automatic")
+            self._emit("charge.expired", self.charge(intent["latest_charge"]))
+            self._void(intent, reason="expired")
 
     def refund(self, params: Json) -> Reply:
         charged = self._charge_to_refund(params)

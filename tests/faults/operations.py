@@ -18,6 +18,7 @@ type Setting = Callable[[Scene], Act]
 
 OPERATIONS: dict[str, Setting] = {}
 BODY = {"title": "Row 1, seat 1", "price": "10.00"}
+REFUND = {"amount": "10.00", "reason": "refunded_at_stripe", "at": "2026-11-27T10:00:00Z"}
 
 
 def operation(name: str) -> Callable[[Setting], Setting]:
@@ -205,7 +206,8 @@ def _tickets_hear(event_type: str, change: dict[str, Any]) -> Setting:
             [item] = scene.items("tickets", "ticket#")
             assert (item["holdNumber"], item["version"]) == (hold, 1 + hold)
             assert (item.get("holdOrderID") == placed["id"]) is (event_type != "order:cancelled")
-            assert ("soldAt" in item) is (event_type == "order:completed")
+            assert ("soldAt" in item) is (event_type in ("order:completed", "order:refunded"))
+            assert ("refund" in item) is (event_type == "order:refunded")
 
         return Act(tell("tickets", event_type, data), right)
 
@@ -216,6 +218,7 @@ for _type, _change in (
     ("order:created", {"status": "created"}),
     ("order:awaiting-payment", {"status": "awaiting:payment"}),
     ("order:completed", {"status": "completed"}),
+    ("order:refunded", {"status": "refunded", "refund": REFUND}),
     ("order:cancelled", {"status": "cancelled", "reason": "expired"}),
 ):
     operation(f"tickets: {_type}")(_tickets_hear(_type, _change))
@@ -234,6 +237,16 @@ def _place(scene: Scene) -> Act:
         assert _copy(scene)["holdOrderID"] == placed["id"]
 
     return Act(order(ticket["id"], scene.buyer, key="key"), right, good=(201,))
+
+
+@operation("find the order of a ticket")
+def _find_order(scene: Scene) -> Act:
+    placed = _placed(scene)
+
+    def right(outcome: Outcome) -> None:
+        assert [one["id"] for one in outcome.json["orders"]] == [placed["id"]]
+
+    return Act(http("GET", f"/api/orders?ticketID={placed['ticket']['id']}", by=scene.buyer), right, good=(200,))
 
 
 @operation("place an order, no key")
@@ -390,6 +403,29 @@ operation("orders: payment:created")(_orders_hear("payment:created", "completed"
 operation("orders: payment:failed")(_orders_hear("payment:failed", "cancelled"))
 
 
+def _orders_hear_of_refund(event_type: str, amount: int, status: str) -> Setting:
+    def setting(scene: Scene) -> Act:
+        placed = _placed(scene)
+        for earlier in ("payment:authorized", "payment:created"):
+            assert scene.run(paid(earlier, placed)).is_taken
+
+        def right(_: Outcome) -> None:
+            [item] = _orders(scene)
+            assert (item["status"], item["refund"]["amount"]) == (status, f"{amount // 100}.00")
+            assert item["version"] in (4, 5)  # 5: redelivered, so the state was told again
+            assert (_copy(scene)["sold"], _copy(scene)["holdNumber"]) == (True, 4)
+
+        data = {"id": new_id(), "version": 3, "orderId": placed["id"], "userID": placed["userID"], "stripeId": "pi_1"}
+        refund = {"reason": "refunded_at_stripe", "amountRefunded": amount}
+        return Act(tell("orders", event_type, data | refund), right)
+
+    return setting
+
+
+operation("orders: payment:partly-refunded")(_orders_hear_of_refund("payment:partly-refunded", 400, "completed"))
+operation("orders: payment:refunded")(_orders_hear_of_refund("payment:refunded", 1000, "refunded"))
+
+
 @operation("sweep")
 def _sweep(scene: Scene) -> Act:
     placed = _placed(scene)
@@ -461,6 +497,33 @@ def _webhook(scene: Scene) -> Act:
     return Act(webhook(told), right, good=(200,))
 
 
+@operation("webhook of a refund")
+def _webhook_of_refund(scene: Scene) -> Act:
+    placed, stripe_id = _completed(scene)
+    _stripe(scene, "/v1/refunds", f"payment_intent={stripe_id}&amount=400")
+    told = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
+
+    def right(_: Outcome) -> None:
+        payment = _payment(scene)
+        assert (payment["orderID"], payment["status"], payment["refunded"]) == (placed["id"], "captured", 400)
+        assert (payment["version"], payment["event"]["type"]) == (3, "payment:partly-refunded")
+
+    return Act(webhook(told), right, good=(200,))
+
+
+@operation("webhook of unrecorded money")
+def _webhook_of_unrecorded(scene: Scene) -> Act:
+    placed, _ = _completed(scene)
+    stripe_id = _charge_by_hand(scene, placed)
+    told = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": stripe_id}}}
+
+    def right(_: Outcome) -> None:
+        assert [refund["amount"] for refund in _refunds(scene, stripe_id)] == [1000]
+        assert _payment(scene)["status"] == "captured"
+
+    return Act(webhook(told), right, good=(200,))
+
+
 @operation("payments: order:created")
 def _follow_created(scene: Scene) -> Act:
     scene.table("payments")
@@ -501,6 +564,41 @@ operation("payments: order:awaiting-payment")(
     _payments_hear("order:awaiting-payment", "awaiting:payment", "captured", 1000)
 )
 operation("payments: order:completed")(_payments_hear("order:completed", "completed", "captured", 1000))
+
+
+@operation("payments: order:completed, of refunded money")
+def _follow_completed_of_refunded(scene: Scene) -> Act:
+    """The money went back before Orders had completed the order: Orders is told of it once more."""
+    placed, stripe_id = _captured(scene)
+    _stripe(scene, "/v1/refunds", f"payment_intent={stripe_id}")
+    told = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
+    assert scene.run(webhook(told)).status == 200
+
+    def right(_: Outcome) -> None:
+        payment = _payment(scene)
+        assert (payment["status"], payment["orderStatus"]) == ("refunded", "completed")
+        assert payment["event"]["type"] == "payment:refunded"
+        assert payment["version"] in (4, 5)
+
+    return Act(tell("payments", "order:completed", placed | {"status": "completed", "version": 3}), right)
+
+
+@operation("payments: order:refunded")
+def _follow_refunded(scene: Scene) -> Act:
+    placed, stripe_id = _completed(scene)
+    _stripe(scene, "/v1/refunds", f"payment_intent={stripe_id}")
+    told = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
+    assert scene.run(webhook(told)).status == 200
+    assert "unsettledPartition" in _payment(scene)
+
+    def right(_: Outcome) -> None:
+        assert _payment(scene)["orderStatus"] == "refunded"
+        assert "unsettledPartition" not in _payment(scene)
+
+    data = placed | {"status": "refunded", "version": 4, "refund": REFUND}
+    return Act(tell("payments", "order:refunded", data), right)
+
+
 operation("payments: order:cancelled")(_payments_hear("order:cancelled", "cancelled", "voided", 0))
 
 
@@ -517,6 +615,17 @@ def _reconcile(scene: Scene) -> Act:
         assert scene.items("payments", "reconciler")
 
     return Act(Call("payments.reconciler", {}, later), right)
+
+
+@operation("reconcile unrecorded money")
+def _reconcile_unrecorded(scene: Scene) -> Act:
+    placed, _ = _completed(scene)
+    stripe_id = _charge_by_hand(scene, placed)
+
+    def right(_: Outcome) -> None:
+        assert [refund["amount"] for refund in _refunds(scene, stripe_id)] == [1000]
+
+    return Act(Call("payments.reconciler", {}, clock.now() + timedelta(minutes=3)), right)
 
 
 # Events and timers
@@ -666,6 +775,21 @@ def _started(scene: Scene) -> tuple[dict[str, Any], str]:
     return placed, scene.http("POST", "/api/payments", {"orderId": placed["id"]}, by=scene.buyer)["stripeId"]
 
 
+def _captured(scene: Scene) -> tuple[dict[str, Any], str]:
+    """An order in Payments that waits for its money, which is captured, and its PaymentIntent."""
+    placed, stripe_id = _started(scene)
+    _confirm(scene, stripe_id)
+    scene.deliver("payments", "order:awaiting-payment", placed | {"status": "awaiting:payment", "version": 2})
+    return placed, stripe_id
+
+
+def _completed(scene: Scene) -> tuple[dict[str, Any], str]:
+    """A completed order in Payments, and its PaymentIntent."""
+    placed, stripe_id = _captured(scene)
+    scene.deliver("payments", "order:completed", placed | {"status": "completed", "version": 3})
+    return placed, stripe_id
+
+
 def _order_data(scene: Scene, ticket: Mapping[str, Any]) -> dict[str, Any]:
     """The data of an order:created."""
     held = {key: ticket[key] for key in ("id", "title", "price", "currency")} | {"hold": 1}
@@ -714,3 +838,14 @@ def _confirm(scene: Scene, stripe_id: str) -> None:
 def _intents(scene: Scene, placed: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = _stripe(scene, "/v1/payment_intents?limit=100")["data"]
     return [intent for intent in found if intent["metadata"].get("orderID") == placed["id"]]
+
+
+def _charge_by_hand(scene: Scene, placed: Mapping[str, Any]) -> str:
+    """Money taken at Stripe with a PaymentIntent that looks like ours and that we did not make; its id."""
+    card = "confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card&capture_method=automatic"
+    metadata = f"metadata[stage]={scene.environment['STAGE']}&metadata[orderID]={placed['id']}"
+    return str(_stripe(scene, "/v1/payment_intents", f"amount=1000&currency=usd&{card}&{metadata}")["id"])
+
+
+def _refunds(scene: Scene, stripe_id: str) -> list[dict[str, Any]]:
+    return list(_stripe(scene, f"/v1/refunds?payment_intent={stripe_id}")["data"])

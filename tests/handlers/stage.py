@@ -386,6 +386,12 @@ def list_orders(stage: Stage) -> Run:
 
 
 @operation
+def find_the_order_of_a_ticket(stage: Stage) -> Run:
+    order = _order(stage, stage.ordered())
+    return _read(stage, f"/api/orders?ticketID={order['ticket']['id']}")
+
+
+@operation
 def cancel_an_order(stage: Stage) -> Run:
     assert stage.call("DELETE", f"/api/orders/{stage.ordered()}", by=stage.buyer).status == 204
     return stage.last
@@ -430,6 +436,14 @@ def webhook_captured(stage: Stage) -> Run:
     stage.authorise(stage.pay(stage.ordered()).json)
     stage.webhooks()
     stage.settle()
+    stage.webhooks()
+    return stage.last
+
+
+@operation
+def webhook_refunded(stage: Stage) -> Run:
+    payment = _bought(stage)
+    stage.stripe.api("POST", "/v1/refunds", f"payment_intent={payment['stripeId']}")
     stage.webhooks()
     return stage.last
 
@@ -539,6 +553,27 @@ def not_captured(stage: Stage) -> None:
 def _deliver_but_holds(stage: Stage, event: dict[str, Any]) -> None:
     if event["detail-type"] != "order:created":
         Stage.deliver(stage, event)
+
+
+def refunded(stage: Stage) -> None:
+    """Money of a purchase goes back by hand at Stripe: a part of it, then the rest."""
+    payment = _bought(stage)
+    for form in ("&amount=500", ""):
+        stage.stripe.api("POST", "/v1/refunds", f"payment_intent={payment['stripeId']}{form}")
+        stage.webhooks()
+        stage.settle()
+
+
+def _bought(stage: Stage) -> dict[str, Any]:
+    """The payment of an order that has completed, with all webhooks delivered."""
+    payment: dict[str, Any] = stage.pay(stage.ordered(), VISA).json
+    stage.settle()
+    stage.webhooks()
+    return payment
+
+
+def _order(stage: Stage, order_id: str) -> dict[str, Any]:
+    return dict(stage.call("GET", f"/api/orders/{order_id}", by=stage.buyer).json)
 
 
 def _sign_up(stage: Stage, email: str) -> str:

@@ -63,6 +63,7 @@ COSTS = {
     "take over a lapsed order": Cost(READ_AND_TRANSACTION | {"GetItem": 2}, reads=1.5, writes=8),
     "get an order": Cost(READ, reads=1),
     "list orders": Cost({"Query": 1}, reads=0.5),
+    "find the order of a ticket": Cost({"GetItem": 2}, reads=2),
     "cancel an order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     "start a payment": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),
     "start and confirm a payment": Cost({"GetItem": 1, "PutItem": 2}, reads=1, writes=3, stripe=2),
@@ -70,12 +71,13 @@ COSTS = {
     "get a payment that is open": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
     "webhook authorised": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=3, stripe=2),
     "webhook captured": Cost({"GetItem": 1}, reads=1, stripe=1),
+    "webhook refunded": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=2, stripe=2),
     "relay an event": Cost(PUBLISH),
     "expire an order": Cost(PUBLISH),
     "sweep with nothing overdue": Cost({"Query": 8}, reads=4),
     "sweep one order": Cost({"Query": 8} | READ_AND_TRANSACTION, reads=5, writes=5),
-    "reconcile with nothing unsettled": Cost({"Query": 8} | READ_AND_PUT, reads=4.5, writes=1, stripe=1),
-    "reconcile one payment": Cost({"Query": 8, "GetItem": 3, "PutItem": 2}, reads=6.5, writes=4, stripe=2),
+    "reconcile with nothing unsettled": Cost({"Query": 8} | READ_AND_PUT, reads=4.5, writes=1, stripe=2),
+    "reconcile one payment": Cost({"Query": 8, "GetItem": 4, "PutItem": 2}, reads=7.5, writes=4, stripe=3),
 }
 
 type Story = Callable[[Stage], None]
@@ -113,6 +115,10 @@ REACTIONS: dict[tuple[str, str, Story], Cost] = {
     ("payments.listener", "order:cancelled", stages.cancelled_while_paying): Cost(
         READ_AND_PUT_TWICE, reads=2, writes=5, stripe=2
     ),
+    ("orders.listener", "payment:partly-refunded", stages.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "payment:refunded", stages.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("tickets.listener", "order:refunded", stages.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("payments.listener", "order:refunded", stages.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
     ("expiration.listener", "order:created", stages.bought): Cost({"CreateSchedule": 1}),
 }
 

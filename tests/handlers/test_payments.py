@@ -547,6 +547,18 @@ def test_a_webhook_that_is_not_signed_by_stripe_is_refused(
     assert stripe.calls == []
 
 
+def test_a_refused_webhook_is_answered_in_our_own_words(world: World, stripe: Stripe) -> None:
+    """Not in those of Stripe's SDK, which advises its developers and names how the signature is checked."""
+    answers = [
+        world.call("POST", "/api/payments/webhook", {}, headers=headers, function="webhook")
+        for headers in ({}, {"Stripe-Signature": "t=1,v1=x"}, {"Stripe-Signature": "nonsense"})
+    ]
+    answers.append(deliver_webhook(world, {}, age=301))
+
+    assert {answer.json["detail"] for answer in answers} == {"the signature is missing, not made for us, or too old"}
+    assert all("stripe" not in answer.text.lower() for answer in answers)
+
+
 @pytest.mark.parametrize("raw", ["", "[]", "{", '"x"', "null", '{"type": 1, "data": []}'])
 def test_a_signed_body_that_is_no_event_is_no_crash(world: World, stripe: Stripe, raw: str) -> None:
     assert deliver_webhook(world, None, raw=raw).status in (200, 400)
@@ -588,6 +600,140 @@ def test_a_payment_intent_of_ours_that_is_not_recorded_yet_makes_stripe_come_aga
     event = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": ours["id"]}}}
 
     assert deliver_webhook(world, event).status == 500
+
+
+def charge_by_hand(stripe: Stripe, order_id: str, *, capture: str = "automatic") -> str:
+    """A PaymentIntent that looks like ours and that we did not make; its id."""
+    card = "confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card"
+    metadata = f"metadata[stage]=test&metadata[orderID]={order_id}"
+    form = f"amount=1250&currency=usd&capture_method={capture}&{card}&{metadata}"
+    return str(stripe.api("POST", "/v1/payment_intents", form)["id"])
+
+
+def tell_of(world: World, stripe_id: str) -> int:
+    event = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": stripe_id}}}
+    return deliver_webhook(world, event).status
+
+
+def refunds(stripe: Stripe) -> list[int]:
+    return [refund["amount"] for refund in stripe.api("GET", "/v1/refunds")["data"]]
+
+
+@pytest.mark.parametrize("of", ["an order", "no order"])
+def test_money_of_a_payment_intent_that_is_never_recorded_goes_back(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, of: str
+) -> None:
+    stripe_id = charge_by_hand(stripe, order["id"] if of == "an order" else new_id())
+    world.time.advance(minutes=4, seconds=59)
+    assert tell_of(world, stripe_id) == 500, "it may still be recorded"
+    assert refunds(stripe) == []
+
+    world.time.advance(seconds=1)
+    assert [tell_of(world, stripe_id) for _ in range(2)] == [200, 200]
+    assert refunds(stripe) == [1250]
+
+
+def test_money_of_a_second_payment_intent_goes_back_at_once_and_the_order_is_paid_by_its_own(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    assert tell_of(world, charge_by_hand(stripe, order["id"])) == 200
+    settle(world)
+
+    assert refunds(stripe) == [1250]
+    assert status_of(world, order, buyer) == "completed"
+    assert payment_of(world, order)["status"] == "captured"
+
+
+def test_money_that_was_taken_by_hand_for_a_cancelled_order_goes_back_at_once(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    settle(world)
+
+    assert tell_of(world, charge_by_hand(stripe, order["id"])) == 200
+    assert refunds(stripe) == [1250]
+
+
+def test_an_authorisation_of_a_payment_intent_that_is_never_recorded_is_released(
+    world: World, order: dict[str, Any], stripe: Stripe
+) -> None:
+    stripe_id = charge_by_hand(stripe, order["id"], capture="manual")
+    assert tell_of(world, stripe_id) == 500
+    world.time.advance(minutes=5)
+
+    assert tell_of(world, stripe_id) == 200
+    assert stripe.intents()[0]["status"] == "canceled"
+
+
+def test_only_what_is_left_of_unrecorded_money_goes_back_and_a_lost_answer_returns_nothing_twice(
+    world: World, order: dict[str, Any], stripe: Stripe
+) -> None:
+    stripe_id = charge_by_hand(stripe, order["id"])
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount=500")
+    world.time.advance(minutes=5)
+    stripe.lose_next_answer = "refunds"
+
+    assert [tell_of(world, stripe_id) for _ in range(2)] == [503, 200]
+    assert refunds(stripe) == [750, 500]
+
+
+@pytest.mark.parametrize("verdict", ["won", "lost"])
+def test_unrecorded_money_that_is_disputed_waits_for_the_bank(
+    world: World, order: dict[str, Any], stripe: Stripe, verdict: str
+) -> None:
+    stripe_id = charge_by_hand(stripe, order["id"])
+    dispute = stripe.account.handle("POST", "/local/disputes", {}, f"payment_intent={stripe_id}").body
+    world.time.advance(minutes=5)
+    assert tell_of(world, stripe_id) == 200
+    assert refunds(stripe) == []
+
+    stripe.account.handle("POST", f"/local/disputes/{dispute['id']}/close", {}, f"status={verdict}")
+    stripe.webhooks(world, only="charge.dispute.closed")
+    assert refunds(stripe) == ([1250] if verdict == "won" else [])
+
+
+@pytest.mark.parametrize("capture", ["automatic", "manual"])
+def test_the_reconciler_gives_back_unrecorded_money_whose_webhook_never_came(
+    world: World, order: dict[str, Any], stripe: Stripe, capture: str
+) -> None:
+    charge_by_hand(stripe, order["id"], capture=capture)
+    reconcile(world)
+    assert stripe.intents()[0]["status"] != "canceled", "it may still be recorded"
+    assert refunds(stripe) == []
+
+    reconcile(world)
+    assert refunds(stripe) == ([1250] if capture == "automatic" else [])
+    assert stripe.intents()[0]["status"] == ("succeeded" if capture == "automatic" else "canceled")
+
+
+def test_the_reconciler_does_not_read_recorded_payments_from_stripe_again(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """With the webhook out of order there would be one of them for each purchase."""
+    pay(world, order, buyer)
+    settle(world)
+    stripe.calls.clear()
+    reconcile(world)
+
+    assert set(stripe.calls) == {"get /v1/events"}
+
+
+def test_unrecorded_money_of_an_order_that_is_paid_for_is_left_alone(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """As after Payments' table was restored: it may be what the order was paid with."""
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    settle(world)
+    world.tables.resource.Table("payments").update_item(
+        Key={"pk": f"order#{order['id']}"},
+        UpdateExpression="REMOVE stripeID, #status",
+        ExpressionAttributeNames={"#status": "status"},
+    )
+    world.time.advance(minutes=10)
+
+    assert tell_of(world, stripe_id) == 200
+    assert refunds(stripe) == []
 
 
 def test_a_refund_made_by_hand_is_recorded(world: World, order: dict[str, Any], buyer: Person, stripe: Stripe) -> None:

@@ -117,7 +117,9 @@ def test_a_cancelled_authorisation_is_released_and_never_captured(core: Core) ->
     assert (canceled["amount_capturable"], canceled["cancellation_reason"]) == (0, "abandoned")
     assert canceled["canceled_at"] == int(core.now)
     charge = core.get(f"/v1/charges/{held['latest_charge']}")
-    assert (charge["captured"], charge["refunded"]) == (False, True)
+    assert (charge["captured"], charge["amount_refunded"], charge["refunded"]) == (False, 0, False)
+    assert core.get("/v1/refunds", payment_intent=held["id"])["data"] == []
+    assert core.events()[-1:] == ["payment_intent.canceled"]
     assert core.call("POST", f"{path}/capture").body["error"]["code"] == "payment_intent_unexpected_state"
 
 
@@ -131,7 +133,7 @@ def test_an_authorisation_runs_out_after_seven_days(core: Core) -> None:
     late = core.call("POST", f"{path}/capture")
 
     assert late.body["error"]["code"] == "payment_intent_unexpected_state"
-    assert core.get(path)["cancellation_reason"] == "automatic"
+    assert core.get(path)["cancellation_reason"] == "expired"
     assert core.events()[-2:] == ["charge.expired", "payment_intent.canceled"]
 
 
@@ -246,6 +248,15 @@ def test_refunds_never_exceed_what_was_captured(core: Core) -> None:
     assert core.get(f"/v1/refunds/{first['id']}") == first
     charge = core.get(f"/v1/charges/{taken['latest_charge']}")
     assert (charge["amount_refunded"], charge["refunded"]) == (1000, True)
+    assert core.events().count("charge.refunded") == 2, "of a part too"
+
+
+def test_a_charge_is_refunded_only_once_all_of_it_went_back(core: Core) -> None:
+    taken = core.intent("succeeded")
+    core.post("/v1/refunds", payment_intent=taken["id"], amount=999)
+    charge = core.get(f"/v1/charges/{taken['latest_charge']}")
+
+    assert (charge["amount_refunded"], charge["refunded"]) == (999, False)
 
 
 def test_a_refund_of_part_of_a_part_is_bounded_by_the_part(core: Core) -> None:

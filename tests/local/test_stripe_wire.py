@@ -302,6 +302,22 @@ def test_events_are_listed_by_type_with_the_object_as_it_was(core: Core) -> None
     assert len(core.get("/v1/events", type="payment_intent.*")["data"]) == 3
 
 
+def test_events_can_be_listed_by_whether_their_webhooks_were_answered(core: Core) -> None:
+    core.intent("requires_capture")
+    pending = core.account.pending_webhooks()
+    core.account.webhook_answered(pending[0].event_id, 200)
+    core.account.webhook_answered(pending[1].event_id, 500)
+    listed = {
+        delivered: [event["id"] for event in core.get("/v1/events", delivery_success=delivered)["data"]]
+        for delivered in ("true", "false")
+    }
+
+    assert listed == {
+        "true": [pending[0].event_id],
+        "false": [webhook.event_id for webhook in pending[:0:-1]],
+    }
+
+
 def test_expansion_puts_the_object_in_place_of_its_id(core: Core) -> None:
     held = core.intent("requires_capture")
     one = core.get(f"/v1/payment_intents/{held['id']}", **{"expand[0]": "latest_charge", "expand[1]": "payment_method"})

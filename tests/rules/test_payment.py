@@ -7,9 +7,11 @@ import pytest
 
 from functions.payments.payment import (
     ABANDONED_AFTER,
+    RECORDED_WITHIN,
     Duty,
     Intent,
     IntentStatus,
+    NotRecordedYet,
     Order,
     OrderCancelled,
     OrderExpired,
@@ -19,6 +21,7 @@ from functions.payments.payment import (
     PaymentOver,
     Status,
     Telling,
+    duty_of_unrecorded,
 )
 from shared.ids import OrderID, PaymentID, UserID
 from shared.money import MinorUnits
@@ -60,6 +63,7 @@ def intent(status: IntentStatus, *, refunded: int = 0, lost: int = 0, with_the_b
         id="pi_1",
         status=status,
         client_secret="secret",
+        created_at=NOW,
         stage="test",
         order_id=OrderID("order"),
         captured=MinorUnits(1250 if status is IntentStatus.SUCCEEDED else 0),
@@ -134,6 +138,52 @@ def test_what_is_left_after_a_partial_refund_goes_back_too() -> None:
 
     assert payment(OrderStatus.CANCELLED).duty(partly, NOW) is Duty.REFUND
     assert payment(OrderStatus.COMPLETED).duty(partly, NOW) is None
+
+
+@pytest.mark.parametrize("intent_status", IntentStatus)
+@pytest.mark.parametrize("order_status", [None, *OrderStatus])
+@pytest.mark.parametrize("is_another_recorded", [True, False])
+@pytest.mark.parametrize("is_old", [True, False])
+def test_an_unrecorded_payment_intent_keeps_nothing_once_it_is_certain_that_it_is_nobodys(
+    order_status: OrderStatus | None, intent_status: IntentStatus, *, is_another_recorded: bool, is_old: bool
+) -> None:
+    now = NOW + RECORDED_WITHIN - timedelta(milliseconds=0 if is_old else 1)
+    recorded = None
+    if order_status:
+        recorded = payment(order_status, Status.OPEN if is_another_recorded else None)
+        recorded = replace(recorded, stripe_id="pi_2" if is_another_recorded else None)
+    duties = {
+        IntentStatus.UNCONFIRMED: Duty.VOID,
+        IntentStatus.AUTHORIZED: Duty.VOID,
+        IntentStatus.SUCCEEDED: Duty.REFUND,
+    }
+    is_certain = order_status is OrderStatus.CANCELLED or (order_status and is_another_recorded)
+    may_be_its_money = order_status not in (None, OrderStatus.CREATED, OrderStatus.CANCELLED)
+
+    def duty() -> Duty | None:
+        return duty_of_unrecorded(recorded, intent(intent_status), now)
+
+    if is_certain:
+        assert duty() is duties.get(intent_status)
+    elif may_be_its_money or intent_status is IntentStatus.CANCELED:
+        assert duty() is None
+    elif is_old:
+        assert duty() is duties[intent_status]
+    else:
+        with pytest.raises(NotRecordedYet):
+            duty()
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        intent(IntentStatus.SUCCEEDED, refunded=1250),
+        intent(IntentStatus.SUCCEEDED, lost=1250),
+        intent(IntentStatus.SUCCEEDED, with_the_bank=True),
+    ],
+)
+def test_unrecorded_money_that_cannot_be_refunded_asks_for_nothing(gone: Intent) -> None:
+    assert duty_of_unrecorded(None, gone, NOW + RECORDED_WITHIN) is None
 
 
 def test_an_abandoned_payment_is_voided_and_an_authorised_one_is_not() -> None:

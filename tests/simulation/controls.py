@@ -16,7 +16,7 @@ from functions.orders.order import Hold, Order, OrderNotFound, Status
 from functions.orders.order import Ticket as TicketCopy
 from functions.payments import actions as payment_actions
 from functions.payments import reconciler
-from functions.payments.payment import Duty, IntentStatus, OrderStatus, Payment, Telling
+from functions.payments.payment import Duty, Intent, IntentStatus, OrderStatus, Payment, Telling
 from functions.payments.payment import Status as PaymentStatus
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Ticket
@@ -31,6 +31,9 @@ LOSSES = Profile(dead_letters=4, declined=0.3)
 
 BY_HAND = Profile(by_hand=0.2)
 """Somebody at Stripe does what others would do."""
+
+FEW_LOSSES_AND_BY_HAND = Profile(by_hand=0.2, dead_letters=2)
+"""And one or two hear nothing of it."""
 
 LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=8)
 """And nobody hears of it."""
@@ -194,6 +197,43 @@ def _gone_funds_are_not_asked_about() -> AbstractContextManager[object]:
     return mock.patch.object(Payment, "unanswered", unanswered)
 
 
+def _refunds_keep_the_hold_number() -> AbstractContextManager[object]:
+    real = Order.payment_refunded
+
+    def payment_refunded(self: Order, amount: Any, **more: Any) -> Order | None:
+        after = real(self, amount, **more)
+        return after and replace(after, ticket=self.ticket)
+
+    return mock.patch.object(Order, "payment_refunded", payment_refunded)
+
+
+def _a_refund_rests_though_orders_has_not_recorded_it() -> AbstractContextManager[object]:
+    real = Payment.unanswered
+    refunds = Telling.REFUNDED, Telling.PARTLY_REFUNDED
+    settled = Payment.is_settled
+    patches = ExitStack()
+
+    def unanswered(self: Payment) -> Telling | None:
+        told = real(self)
+        return None if told in refunds else told
+
+    def is_settled(self: Payment) -> bool:
+        is_refunded = (self.order.status, self.status) == (OrderStatus.COMPLETED, PaymentStatus.REFUNDED)
+        return is_refunded or settled(self)
+
+    patches.enter_context(mock.patch.object(Payment, "unanswered", unanswered))
+    patches.enter_context(mock.patch.object(Payment, "is_settled", is_settled))
+    return patches
+
+
+def _waits_for_the_authorisation(self: Order) -> Order:
+    return self._move(Status.COMPLETED) if self.status is Status.AWAITING_PAYMENT else self._tell_again()
+
+
+def _only_full_refunds_count(self: Intent) -> int:
+    return self.captured if self.captured in (self.refunded, self.lost) else 0
+
+
 def _never_answers(self: Order) -> Order:
     raise OrderNotFound
 
@@ -244,6 +284,20 @@ CONTROLS: dict[str, Control] = {
     "an address is claimed though it is taken": Control(_an_address_is_claimed_though_it_is_taken, seed=1),
     "Orders is not asked what it does about funds that are gone": Control(
         _gone_funds_are_not_asked_about, LOSSES_AND_BY_HAND, seed=228
+    ),
+    "Orders does not follow refunds": Control(_with(Order, "payment_refunded", lambda *_, **__: None), BY_HAND, seed=1),
+    "a refund does not change the hold's number": Control(_refunds_keep_the_hold_number, BY_HAND, seed=1),
+    "a refund rests though Orders has not recorded it": Control(
+        _a_refund_rests_though_orders_has_not_recorded_it, FEW_LOSSES_AND_BY_HAND, seed=1
+    ),
+    "a refund of a part is not seen": Control(
+        _with(Intent, "returned", property(_only_full_refunds_count)), BY_HAND, seed=1
+    ),
+    "a capture that Orders did not expect is only answered": Control(
+        _with(Order, "payment_created", _waits_for_the_authorisation), BY_HAND, seed=115
+    ),
+    "money of an unrecorded PaymentIntent is kept": Control(
+        _with(payment_actions, "duty_of_unrecorded", lambda *_: None), BY_HAND, seed=8
     ),
     "what was done by hand is not taken in": Control(
         _with(payment_actions, "take_in", lambda *_: False), BY_HAND, seed=1

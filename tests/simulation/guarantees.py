@@ -59,7 +59,7 @@ def check_at_rest(
     check_after_step(cloud, stripe, changes, by_hand=by_hand)
     orders, copies = orders_and_tickets(cloud)
     _every_order_has_ended(orders)
-    _money_is_where_the_orders_say(orders, stripe)
+    _money_is_where_the_orders_say(cloud, orders, stripe)
     _what_stripe_did_is_recorded(cloud, stripe)
     _one_user_an_address(cloud)
     _nothing_is_done_twice(cloud)
@@ -146,6 +146,12 @@ def _no_change_is_overruled(
         _require(status == "cancelled", f"order {ident} is {status}, and its ticket was changed after it was placed")
 
 
+def check_after_capture(cloud: Cloud, order_id: str) -> None:
+    """Guarantee 2: an order that was told of its captured money does not wait for its deadline to be cancelled."""
+    order = orders_and_tickets(cloud)[0].get(order_id, {})
+    _require(order.get("status") != "created", f"order {order_id} was told of its money and is still created")
+
+
 def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
     """Guarantee 2: we capture money only for an order that owns its ticket for good."""
     for intent in intents(stripe):
@@ -178,23 +184,28 @@ def _every_order_has_ended(orders: dict[str, Item]) -> None:
         _require(has_ended, f"order {order['id']} is still {order['status']}")
 
 
-def _money_is_where_the_orders_say(orders: dict[str, Item], stripe: StripeAccount) -> None:
+def _money_is_where_the_orders_say(cloud: Cloud, orders: dict[str, Item], stripe: StripeAccount) -> None:
     """Guarantees 2 and 4: the money that we keep is for completed orders, each paid once, and no card is held.
 
     An order is refunded if and only if all its money went back after it had completed, and says how much went back
-    otherwise. Money of a cancelled order may still be with a bank that decides on a dispute.
+    otherwise. Money of a cancelled order, or in a PaymentIntent that is nobody's payment, may still be with a bank that
+    decides on a dispute; what a bank has decided cannot be refunded any more.
     """
+    recorded = {item.get("stripeID") for item in _payments(cloud).values()}
     kept: Counter[str] = Counter()
     returned: Counter[str] = Counter()
     for intent in intents(stripe):
-        order = orders[intent["metadata"]["orderID"]]
-        _require(
-            intent["status"] != "requires_capture", f"{intent['id']} still holds money for a {order['status']} order"
-        )
-        if intent["status"] == "succeeded":
-            waits = _is_with_the_bank(intent) and order["status"] == "cancelled"
-            kept[order["id"]] += not (_went_back(intent) or waits)
-            returned[order["id"]] += _returned(intent)
+        ident, order_id = intent["id"], intent["metadata"]["orderID"]
+        _require(intent["status"] != "requires_capture", f"{ident} still holds money for order {order_id}")
+        if intent["status"] != "succeeded":
+            continue
+        keeps = not (_went_back(intent) or _is_with_the_bank(intent))
+        if ident not in recorded:
+            _require(not keeps, f"{ident} keeps money and is no order's payment")
+        else:
+            is_owed = orders[order_id]["status"] != "cancelled"
+            kept[order_id] += keeps or (is_owed and not _went_back(intent))
+            returned[order_id] += _returned(intent)
     completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
     _require(+kept == completed, f"paid for are {sorted(+kept)}, completed {sorted(completed)}")
     for ident, order in orders.items():

@@ -36,6 +36,7 @@ from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.guarantees import (
     SellersChanges,
     Violated,
+    check_after_capture,
     check_after_step,
     check_at_rest,
     intents,
@@ -247,7 +248,10 @@ class History:
         message.visible_at = self._cloud.clock.now() + queue.visibility
         message.received += 1
         answer = self._invoke(queue.consumer, sqs_batch(message.body))
-        if answer is not None and not answer["batchItemFailures"] and not self._comes_again():
+        is_done = answer is not None and not answer["batchItemFailures"]
+        if is_done and message.body["detail-type"] == "payment:created":
+            check_after_capture(self._cloud, told["data"]["orderId"])
+        if is_done and not self._comes_again():
             queue.messages[:] = [other for other in queue.messages if other is not message]
 
     def _fire_timer(self) -> None:

@@ -19,6 +19,7 @@ PRICES = ("10.00", "20.00")
 MOST_TICKETS = 3  # the fewer there are, the more meet at one
 FINE = "tok_visa"
 DECLINED = "tok_chargeDeclined"
+NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 THREE_D_SECURE = "pm_card_threeDSecure2Required"
 
 
@@ -80,7 +81,8 @@ class People:
     def act(self) -> None:
         """One of them does something."""
         if self._choices.chance(self._cloud.network.profile.by_hand):
-            return self._choices.pick((self._operate, self._operate, self._operate, self._rotate_key))()
+            by_hand = *[self._operate] * 6, *[self._rotate_key] * 2, self._charge_by_hand
+            return self._choices.pick(by_hand)()
         if self._joining and self._choices.chance(0.5):
             return self._join(self._joining)
         if not self._tickets:
@@ -158,6 +160,8 @@ class People:
             match intent["status"]:
                 case "succeeded" if not charge["disputed"] and not charge["refunded"]:
                     possible += [(ident, "/v1/refunds", f"payment_intent={ident}")] * 2
+                    half = (charge["amount_captured"] - charge["amount_refunded"]) // 2
+                    possible += [(ident, "/v1/refunds", f"payment_intent={ident}&amount={half}")] * (half > 0)
                     possible += [(ident, "/local/disputes", f"payment_intent={ident}")]
                 case "requires_capture":
                     possible += [(ident, f"/v1/payment_intents/{ident}/{act}", "") for act in ("capture", "cancel")]
@@ -169,10 +173,22 @@ class People:
                 possible += [(dispute["payment_intent"], f"/local/disputes/{ident}/close", f"status={outcome}")] * 3
         if possible:
             ident, path, form = self._choices.pick(possible)
-            self._tell(f"by hand at Stripe: {path} {form}")
-            reply = self._stripe.handle("POST", path, {"Authorization": f"Bearer {SECRET_KEY}"}, form)
-            assert reply.status == 200, reply.body
+            self._do_by_hand(path, form)
             self.by_hand.add(ident)
+
+    def _charge_by_hand(self) -> None:
+        """Somebody takes money at Stripe with a PaymentIntent that looks like ours and that we did not make."""
+        order = self._choices.pick([*(order for _, order in self._orders), NO_ORDER])
+        form = "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card"
+        method = self._choices.pick(("automatic", "manual"))
+        metadata = f"metadata[stage]=dev&metadata[orderID]={order}"
+        self.by_hand.add(self._do_by_hand("/v1/payment_intents", f"{form}&capture_method={method}&{metadata}")["id"])
+
+    def _do_by_hand(self, path: str, form: str) -> dict[str, Any]:
+        self._tell(f"by hand at Stripe: {path} {form}")
+        reply = self._stripe.handle("POST", path, {"Authorization": f"Bearer {SECRET_KEY}"}, form)
+        assert reply.status == 200, reply.body
+        return dict(reply.body)
 
     def _rotate_key(self) -> None:
         """The key that signs tokens is changed; once in a token's life nobody notices."""
