@@ -506,7 +506,7 @@ def _webhook_of_refund(scene: Scene) -> Act:
     def right(_: Outcome) -> None:
         payment = _payment(scene)
         assert (payment["orderID"], payment["status"], payment["refunded"]) == (placed["id"], "captured", 400)
-        assert (payment["version"], payment["event"]["type"]) == (3, "payment:partly-refunded")
+        assert (payment["version"], payment["event"]["type"]) == (2, "payment:partly-refunded")
 
     return Act(webhook(told), right, good=(200,))
 
@@ -578,7 +578,7 @@ def _follow_completed_of_refunded(scene: Scene) -> Act:
         payment = _payment(scene)
         assert (payment["status"], payment["orderStatus"]) == ("refunded", "completed")
         assert payment["event"]["type"] == "payment:refunded"
-        assert payment["version"] in (4, 5)
+        assert payment["version"] in (3, 4)  # 4: redelivered, so Orders was told again
 
     return Act(tell("payments", "order:completed", placed | {"status": "completed", "version": 3}), right)
 
