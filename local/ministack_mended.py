@@ -219,6 +219,7 @@ _kept = Path(persistence.STATE_DIR) / STATE_FILE
 _saving = asyncio.Lock()
 _changes = 0
 _saved = -1
+_is_loaded = False
 _save_error = ""
 _background: set[asyncio.Task[Any]] = set()
 _ensure_poller = functions._ensure_poller  # noqa: SLF001
@@ -295,6 +296,7 @@ def _load_queues_with_nobody_at_work(data: Any) -> None:
 
 def _load_all_or_nothing() -> None:
     """ministack starts without a service whose state it cannot read, and writes over it when it stops."""
+    global _is_loaded
     try:
         if _kept.exists():
             _load(json.loads(_kept.read_text(), object_hook=persistence._json_object_hook)["services"])  # noqa: SLF001
@@ -305,6 +307,7 @@ def _load_all_or_nothing() -> None:
     except Exception:
         traceback.print_exc()
         os._exit(UNREADABLE_STATE)
+    _is_loaded = True
     _remove_old_code()
     _in_background(_keep_saving())
 
@@ -471,7 +474,7 @@ async def _leave() -> None:
     All of them can be cut off once the state is saved: what they were about is in it.
     """
     code = 0
-    if persistence.PERSIST_STATE and _changes != _saved:
+    if _is_loaded and _changes != _saved:
         try:
             await _save()
         except OSError as error:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import time
 import zipfile
@@ -190,6 +191,22 @@ def test_a_state_that_cannot_be_read_is_not_written_over(tmp_path: Path) -> None
     with pytest.raises(LocalAwsFailed, match=r"state\.json cannot be read; .*make reset"), _local_aws(tmp_path):
         pass
     assert broken.read_text() == '{"services": {'
+
+
+def test_a_stop_before_the_state_was_read_leaves_it_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "state.json"
+    kept.write_text("{}")
+    script = f"""
+import asyncio, importlib, sys
+sys.path.insert(0, {str(MINISTACK.parent)!r})
+mended = importlib.import_module({MINISTACK.stem!r})
+mended._mend()
+asyncio.run(mended._leave())
+"""
+    command = [str(PYTHON), "-c", script]
+    environment = {**os.environ, "PERSIST_STATE": "1", "STATE_DIR": str(tmp_path)}
+    subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True)  # noqa: S603
+    assert kept.read_text() == "{}"
 
 
 def test_a_burst_of_calls_by_the_clock_takes_few_processes_and_one_copy_of_the_code(tmp_path: Path) -> None:
