@@ -2,6 +2,7 @@
 
 import secrets
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +12,7 @@ import pytest
 
 from local.api import Answer, Api
 from local.stack import LOCAL, LocalStack, temporary_stack
+from local.stripe.account import SECRET_KEY
 
 WINDOW = 15
 """Seconds that an order holds its ticket: enough to pay in on a slow machine."""
@@ -57,6 +59,16 @@ class Market:
         (table,) = (name for name in tables.list_tables()["TableNames"] if "OrdersTable" in name)
         key = {"pk": {"S": f"ticket#{ticket}"}, "sk": {"S": "ticket"}}
         return dict(tables.get_item(TableName=table, Key=key).get("Item", {}))
+
+    def at_stripe(self, path: str, form: str) -> None:
+        """Something done by hand in the local Stripe's account."""
+        request = urllib.request.Request(  # noqa: S310  # our own local server
+            f"{self.stack.stripe_url}{path}",
+            data=form.encode(),
+            headers={"Authorization": f"Bearer {SECRET_KEY}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            assert answer.status == 200
 
     def order_status(self, buyer: Api, order: dict[str, Any]) -> str:
         return str(buyer.get(f"/api/orders/{order['id']}").expect(200)["status"])

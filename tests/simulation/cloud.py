@@ -106,6 +106,8 @@ class Network:
     profile: Profile
     story: list[str] = field(default_factory=list)
     faults: int = 0
+    waits: int = 0
+    """How often others ran while a function slept."""
     interleave: Callable[[str], None] = lambda _what: None
     depth: int = 0
     called: str = ""
@@ -145,6 +147,7 @@ class Network:
     def pass_time(self) -> None:
         """A function sleeps: whoever it waits for may run, without any fault."""
         if self.depth < MOST_NESTED and self.choices.chance(SLEPT_THROUGH):
+            self.waits += 1
             self.story.append(f"        while it waits for {self.called}:")
             self._meanwhile(self.called)
 

@@ -125,11 +125,12 @@ class People:
     def _order(self) -> None:
         buyer = self._choices.pick(self._buyers)
         _, ticket = self._recent(self._tickets)
-        was_held, faults = self._is_held(ticket), self._cloud.network.faults
+        network = self._cloud.network
+        was_held, before = self._is_held(ticket), (network.faults, network.waits)
         answer = self._call(buyer, "POST", "/api/orders", {"ticketID": ticket})
         if answer.status in (200, 201) and (buyer, answer.body["id"]) not in self._orders:
             self._orders.append((buyer, answer.body["id"]))
-        if answer.code == "ticket_held" and not was_held and faults == self._cloud.network.faults:
+        if answer.code == "ticket_held" and not was_held and before == (network.faults, network.waits):
             raise Violated(f"ticket {ticket} was refused as held, and its hold had lapsed")  # guarantee 3
 
     def _cancel(self) -> None:
