@@ -46,6 +46,12 @@ def find(store: TicketStore, ticket_id: str) -> Ticket:
     return ticket
 
 
+def find_own(store: TicketStore, *, seller: UserID, ticket_id: str) -> Ticket | None:
+    """The seller's ticket; None where it is somebody else's, or nobody's."""
+    ticket = store.ticket(TicketID(ticket_id)) if is_id(ticket_id) else None
+    return ticket if ticket is not None and ticket.seller_id == seller else None
+
+
 def edit(
     store: TicketStore,
     ticket_id: str,

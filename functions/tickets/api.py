@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body, Path
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from functions.tickets import actions
 from functions.tickets.schemas import OwnTicketList, OwnTicketOut, TicketEdit, TicketIn, TicketList, TicketOut
@@ -22,9 +22,11 @@ from shared import clock, settings
 from shared.http import Api, Cursor, Limit, Remember
 from shared.ids import new_id
 from shared.money import Price
-from shared.pages import DEFAULT_LIMIT
-from shared.problems import refusal
+from shared.pages import DEFAULT_LIMIT, Page
+from shared.problems import FieldError, Problem, refusal
 from shared.table import Table
+
+OfTicket = Annotated[str | None, Query(alias="ticketID", description="List only this ticket, if you sell it.")]
 
 api = Api(
     public=("GET /api/tickets", "GET /api/tickets/{id}"),
@@ -70,8 +72,17 @@ def list_on_sale(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> TicketL
 
 
 @api.get("/api/tickets/mine")
-def list_mine(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> OwnTicketList:
-    """What the caller sells, whatever its status, newest first."""
+def list_mine(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None, ticket: OfTicket = None) -> OwnTicketList:
+    """What the caller sells, whatever its status, newest first.
+
+    With `ticketID`, at most one: that ticket, if the caller sells it. `ticketID` and `cursor` cannot be combined.
+    """
+    if ticket is not None:
+        if cursor is not None:
+            message = "cannot be given with ticketID"
+            raise Problem(400, "invalid_request", f"cursor: {message}", [FieldError(message, "cursor")])
+        own = actions.find_own(_store(), seller=api.user.id, ticket_id=ticket)
+        return OwnTicketList.of(Page((own,) if own else (), None), clock.now())
     return OwnTicketList.of(_store().of_seller(api.user.id, limit=limit, cursor=cursor), clock.now())
 
 

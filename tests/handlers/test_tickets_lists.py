@@ -188,6 +188,34 @@ def test_mine_has_only_the_callers_tickets_in_every_status(world: World, seller:
     ]
 
 
+def test_a_seller_finds_one_of_their_tickets_as_they_alone_see_it(world: World, seller: Person) -> None:
+    [reserved] = stock(world, seller, 1, reserved=True)
+    stock(world, seller, 2)
+    answer = world.call("GET", f"/api/tickets/mine?ticketID={reserved}", by=seller)
+
+    assert answer.json["nextCursor"] is None
+    [ticket] = answer.json["tickets"]
+    assert (ticket["id"], "orderID" in ticket) == (reserved, True)
+
+
+@pytest.mark.parametrize("ident", ["", "mine", "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
+def test_what_is_no_ticket_of_the_seller_is_not_among_theirs(world: World, seller: Person, ident: str) -> None:
+    [theirs] = stock(world, world.person("other@example.com"), 1)
+    stock(world, seller, 1)
+
+    for ticket_id in (ident, theirs):
+        answer = world.call("GET", f"/api/tickets/mine?ticketID={ticket_id}", by=seller)
+        assert (answer.status, answer.json) == (200, {"tickets": [], "nextCursor": None})
+
+
+def test_one_ticket_has_no_pages(world: World, seller: Person) -> None:
+    [ident] = stock(world, seller, 1)
+    answer = world.call("GET", f"/api/tickets/mine?ticketID={ident}&cursor=x", by=seller)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert answer.json["errors"][0]["field"] == "cursor"
+
+
 def test_only_the_seller_sees_which_order_has_a_ticket(world: World, seller: Person) -> None:
     [ident] = stock(world, seller, 1, reserved=True)
     [item] = world.items("tickets")

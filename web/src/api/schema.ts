@@ -139,7 +139,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the caller sells, whatever its status, newest first */
+        /**
+         * What the caller sells, whatever its status, newest first
+         * @description With `ticketID`, at most one: that ticket, if the caller sells it. `ticketID` and `cursor` cannot be combined.
+         */
         get: operations["list_mine"];
         put?: never;
         post?: never;
@@ -1357,6 +1360,8 @@ export interface operations {
                 limit?: number;
                 /** @description The `nextCursor` of the page before. */
                 cursor?: string;
+                /** @description List only this ticket, if you sell it. */
+                ticketID?: string;
             };
             header?: never;
             path?: never;
