@@ -83,3 +83,54 @@ test("more tickets come by the button, newest first", async ({ page, seller }) =
   await page.getByLabel(/^Search/).fill("no ticket is called this");
   await expect(page.getByText("No ticket here is called")).toBeVisible();
 });
+
+test("an edit does not restore what was changed elsewhere: the form shows both, and its seller decides", async ({
+  page,
+  context,
+  seller,
+}) => {
+  const name = title("Two devices");
+  const ticket = await seller.sells(name, "10.00");
+  await seller.entersWith(context);
+  await page.goto(`/tickets/${ticket}/edit`);
+  const [what, price] = [page.getByLabel("What is it for?"), page.getByLabel("Price in USD")];
+  await what.fill(`${name}, row 1`);
+  const { status } = await seller.call("PUT", `/api/tickets/${ticket}`, { title: name, price: "100.00" });
+  expect(status).toBe(200);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert")).toContainText("This ticket was changed elsewhere meanwhile.");
+  await expect(price).toHaveValue("100.00");
+  await expect(what).toHaveValue(`${name}, row 1`);
+  await page.getByRole("button", { name: "the old one: 10.00" }).click();
+  await expect(price).toHaveValue("10.00");
+  await page.getByRole("button", { name: "the new one: 100.00" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("heading", { name: `${name}, row 1` })).toBeVisible();
+  await expect(page.getByRole("article")).toContainText("$100.00");
+});
+
+test("a change that is not decided at once is asked about until it is, as one change", async ({
+  page,
+  context,
+  seller,
+}) => {
+  const name = title("Undecided");
+  const ticket = await seller.sells(name, "10.00");
+  const { body } = await seller.call("GET", `/api/tickets/${ticket}`);
+  const pendingChange = { title: name, price: "12.00", withdrawn: false };
+  await seller.entersWith(context);
+  await page.goto(`/tickets/${ticket}/edit`);
+  await page.getByLabel("Price in USD").fill("12");
+  const keys: (string | undefined)[] = [];
+  await page.route(`**/api/tickets/${ticket}`, (route) => {
+    if (route.request().method() !== "PUT") return route.continue();
+    keys.push(route.request().headers()["idempotency-key"]);
+    if (keys.length > 2) return route.continue();
+    return route.fulfill({ status: 202, headers: { "Retry-After": "1" }, json: { ...body, pendingChange } });
+  });
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("Your change is being made.")).toBeVisible();
+  await expect(page.getByRole("article")).toContainText("$12.00");
+  expect(keys).toHaveLength(3);
+  expect(new Set(keys).size).toBe(1);
+});

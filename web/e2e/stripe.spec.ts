@@ -37,6 +37,7 @@ const FAKE_STRIPE = `
     confirmCardPayment() {},
     async confirmPayment(options) {
       window.asked.push({ call: "confirmPayment", redirect: options.redirect, ...options.confirmParams });
+      if (window.answer === "none") throw new Error("no answer");
       return window.answer;
     },
   });
@@ -92,6 +93,25 @@ test("with a key of Stripe’s the page shows Stripe’s own form and confirms w
     redirect: "if_required",
     return_url: expect.stringContaining(`/orders/${order}`),
   });
+});
+
+test("where Stripe’s answer is lost the page does not say that nothing was charged", async ({
+  page,
+  context,
+  seller,
+  buyer,
+}) => {
+  await buyer.entersWith(context);
+  await withStripesOwnForm(page);
+  for (const answer of [{ error: { type: "api_connection_error", message: "Network error." } }, "none"]) {
+    const order = await buyer.orders(await seller.sells(title("Lost at Stripe")));
+    await page.goto(`/orders/${order}`);
+    await expect(page.getByText("Stripe's payment element")).toBeVisible();
+    await page.evaluate((told) => Object.assign(window, { answer: told }), answer);
+    await page.getByRole("button", { name: "Pay $45.00" }).click();
+    await expect(page.getByText("We don’t know yet whether your card was charged.")).toBeVisible();
+    await expect(page.getByText("You have not been charged.")).toHaveCount(0);
+  }
 });
 
 test("where Stripe’s script cannot be loaded the page says so, and a retry loads it", async ({

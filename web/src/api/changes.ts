@@ -2,12 +2,13 @@
 
 import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useUser } from "../components/user";
+import type { DraftPlace } from "../rules/drafts";
 import { answer, api } from "./client";
 import { useIntention } from "./intention";
 import { order, ticket } from "./queries";
 import { becomes, callFor, PRIVATE } from "./session";
 import { tellOtherTabs } from "./tabs";
-import type { Order, OwnTicket, SignIn, Ticket, TicketIn } from "./types";
+import type { Order, OwnTicket, SignIn, Ticket, TicketEdit, TicketIn } from "./types";
 
 export function useSignIn(page: "signin" | "signup") {
   const client = useQueryClient();
@@ -29,10 +30,10 @@ export function useSignOut() {
   });
 }
 
-export function usePutOnSale() {
+export function usePutOnSale(place: DraftPlace) {
   const client = useQueryClient();
   const user = useUser();
-  const intention = useIntention();
+  const intention = useIntention(place);
   return useMutation({
     mutationFn: (body: TicketIn) =>
       callFor(client, user.id, () =>
@@ -48,7 +49,7 @@ export function useEditTicket(id: string) {
   const user = useUser();
   const intention = useIntention();
   return useMutation({
-    mutationFn: (body: TicketIn) =>
+    mutationFn: (body: TicketEdit) =>
       callFor(client, user.id, () =>
         answer(
           api.PUT("/api/tickets/{id}", {
@@ -132,7 +133,10 @@ function refresh(client: QueryClient): void {
   tellOtherTabs({ kind: "changed" });
 }
 
-function ticketChanged(client: QueryClient, { orderID: _, refund: __, ...changed }: OwnTicket): void {
+function ticketChanged(
+  client: QueryClient,
+  { orderID: _, refund: __, pendingChange: ___, ...changed }: OwnTicket,
+): void {
   // What only its seller may see stays out of what everybody is shown.
   client.setQueryData(ticket(changed.id).queryKey, changed);
   refresh(client);

@@ -6,6 +6,9 @@ import { ApiError, Refusal, Unanswered, Undecided } from "./errors";
 import type { paths } from "./schema";
 import type { Problem } from "./types";
 
+/** In milliseconds: API Gateway answers within 30 seconds, or not at all. */
+export const LONGEST_WAIT = 35_000;
+
 let lead: Lead | null = null;
 
 /** The server's clock, in milliseconds; this device's own until the first answer. */
@@ -17,7 +20,9 @@ async function fetchAndReadClock(request: Request): Promise<Response> {
   const sentAt = Date.now();
   let response: Response;
   try {
-    response = await fetch(request);
+    response = await fetch(request, {
+      signal: AbortSignal.any([request.signal, AbortSignal.timeout(LONGEST_WAIT)]),
+    });
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new Unanswered("no answer", null, null);

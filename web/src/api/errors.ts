@@ -6,6 +6,7 @@ import type { Problem } from "./types";
  *     ApiError
  *     ├── Refusal        the API says no, in a problem document
  *     ├── Undecided      the API has taken the call (202) and cannot say yet what will come of it
+ *     ├── UserChanged    the session is another user's by now
  *     └── Unanswered     nobody answered, or with something that is no problem document
  */
 export class ApiError extends Error {
@@ -30,6 +31,13 @@ export class Refusal extends ApiError {
 
   get code(): Problem["code"] {
     return this.problem.code;
+  }
+}
+
+/** Somebody else is signed in than the one for whom a call was made. */
+export class UserChanged extends ApiError {
+  constructor() {
+    super("somebody else is signed in", 403, null);
   }
 }
 
@@ -91,6 +99,8 @@ export function explain(error: unknown): { title: string; advice: string } {
       advice: "Admit One could not be reached. Check your connection, then try again.",
     };
   }
+  if (error instanceof UserChanged)
+    return { title: "Somebody else is signed in now", advice: "Load this page again." };
   if (error instanceof ApiError && error.status === 429) {
     const minutes = Math.ceil((error.retryAfter ?? 60) / 60);
     const wait = new Intl.NumberFormat(undefined, { style: "unit", unit: "minute", unitDisplay: "long" });

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { DraftPlace } from "../rules/drafts";
 import { Refusal, Unanswered } from "./errors";
 import { Intention } from "./intention";
 
@@ -36,4 +37,23 @@ test("something else is another intention, even after no answer", () => {
   const first = keyOf(intention);
   intention.answered(new Unanswered("no answer", null, null));
   expect(keyOf(intention, { ...body, price: "11" })).not.toBe(first);
+});
+
+test("where nobody answered, it is the same after a reload, and after an answer it is not", () => {
+  const stored = new Map<string, string>();
+  const storage = {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, text: string) => stored.set(key, text),
+    removeItem: (key: string) => stored.delete(key),
+  };
+  vi.stubGlobal("sessionStorage", storage);
+  const afterReload = () => new Intention(new DraftPlace("user", "sell"));
+  const first = keyOf(afterReload());
+  expect(keyOf(afterReload())).toBe(first);
+  expect(keyOf(afterReload(), { ...body, price: "11" })).not.toBe(first);
+  const last = afterReload();
+  const key = keyOf(last, { ...body, price: "11" });
+  last.answered(null);
+  expect(keyOf(afterReload(), { ...body, price: "11" })).not.toBe(key);
+  vi.unstubAllGlobals();
 });

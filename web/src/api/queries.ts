@@ -84,6 +84,23 @@ export const ownTickets = (userId: string) =>
     ...LIST,
   });
 
+/** A ticket as its seller sees it; null if it is not theirs. Read anew when the ticket changes. */
+export const ownTicket = (userId: string, { id, version }: Ticket) =>
+  queryOptions({
+    queryKey: [PRIVATE, userId, "tickets", "one", id, version],
+    queryFn: ({ client, signal }) =>
+      callFor(
+        client,
+        userId,
+        async () => {
+          const query = { ticketID: id };
+          const { tickets } = await answer(api.GET("/api/tickets/mine", { params: { query }, signal }));
+          return tickets[0] ?? null;
+        },
+        (ticket) => (ticket === null ? [] : [ticket.userID]),
+      ),
+  });
+
 /** Key of all that is read of the user's orders. */
 const orders = (userId: string) => [PRIVATE, userId, "orders"] as const;
 

@@ -6,7 +6,7 @@
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
 import { forgetDrafts } from "../rules/drafts";
 import { answer, api } from "./client";
-import { ApiError } from "./errors";
+import { UserChanged } from "./errors";
 import { tellOtherTabs } from "./tabs";
 import type { CurrentUser, User } from "./types";
 
@@ -48,13 +48,6 @@ export function follow(client: QueryClient, user: User | null, isSignOut: boolea
 function forgetPrivate(client: QueryClient): void {
   void client.cancelQueries({ queryKey: [PRIVATE] });
   client.removeQueries({ queryKey: [PRIVATE] });
-}
-
-/** Somebody else is signed in than the one for whom a call was made. */
-export class UserChanged extends ApiError {
-  constructor() {
-    super("somebody else is signed in", 403, null);
-  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { currentUser } from "../api/session";
 import { DraftPlace } from "../rules/drafts";
 import { useUser } from "./user";
 
-/** Where the user's draft of a form is kept. Leaving the page while one is signed in gives it up. */
+/** Where the user's draft of a form is kept, or what else belongs to it. Leaving the page while one is signed in gives it up. */
 export function useDraft(form: string): DraftPlace {
   const client = useQueryClient();
   const { id } = useUser();

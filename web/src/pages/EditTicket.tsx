@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
 import { useEditTicket } from "../api/changes";
-import { isNotFound } from "../api/errors";
+import { isNotFound, Undecided } from "../api/errors";
 import { ticket as ticketQuery } from "../api/queries";
 import type { Ticket } from "../api/types";
 import { useDraft } from "../components/draft";
@@ -39,7 +39,8 @@ function Form({ ticket }: { ticket: Ticket }) {
   const edit = useEditTicket(ticket.id);
   const draft = useDraft(`edit-${ticket.id}`);
   const back = `/tickets/${ticket.id}`;
-  if (ticket.status !== "available" && !edit.isError) {
+  // A form that was sent stays while a buyer holds the ticket: they may let it go.
+  if (ticket.status !== "available" && (edit.isIdle || ticket.status !== "reserved")) {
     const why = {
       reserved: "A buyer holds this ticket, so it can’t be edited now.",
       sold: "This ticket is sold, so it can’t be edited.",
@@ -61,7 +62,10 @@ function Form({ ticket }: { ticket: Ticket }) {
       action="Save"
       isPending={edit.isPending}
       error={edit.error}
-      onSave={(body) => edit.mutate(body, { onSuccess: () => void navigate(back) })}
+      isUndecided={edit.isPending && edit.failureReason instanceof Undecided}
+      onSave={(content, version) =>
+        edit.mutate({ ...content, version }, { onSuccess: () => void navigate(back) })
+      }
     />
   );
 }

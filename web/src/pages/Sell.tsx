@@ -7,7 +7,7 @@ import { TicketForm } from "./TicketForm";
 
 export function Sell() {
   const navigate = useNavigate();
-  const put = usePutOnSale();
+  const put = usePutOnSale(useDraft("sell-intention"));
   const draft = useDraft("sell");
   const onSale = useInfiniteQuery(ticketsOnSale);
   return (

@@ -1,12 +1,14 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { ownTickets } from "../api/queries";
+import type { OwnTicketList } from "../api/types";
 import { useList } from "../components/list";
 import { More } from "../components/More";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketStub } from "../components/TicketStub";
 import { useUser } from "../components/user";
 import { asDay } from "../rules/date";
+import { pendingInWords } from "../rules/pending";
 import { refundInWords } from "../rules/refund";
 import { STATUS_WORDS } from "../rules/ticket";
 
@@ -25,9 +27,14 @@ export function Selling() {
   );
 }
 
+const hasPending = ({ tickets }: OwnTicketList) => tickets.some(({ pendingChange }) => pendingChange);
+
 function List() {
   const options = ownTickets(useUser().id);
-  const query = useInfiniteQuery(options);
+  const query = useInfiniteQuery({
+    ...options,
+    refetchInterval: ({ state }) => (state.data?.pages.some(hasPending) ? 3000 : false),
+  });
   const { entries, isLookingOn, isEmpty } = useList(query, options.queryKey, (page) => page.tickets);
   if (query.isPending || isLookingOn) return <Loading />;
   if (query.data === undefined) return <Failed query={query} />;
@@ -42,6 +49,7 @@ function List() {
               <p>
                 <strong>{STATUS_WORDS[ticket.status]}</strong> · listed {asDay(ticket.createdAt)}
               </p>
+              {ticket.pendingChange && <p>Being changed. {pendingInWords(ticket, ticket.pendingChange)}</p>}
               {ticket.refund && (
                 <p>{refundInWords(ticket.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
               )}

@@ -1,8 +1,8 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { codeOf, explain, problemOf } from "../api/errors";
-import type { Ticket, TicketIn } from "../api/types";
+import { codeOf, explain, problemOf, Undecided } from "../api/errors";
+import type { Ticket } from "../api/types";
 import { Field, fieldsOf, fillIn, focusFirstProblem } from "../components/Field";
-import { Notice } from "../components/states";
+import { Notice, Said } from "../components/states";
 import type { DraftPlace } from "../rules/drafts";
 import { type Clash, type Content, clashes, type Field as FieldName, problemsOf } from "../rules/edit";
 import { parsePrice } from "../rules/price";
@@ -16,6 +16,7 @@ export function TicketForm({
   currency,
   action,
   isPending,
+  isUndecided = false,
   error,
   onSave,
 }: {
@@ -27,56 +28,65 @@ export function TicketForm({
   currency: string | undefined;
   action: string;
   isPending: boolean;
+  /** The server has taken what was sent, and does not know yet what will come of it. */
+  isUndecided?: boolean;
   error: unknown;
-  onSave: (ticket: TicketIn) => void;
+  /** With the version of the ticket that the form is based on; 0 for a new one. */
+  onSave: (content: Content, version: number) => void;
 }) {
   const form = useRef<HTMLFormElement>(null);
-  const [start] = useState(() => draft.read());
-  const [base, setBase] = useState(() => startingBase(start, ticket));
+  const [start] = useState(() => startOf(draft, ticket));
+  const [base, setBase] = useState(start.base);
   const [clashing, setClashing] = useState<Clash[]>([]);
   const [problems, setProblems] = useState<ReturnType<typeof problemsOf> | null>(null);
 
   useEffect(() => {
     const { current } = form;
-    if (current === null || ticket === undefined || ticket.version <= base.version) return;
+    if (current === null || ticket === undefined || !isNewer(ticket, base)) return;
     const found = clashes(contentOf(current), base, ticket);
     for (const { field, isUntouched, now } of found) if (isUntouched) fillIn(current, field, now);
-    setBase({ title: ticket.title, price: ticket.price, version: ticket.version });
+    const newest = baseOf(ticket);
+    keep(draft, current, newest);
+    setBase(newest);
     setClashing((before) => [
       ...before.filter(({ field }) => !found.some((clash) => clash.field === field)),
       ...found,
     ]);
-  }, [ticket, base]);
+  }, [ticket, base, draft]);
 
   const onInput = ({ currentTarget }: FormEvent<HTMLFormElement>) => {
-    const content = contentOf(currentTarget);
-    draft.keep({ ...content, base: JSON.stringify(base) });
-    if (problems !== null) setProblems(problemsOf(content));
+    keep(draft, currentTarget, base);
+    if (problems !== null) setProblems(problemsOf(contentOf(currentTarget)));
   };
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const content = contentOf(event.currentTarget);
     // What a browser has filled in without a word was not kept yet.
-    draft.keep({ ...content, base: JSON.stringify(base) });
+    keep(draft, event.currentTarget, base);
+    const content = contentOf(event.currentTarget);
     const found = problemsOf(content);
     const price = parsePrice(content.price);
     setProblems(found);
     if (price === null || found.title !== undefined) focusFirstProblem(form.current);
-    else onSave({ title: content.title, price });
+    else onSave({ title: content.title, price }, base.version);
+  };
+  const take = (field: FieldName, text: string) => {
+    fillIn(form.current, field, text);
+    if (form.current !== null) keep(draft, form.current, base);
   };
   const clashOf = (name: FieldName) => {
     const clash = clashing.find(({ field }) => field === name);
-    return clash && <Versions clash={clash} onTake={(text) => fillIn(form.current, name, text)} />;
+    return clash && <Versions clash={clash} onTake={(text) => take(name, text)} />;
   };
   return (
     <form ref={form} onSubmit={submit} onInput={onInput} noValidate>
+      <div role="status">{isUndecided && <BeingMade />}</div>
       {error !== null && <NotSaved error={error} />}
       {error === null && clashing.length > 0 && <ChangedElsewhere />}
       <Field
         label="What is it for?"
         hint="Event, date and seat, as a buyer would look for it. At most 200 characters."
         name="title"
-        defaultValue={start?.title ?? base.title}
+        defaultValue={start.title}
         autoComplete="off"
         problem={problems?.title ?? problemOf(error, "title")}
       >
@@ -87,7 +97,7 @@ export function TicketForm({
         name="price"
         className="short"
         inputMode="decimal"
-        defaultValue={start?.price ?? base.price}
+        defaultValue={start.price}
         autoComplete="off"
         problem={problems?.price ?? problemOf(error, "price")}
       >
@@ -100,15 +110,27 @@ export function TicketForm({
   );
 }
 
-/** What the form's fields are compared with: the ticket as it was when they were filled in. */
-function startingBase(start: Record<string, string> | null, ticket: Ticket | undefined): Content & Base {
-  if (start?.base !== undefined) return JSON.parse(start.base);
-  if (ticket === undefined) return { ...NOTHING, version: 0 };
-  return { title: ticket.title, price: ticket.price, version: ticket.version };
+/** The ticket that a form is based on, as it was when it was read. */
+interface Base extends Content {
+  version: number;
 }
 
-interface Base {
-  version: number;
+const baseOf = ({ title, price, version }: Base): Base => ({ title, price, version });
+
+/** Whether a ticket was changed after that. A reservation gives it a new version too, and no other content. */
+function isNewer(ticket: Ticket, base: Base): boolean {
+  return ticket.version > base.version && (ticket.title !== base.title || ticket.price !== base.price);
+}
+
+/** What a form begins with: what was typed before, or the ticket. */
+function startOf(draft: DraftPlace, ticket: Ticket | undefined): Content & { base: Base } {
+  const kept = draft.read();
+  const base = kept?.base ? JSON.parse(kept.base) : baseOf(ticket ?? { ...NOTHING, version: 0 });
+  return { title: kept?.title ?? base.title, price: kept?.price ?? base.price, base };
+}
+
+function keep(draft: DraftPlace, form: HTMLFormElement, base: Base): void {
+  draft.keep({ ...contentOf(form), base: JSON.stringify(base) });
 }
 
 function contentOf(form: HTMLFormElement): Content {
@@ -133,17 +155,37 @@ function Versions({ clash, onTake }: { clash: Clash; onTake: (text: string) => v
 function ChangedElsewhere() {
   return (
     <Notice tone="error" title="This ticket was changed elsewhere meanwhile.">
-      <p>Nothing was saved here. Compare what is marked below, then save.</p>
+      <p>Your changes are not saved yet. Compare what is marked below, then save.</p>
     </Notice>
   );
 }
 
+function BeingMade() {
+  return (
+    <Said tone="plain" title="Your change is being made.">
+      <p>The ticket shows it as soon as it is in force.</p>
+    </Said>
+  );
+}
+
 function NotSaved({ error }: { error: unknown }) {
+  if (error instanceof Undecided) return <BeingMade />;
   switch (codeOf(error)) {
+    case "ticket_changed":
+      return <ChangedElsewhere />;
+    case "change_pending":
+      return (
+        <Notice tone="error" title="An earlier change of this ticket is still being made.">
+          <p>Save again in a moment. What you typed is still here.</p>
+        </Notice>
+      );
     case "ticket_held":
       return (
         <Notice tone="error" title="A buyer has just taken this ticket.">
-          <p>It was not changed. If they don’t pay in time you can edit it again.</p>
+          <p>
+            It was not changed. Save again if they don’t pay in time: what you typed is still here. If they do
+            pay, it is sold at the price that they were shown.
+          </p>
         </Notice>
       );
     case "ticket_sold":

@@ -1,5 +1,6 @@
 /** What Stripe's script does in a browser, done to the local Stripe, which the front door of `make run` has here. */
 
+import { LONGEST_WAIT } from "../api/client";
 import { isOutcomeKnown, type StripeError } from "./outcome";
 
 const BASE = "/local-stripe";
@@ -52,7 +53,11 @@ function intentOf(clientSecret: string): string {
 async function call(path: string, params: Record<string, string>): Promise<Attempt> {
   let body: (Intent & { error?: undefined }) | { error: StripeError & { message: string } };
   try {
-    const response = await fetch(BASE + path, { method: "POST", body: new URLSearchParams(params) });
+    const response = await fetch(BASE + path, {
+      method: "POST",
+      body: new URLSearchParams(params),
+      signal: AbortSignal.timeout(LONGEST_WAIT),
+    });
     body = await response.json();
   } catch {
     return { kind: "lost" };
