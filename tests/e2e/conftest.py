@@ -49,6 +49,16 @@ class Market:
     def pay(self, buyer: Api, order: dict[str, Any], card: str = "tok_visa") -> Answer:
         return buyer.patiently("/api/payments", {"orderId": order["id"], "token": card})
 
+    def change(self, seller: Api, ticket: str, edit: dict[str, Any] | None) -> Answer:
+        """Edit the ticket, or withdraw it; with the same key again as long as that is not decided."""
+        method, path, key = "PUT" if edit else "DELETE", f"/api/tickets/{ticket}", secrets.token_hex(8)
+        deadline = time.monotonic() + SETTLES_WITHIN
+        while True:
+            answer = seller.call(method, path, edit, headers={"Idempotency-Key": key})
+            if answer.status != 202 or time.monotonic() > deadline:
+                return answer
+            time.sleep(int(answer.headers["retry-after"]))
+
     def ticket(self, ticket: str) -> dict[str, Any]:
         found: dict[str, Any] = self.anyone.get(f"/api/tickets/{ticket}").expect(200)
         return found

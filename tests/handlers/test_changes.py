@@ -476,6 +476,68 @@ def test_a_sellers_word_between_the_look_and_the_decision_is_looked_at_again(
     assert (copy(silent, ticket_id)["price"], copy(silent, ticket_id)["ticketVersion"]) == ("9.00", 9)
 
 
+def test_a_creation_and_an_order_between_the_look_and_the_decision_are_looked_at_again(
+    silent: World, seller: Person, buyer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id = silent.call("POST", "/api/tickets", {"title": "A seat", "price": "12.50"}, by=seller).json["id"]
+    [created] = silent.told({"ticket:created"})
+    change(silent, ticket_id, seller)
+    request = requested(silent)
+    decide = OrderStore.decide
+    events = [created]
+
+    def interrupted(self: OrderStore, *args: Any) -> None:
+        if events:
+            assert silent.deliver(events.pop(), "orders")
+            order(silent, ticket_id, buyer)
+        decide(self, *args)
+
+    monkeypatch.setattr(OrderStore, "decide", interrupted)
+    assert silent.deliver(request, "orders")
+
+    assert decided(silent)["detail"]["data"]["reason"] == "held"
+
+
+def test_a_decision_that_is_told_again_is_the_last_one_and_not_the_one_before(
+    silent: World, seller: Person, buyer: Person, ticket_id: str
+) -> None:
+    placed = order(silent, ticket_id, buyer)
+    change(silent, ticket_id, seller)
+    silent.decide_changes()
+    silent.call("DELETE", f"/api/orders/{placed['id']}", by=buyer)
+    change(silent, ticket_id, seller)
+    request = requested(silent)
+
+    told = []
+    for _ in range(2):
+        assert silent.deliver(request, "orders")
+        told.append(decided(silent)["detail-type"])
+    assert told == ["ticket:change-accepted"] * 2
+
+
+@pytest.mark.parametrize("edit", [{"title": "Two seats", "price": "12.50"}, {"title": "A seat", "price": "500.00"}])
+def test_an_edit_between_the_look_and_the_order_is_what_is_ordered(
+    world: World,
+    seller: Person,
+    buyer: Person,
+    ticket_id: str,
+    edit: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = OrderStore.place
+    edits = [edit]
+
+    def interrupted(self: OrderStore, *args: Any) -> None:
+        if edits:
+            assert change(world, ticket_id, seller, **edits.pop()).status == 200
+        place(self, *args)
+
+    monkeypatch.setattr(OrderStore, "place", interrupted)
+    ordered = order(world, ticket_id, buyer)["ticket"]
+
+    assert (ordered["title"], ordered["price"]) == (edit["title"], edit["price"])
+
+
 REPUBLISHED = {"version": 9, "price": "9.00", "status": "available", "change": "edited"}
 
 
