@@ -1,15 +1,17 @@
 """Every operation that talks to AWS: how its scene is set, what is called, and what must be true afterwards."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from boto3 import client
 
+from functions.payments.store import PaymentStore
 from shared import clock, events
 from shared.ids import new_id
-from shared.table import _to_dynamodb
+from shared.table import Table, _to_dynamodb
 from tests.faults.scene import Act, Scene
 from tests.races.crew import Call, Outcome
 from tests.races.ground import ask_stripe, expired, http, order, paid, person, tell, webhook
@@ -607,6 +609,8 @@ def _reconcile(scene: Scene) -> Act:
     placed, stripe_id = _started(scene)
     _confirm(scene, stripe_id)
     later = clock.now() + timedelta(minutes=3)
+    # All scenes share one Stripe: what was refunded in others is not this one's to look at.
+    PaymentStore(Table(f"payments-{scene.name}")).set_log_read_to(later)
 
     def right(_: Outcome) -> None:
         payment = _payment(scene)
@@ -615,17 +619,6 @@ def _reconcile(scene: Scene) -> Act:
         assert scene.items("payments", "reconciler")
 
     return Act(Call("payments.reconciler", {}, later), right)
-
-
-@operation("reconcile unrecorded money")
-def _reconcile_unrecorded(scene: Scene) -> Act:
-    placed, _ = _completed(scene)
-    stripe_id = _charge_by_hand(scene, placed)
-
-    def right(_: Outcome) -> None:
-        assert [refund["amount"] for refund in _refunds(scene, stripe_id)] == [1000]
-
-    return Act(Call("payments.reconciler", {}, clock.now() + timedelta(minutes=3)), right)
 
 
 # Events and timers
@@ -843,7 +836,7 @@ def _intents(scene: Scene, placed: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _charge_by_hand(scene: Scene, placed: Mapping[str, Any]) -> str:
     """Money taken at Stripe with a PaymentIntent that looks like ours and that we did not make; its id."""
     card = "confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card&capture_method=automatic"
-    metadata = f"metadata[stage]={scene.environment['STAGE']}&metadata[orderID]={placed['id']}"
+    metadata = f"metadata[stage]={os.environ['STAGE']}&metadata[orderID]={placed['id']}"
     return str(_stripe(scene, "/v1/payment_intents", f"amount=1000&currency=usd&{card}&{metadata}")["id"])
 
 
