@@ -59,6 +59,12 @@ for (const colorScheme of SCHEMES) {
           await page.goto(path);
           await check(page, path);
         }
+        await page.goto(`/tickets/${ticket}/edit`);
+        await page.getByLabel("What is it for?").fill("Seller, row 1");
+        await seller.call("PUT", `/api/tickets/${ticket}`, { title: "Seller, row 2", price: "99.00" });
+        await page.getByRole("button", { name: "Save" }).click();
+        await expect(page.getByRole("group", { name: /^The title was changed elsewhere/ })).toBeVisible();
+        await check(page, "an edit of what was changed elsewhere");
       });
 
       test("axe finds nothing on a buyer’s pages, from the order to its end", async ({
@@ -74,6 +80,12 @@ for (const colorScheme of SCHEMES) {
         await payWith(page, CARDS.isDeclined);
         await expect(page.getByRole("alert")).toBeVisible();
         await check(page, "an order with a declined card");
+        await page.route("**/confirm", (route) => route.abort());
+        await payWith(page, CARDS.pays);
+        await expect(page.getByText("We don’t know yet whether your card was charged.")).toBeVisible();
+        await check(page, "a payment of which nobody knows");
+        await page.unroute("**/confirm");
+        await page.reload();
         await payWith(page, CARDS.asksFor3DSecure);
         await expect(page.getByRole("dialog")).toBeVisible();
         await check(page, "3-D Secure");

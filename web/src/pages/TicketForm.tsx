@@ -141,7 +141,7 @@ function contentOf(form: HTMLFormElement): Content {
 function Versions({ clash, onTake }: { clash: Clash; onTake: (text: string) => void }) {
   return (
     <fieldset className="versions">
-      <legend>Changed elsewhere meanwhile. Use</legend>
+      <legend>The {clash.field} was changed elsewhere meanwhile. Use</legend>
       <button type="button" onClick={() => onTake(clash.now)}>
         the new one: <bdi>{clash.now}</bdi>
       </button>
