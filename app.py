@@ -1,4 +1,4 @@
-"""The CDK app, as `cdk` runs it: `cdk synth -c stage=dev`. Needs no credentials and looks nothing up."""
+"""The CDK app for the `cdk` command: `cdk synth -c stage=dev`. Needs no credentials and makes no lookups."""
 
 from cdk.app import build
 

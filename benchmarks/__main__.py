@@ -1,4 +1,4 @@
-"""`make bench`: every point of docs/performance.md, measured. With --quick most of them, in under two minutes."""
+"""`make bench`: measures every row of docs/performance.md. With --quick most of them, in under two minutes."""
 
 import argparse
 import time
@@ -8,7 +8,7 @@ from rich.table import Table
 
 from benchmarks import calls, cold_start, cost, flash_sale, lag, newcomer, packages, profiles, report, warm
 from benchmarks.result import Result
-from local.screen import console, step
+from local.console import console, step
 
 POINTS: dict[str, Callable[[bool], list[Result]]] = {
     "Cold start": lambda quick: cold_start.measure(quick=quick),
@@ -21,11 +21,11 @@ POINTS: dict[str, Callable[[bool], list[Result]]] = {
     "Lag": lambda _quick: lag.measure(),
     "Newcomer": lambda _quick: newcomer.measure(),
 }
-NOT_QUICK = ("Profiles", "Lag", "Newcomer")  # their figures stay those of the last full run
+NOT_QUICK = ("Profiles", "Lag", "Newcomer")  # these keep the figures of the last full run
 
 
 def main() -> None:
-    """Measure, show, keep."""
+    """Run the benchmarks, print the results and store them."""
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--quick", action="store_true")
     quick: bool = parser.parse_args().quick
@@ -41,7 +41,7 @@ def main() -> None:
     report.write(report.merge(report.read() if quick else [], found), quick=quick)
     missed = sum(result.holds is False for result in found)
     console.print(
-        f"\n{len(found)} figures in {time.monotonic() - began:.0f} s, {missed} of them beside their target. "
+        f"\n{len(found)} figures in {time.monotonic() - began:.0f} s, {missed} missed their target. "
         "They are in benchmarks/results.json and docs/performance.md."
     )
 

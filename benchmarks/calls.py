@@ -1,4 +1,4 @@
-"""Calls and request units of the operations that people wait for, against their targets.
+"""Calls and request units of the user-facing operations, against their targets.
 
 `python -m benchmarks.calls` measures every operation and a whole purchase, and writes `counts.json`.
 """
@@ -18,12 +18,12 @@ READS = frozenset({"GetItem", "Query"})
 
 
 def measure() -> list[Result]:
-    """The operations with a target."""
+    """Measure the operations that have a target."""
     return results(measured().operations)
 
 
 def results(operations: Mapping[str, Row]) -> list[Result]:
-    """The figures beside their targets."""
+    """The figures with their targets."""
     place, loser, pay = (
         operations[name] for name in ("place an order", "lose an order on the read", "start a payment")
     )
@@ -42,8 +42,8 @@ def results(operations: Mapping[str, Row]) -> list[Result]:
 
 
 def measured() -> Counts:
-    """Every operation and a purchase, each on a stage with empty tables."""
-    from tests.handlers import stage  # brings the handlers' test environment: only where something is measured
+    """Run every operation and a purchase, each on a stage with empty tables."""
+    from tests.integration import stage  # sets up the handlers' test environment, so imported only for measuring
 
     with stage.alone(template()) as make, quiet():
         operations = {name: counts.of_run(run(make())) for name, run in stage.OPERATIONS.items()}
@@ -55,7 +55,7 @@ def _calls(row: Row, wanted: frozenset[str] | None = None) -> int:
 
 
 def main() -> None:
-    """Measure, keep, and tell."""
+    """Measure, store and print."""
     found = measured()
     counts.write(found)
     for result in results(found.operations):

@@ -1,7 +1,7 @@
 """Cold starts: the processor time of a fresh process for a function's handler and its first AWS client.
 
-Compared with `import boto3; boto3.client("dynamodb")` from an untouched install of the same boto3, both compiled, in
-turns. What the interpreter itself takes to start is in neither.
+Compared with `import boto3; boto3.client("dynamodb")` from an unmodified install of the same boto3, both compiled, in
+alternation. Neither includes the interpreter's own start.
 """
 
 import statistics
@@ -17,7 +17,7 @@ ROUNDS = 11
 QUICK_ROUNDS = 2
 BETWEEN_REFERENCES = 3
 REFERENCE = "import boto3; boto3.client('dynamodb')"
-FIRST_CLIENT = {  # of those that do not begin with DynamoDB
+FIRST_CLIENT = {  # functions whose first client is not DynamoDB's
     "auth authorizer": "secretsmanager",
     "relay": "events",
     "expiration expire": "events",
@@ -57,20 +57,20 @@ def measure(*, quick: bool) -> list[Result]:
 
 
 def target(function: Function) -> float:
-    """The ratio asked for. What Payments runs brings Stripe's SDK; the sweep starts as a listener does."""
+    """The target ratio. Payments' functions import Stripe's SDK; the sweep starts like a listener."""
     if function.service == "payments":
         return TARGETS["payments"]
     return TARGETS.get(function.name.rpartition(" ")[2], TARGETS["listener"])
 
 
 def start(function: Function) -> str:
-    """The program that does what a cold start of the function does."""
+    """A program that does the same work as a cold start of the function."""
     client = FIRST_CLIENT.get(function.name, "dynamodb")
     return f"import {function.module}; from shared import aws; aws.{client}()"
 
 
 def seconds(packages: Path, program: str) -> float:
-    """The processor time of the program in a fresh process that sees these packages alone."""
+    """The processor time of the program, in seconds, in a fresh process with only these packages on its path."""
     timed = (
         f"import sys, time; sys.path.insert(0, {str(packages)!r}); began = time.process_time(); {program}; "
         "print(time.process_time() - began)"

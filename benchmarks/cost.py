@@ -1,8 +1,8 @@
-"""What a million paid orders cost on AWS, end to end: `counts.json` times `prices.json`.
+"""The AWS cost of a million paid orders, end to end: `counts.json` times `prices.json`.
 
-`python -m benchmarks.cost` prints each line of the bill. The counts are measured and the prices AWS's; how long a
-function runs is assumed, and marked so in `prices.json`. Batches would make relays and listeners cheaper: at a low rate
-there are none, and this is the bill without them.
+`python -m benchmarks.cost` prints each line of the bill. The counts are measured and the prices are AWS's; the
+functions' durations are assumed, and marked so in `prices.json`. Batches would make relays and listeners cheaper; at a
+low rate there are none, and this is the bill without them.
 """
 
 import json
@@ -20,13 +20,13 @@ from benchmarks.zips import functions, template
 FILE = Path(__file__).with_name("prices.json")
 ORDERS = 1_000_000
 TARGET = 16  # dollars
-REQUESTS_OF_A_BATCH = 2  # received and deleted by Lambda; a rule sends each message by itself
-DIRECT = "POST /api/payments/webhook"  # Stripe calls the API's own address
+REQUESTS_OF_A_BATCH = 2  # receive and delete by Lambda; a rule sends each message separately
+DIRECT = "POST /api/payments/webhook"  # Stripe calls the API's own address, not the edge
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the bill for a million paid orders: so much of what, and the dollars for it."""
+    """One line of the bill for a million paid orders: the amount of one resource, and its cost in dollars."""
 
     what: str
     amount: float
@@ -35,7 +35,7 @@ class Line:
 
 
 def bill(purchase: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[str, int]) -> list[Line]:
-    """Each line, the dearest first. `memory_mb` is that of each function that waits (`payments.api`)."""
+    """Each line, the most expensive first. `memory_mb` is the memory of each function that waits (`payments.api`)."""
     assumed = prices["assumptions"]
     runs = _total(purchase, lambda row: row.runs)
     requests = _total(purchase, lambda row: row.runs if row.is_http else 0)
@@ -44,12 +44,12 @@ def bill(purchase: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[
     messages = _total(purchase, lambda row: row.runs if row.kind == "listener" else 0)
 
     def waiting(row: Row) -> float:
-        """GB-seconds for which a function does nothing but wait for Stripe."""
+        """GB-seconds during which a function only waits for Stripe."""
         seconds = sum(row.stripe_calls.values()) * assumed["millisecondsForEachStripeCall"] / 1000
         return float(seconds * memory_mb[row.function] / 1024) if seconds else 0.0
 
     def working(row: Row) -> float:
-        """GB-seconds at any size: with half the memory, and so half the processor, it takes twice as long."""
+        """GB-seconds of work, at any memory size: half the memory is half the processor, twice the time."""
         return float(row.runs * assumed["milliseconds"][row.kind] / 1000)
 
     amounts = [
@@ -74,7 +74,7 @@ def bill(purchase: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[
 
 
 def measure() -> list[Result]:
-    """The bill's sum, and each line of it."""
+    """The bill's total, and each line of it."""
     lines = _bill()
     total = sum(line.dollars for line in lines)
     whole = "a million paid orders, without Stripe and logs"
@@ -90,12 +90,12 @@ def _bill() -> list[Line]:
 
 
 def _name(module: str) -> str:
-    """`functions.orders.api` as rows call it; the relay is one for all services."""
+    """The name of a function in the rows, from `functions.orders.api`; the relay is one for all services."""
     return module.removeprefix("functions.").removeprefix("shared.")
 
 
 def _total(purchase: Sequence[Row], amount: Callable[[Row], float]) -> float:
-    """For one paid order."""
+    """The sum over one paid order."""
     return sum(map(amount, purchase))
 
 

@@ -1,7 +1,7 @@
-"""`counts.json`: what one paid order asks of AWS and Stripe, end to end, and what each operation asks.
+"""`counts.json`: the AWS and Stripe calls of one paid order, end to end, and of each operation.
 
-`python -m benchmarks.calls` measures it anew; a test keeps it current. `cost.py` and `plan.py` work out what that costs
-and how far it goes.
+`python -m benchmarks.calls` measures it again; a test checks that it is current. `cost.py` and `plan.py` derive the
+cost and the limits from it.
 """
 
 import json
@@ -21,8 +21,9 @@ METHODS = ("GET ", "POST ", "PUT ", "DELETE ")
 class Row:
     """The runs of one function by one trigger, added up.
 
-    `calls` are those to AWS, by operation, `stripe_calls` those to Stripe, by endpoint. Reads and writes are DynamoDB's
-    request units, for the table of the function's own service and its indexes; `events` are put on the bus.
+    `calls` counts calls to AWS by operation, `stripe_calls` those to Stripe by endpoint. Reads and writes are
+    DynamoDB's request units, for the table of the function's own service and its indexes; `events` counts published
+    events.
     """
 
     function: str
@@ -37,12 +38,12 @@ class Row:
 
     @property
     def service(self) -> str:
-        """The service whose function it is: `orders`."""
+        """The service of the function: `orders`."""
         return self.function.partition(".")[0]
 
     @property
     def kind(self) -> str:
-        """What sets the function off: `api`, `listener`, …"""
+        """The kind of function: `api`, `listener`, …"""
         return self.function.partition(".")[2]
 
     @property
@@ -52,20 +53,20 @@ class Row:
 
     @property
     def writes(self) -> int:
-        """Write units, those of the indexes included."""
+        """Write units, including those of the indexes."""
         return self.table_writes + sum(self.index_writes.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The rows of one purchase in their order, and one of each operation, by its name."""
+    """The rows of one purchase in order, and one row for each operation by name."""
 
     purchase: tuple[Row, ...]
     operations: Mapping[str, Row]
 
 
 def of_run(run: Run) -> Row:
-    """A run by itself."""
+    """The row of a single run."""
     return Row(
         function=run.function,
         trigger=run.trigger,
@@ -80,7 +81,7 @@ def of_run(run: Run) -> Row:
 
 
 def of_runs(runs: Iterable[Run]) -> tuple[Row, ...]:
-    """The runs of each function by each trigger."""
+    """The rows of several runs, one for each function and trigger."""
     rows: dict[tuple[str, str], Row] = {}
     for row in map(of_run, runs):
         earlier = rows.get((row.function, row.trigger))
@@ -89,7 +90,7 @@ def of_runs(runs: Iterable[Run]) -> tuple[Row, ...]:
 
 
 def read() -> Counts:
-    """What was measured last."""
+    """Read the last measurement."""
     told = json.loads(FILE.read_text())
     return Counts(
         tuple(Row(**row) for row in told["purchase"]), {name: Row(**row) for name, row in told["operations"].items()}
@@ -97,7 +98,7 @@ def read() -> Counts:
 
 
 def write(counts: Counts) -> None:
-    """Keep what was measured, a row a line."""
+    """Store the measurement, one row per line."""
     purchase = ",\n".join(f"    {json.dumps(asdict(row))}" for row in counts.purchase)
     operations = ",\n".join(
         f"    {json.dumps(name)}: {json.dumps(asdict(row))}" for name, row in counts.operations.items()

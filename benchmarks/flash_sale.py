@@ -1,8 +1,8 @@
-"""Many buyers, few tickets: how much of DynamoDB's own pace the handlers leave.
+"""Many buyers, few tickets: the throughput of the handlers relative to that of DynamoDB.
 
-The real handlers, in processes that start at the same instant, against the local AWS's DynamoDB; and in turns with them
-the same read and the same transaction for each order, sent raw by processes as many. As many
-buyers win as there are tickets, or it is an error and no figure.
+Runs the real handlers, in processes that start at the same instant, against the local AWS's DynamoDB; and, in
+alternation, the same read and transaction for each order, sent directly by the same number of processes. A run whose
+number of winners differs from the number of tickets raises an error and yields no figure.
 """
 
 import random
@@ -18,7 +18,7 @@ from benchmarks.result import Result, spread
 from benchmarks.zips import template
 from shared import aws
 from shared.ids import new_id
-from tests.races.ground import Market, open_ground, order, person
+from tests.concurrency.environment import Market, open_environment, order, person
 
 PROCESSES = 16
 SALES = {"one ticket": (1, 1_000), "many tickets": (200, 2_000)}  # tickets, buyers
@@ -32,13 +32,13 @@ WINDOW_MILLISECONDS = 300_000
 
 @dataclass(frozen=True, slots=True)
 class RawOrder:
-    """What an order asks of DynamoDB and nothing else: the ticket's copy, and hold and order, if it is free."""
+    """The DynamoDB calls of an order and nothing else: read the ticket's copy; if it is free, write hold and order."""
 
     ticket: str
     buyer: str
 
     def run(self, environment: Mapping[str, str]) -> bool:
-        """Send it; whether it won."""
+        """Send the calls. Returns True if the order was placed."""
         table, client = environment["ORDERS_TABLE"], aws.dynamodb()
         key: Any = {"pk": {"S": f"ticket#{self.ticket}"}, "sk": {"S": "ticket"}}
         item: Any = client.get_item(TableName=table, Key=key)["Item"]
@@ -89,13 +89,13 @@ ORDER = ("id", "userID", "status", "ticketID", "title", "price", "currency", "ho
 def measure(*, quick: bool) -> list[Result]:
     """The handlers' throughput ÷ that of raw calls, for each sale."""
     results = []
-    with tempfile.TemporaryDirectory() as folder, open_ground(Path(folder), template()) as ground:
-        _raw(ground.market(), *WARM_UP)
+    with tempfile.TemporaryDirectory() as folder, open_environment(Path(folder), template()) as race_environment:
+        _raw(race_environment.market(), *WARM_UP)
         for sale, (tickets, buyers) in (QUICK_SALES if quick else SALES).items():
             ratios, paces = [], []
             for number in range(QUICK_ROUNDS if quick else ROUNDS):
                 contest = [_raw, _handlers] if number % 2 else [_handlers, _raw]
-                seconds = {run: run(ground.market(), tickets, buyers) for run in contest}
+                seconds = {run: run(race_environment.market(), tickets, buyers) for run in contest}
                 ratios.append(seconds[_raw] / seconds[_handlers])
                 paces.append(buyers / seconds[_handlers])
             results += [
@@ -118,7 +118,7 @@ def measure(*, quick: bool) -> list[Result]:
 
 
 def _handlers(market: Market, tickets: int, buyers: int) -> float:
-    """The seconds that it takes the handlers."""
+    """The duration of the sale with the handlers, in seconds."""
     wishes = [order(ticket, person()) for ticket in _wishes(market.on_sale(tickets), buyers)]
     began = time.monotonic()
     outcomes = market.at_once(wishes, processes=PROCESSES)
@@ -129,7 +129,7 @@ def _handlers(market: Market, tickets: int, buyers: int) -> float:
 
 
 def _raw(market: Market, tickets: int, buyers: int) -> float:
-    """The seconds that it takes the raw calls."""
+    """The duration of the sale with raw calls, in seconds."""
     wishes: Any = [RawOrder(ticket, new_id()) for ticket in _wishes(market.on_sale(tickets), buyers)]
     began = time.monotonic()
     won: Any = market.at_once(wishes, processes=PROCESSES)

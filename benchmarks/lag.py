@@ -1,7 +1,7 @@
-"""From a write to the consumer: how long until Orders knows of a ticket that was put on sale, on the local stack.
+"""Replication lag: the time until Orders knows a ticket that was put on sale, on the local stack.
 
-On the way are the table's stream, the relay, the bus, a queue and the listener, all of them the local AWS's. It polls
-where AWS pushes, and starts a process for each call: the figures say that nothing waits for long, not how long at AWS.
+The path is the table's stream, the relay, the bus, a queue and the listener, all on the local AWS. It polls where AWS
+pushes, and starts a process for each call: the figures show that nothing waits for long, not the lag on AWS.
 """
 
 import statistics
@@ -40,7 +40,7 @@ def _lags(stack: LocalStack, count: int) -> list[float]:
         key: Any = {"pk": {"S": f"ticket#{ticket['id']}"}, "sk": {"S": "ticket"}}
         while "Item" not in tables.get_item(TableName=table, Key=key, ConsistentRead=True):
             if time.time() > written + LONGEST_SECONDS:
-                raise RuntimeError(f"Orders knows nothing of ticket {ticket['id']} after {LONGEST_SECONDS} s")
+                raise RuntimeError(f"Orders does not know ticket {ticket['id']} after {LONGEST_SECONDS} s")
             time.sleep(POLL_SECONDS)
         lags.append(time.time() - written)
     return lags

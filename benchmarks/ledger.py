@@ -1,7 +1,7 @@
-"""What the functions ask of AWS and Stripe, written down while they run on moto, with what DynamoDB would charge.
+"""Records the functions' calls to AWS and Stripe while they run on moto, with the request units of DynamoDB.
 
-The hook is botocore's own, below whatever the functions call it through. The units come from the items themselves: each
-item that a call writes is looked at before and after it.
+It hooks into botocore, below all clients. The units are computed from the items: each written item is read before and
+after the call.
 """
 
 from collections import Counter
@@ -21,17 +21,17 @@ SINGLE_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 
 
 class Tables(Protocol):
-    """Where items are looked at; `definitions` are each table's keys and indexes."""
+    """Access to the items; `definitions` are each table's keys and indexes."""
 
     definitions: dict[str, dict[str, Any]]
 
     def item(self, service: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        """One item in attribute values."""
+        """One item in attribute-value form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write has made of one item."""
+    """The effect of a write on one item: its state before and after."""
 
     table: str
     before: Item | None
@@ -40,8 +40,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call to AWS: `GetItem`. Reads and writes are DynamoDB's request units, those of indexes by the index's name;
-    `events` are the entries of PutEvents.
+    """One call to AWS: `GetItem`.
+
+    Reads and writes are DynamoDB's request units, those of indexes by the index's name; `events` are the entries of
+    PutEvents.
     """
 
     service: str
@@ -55,7 +57,7 @@ class Call:
 
 @dataclass(slots=True)
 class Run:
-    """One run of a function (`orders.api`), by what set it off (`POST /api/orders`, `order:created`)."""
+    """One run of a function (`orders.api`), with its trigger (`POST /api/orders`, `order:created`)."""
 
     function: str
     trigger: str
@@ -64,7 +66,7 @@ class Run:
 
     @property
     def operations(self) -> list[str]:
-        """The calls by name, in their order."""
+        """The names of the calls, in order."""
         return [call.operation for call in self.calls]
 
     @property
@@ -84,12 +86,12 @@ class Run:
 
     @property
     def writes(self) -> int:
-        """Write units, those of the indexes included."""
+        """Write units, including those of the indexes."""
         return self.table_writes + self.index_writes.total()
 
 
 class Ledger:
-    """The runs so far. `stripe_calls` is the list to which Stripe's stand-in adds each call that it gets."""
+    """The recorded runs. `stripe_calls` is the list to which the local Stripe's transport appends each call."""
 
     def __init__(self, tables: Tables, stripe_calls: list[str]) -> None:
         self.runs: list[Run] = []
@@ -100,12 +102,12 @@ class Ledger:
 
     @contextmanager
     def run(self, function: str, trigger: str) -> Iterator[Run]:
-        """Write down what is called inside as one run; a run inside of it, while it waits, is one of its own."""
+        """Record the calls made inside as one run; a nested run, while the outer one waits, is recorded separately."""
         run = Run(function, trigger)
         self.runs.append(run)
         self._running.append(run)
         stripe_before = len(self._stripe_calls)
-        make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # no public one sees them all
+        make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # no public hook sees all calls
 
         def recorded(client: Any, operation: str, request: dict[str, Any]) -> Any:
             if self._is_looking or self._running[-1] is not run:
@@ -150,7 +152,7 @@ class Ledger:
         return answer
 
     def _targets(self, operation: str, request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Item | None]]:
-        """Each item that the call writes: its table, its key, and the item itself where it is put whole."""
+        """Each item that the call writes: its table, its key, and the whole item if it is put."""
         if operation == "TransactWriteItems":
             writes = [write for item in request["TransactItems"] for write in item.values()]
         else:
@@ -179,14 +181,14 @@ class Ledger:
 
 
 def _reads(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
-    """The read units of a call that was answered."""
+    """The read units of a successful call."""
     consistent = bool(request.get("ConsistentRead"))
     match operation:
         case "GetItem":
             return read_units(size(answer.get("Item", {})), consistent=consistent)
         case "Query":
             if "FilterExpression" in request:
-                raise ValueError("a filter hides items that were read and are paid for")
+                raise ValueError("a filter hides items that were read and charged")
             return query_units(answer["Items"], consistent=consistent)
         case "Scan" | "BatchGetItem" | "TransactGetItems":
             raise ValueError(f"the ledger cannot count {operation}")

@@ -1,4 +1,4 @@
-"""What somebody waits for who has just cloned the project: `make run` until it answers, and all tests."""
+"""The waiting time of a newcomer who has just cloned the project: `make run` until it answers, and all tests."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ CLONE = FOLDER / "clone"
 
 
 def measure() -> list[Result]:
-    """The first run in a clean clone, the second, and `make test`."""
+    """Time the first run in a clean clone, the second run, and `make test`."""
     shutil.rmtree(CLONE, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(CLONE)], check=True)  # noqa: S603, S607
     ports = Ports.free()
@@ -36,10 +36,10 @@ def measure() -> list[Result]:
 
 
 def _seconds_to_ready(checkout: Path, ports: Ports) -> float:
-    """Seconds until the API answers; then it is stopped again. The packages' caches of this machine are in use."""
-    chosen = {"PORT": ports.front_door, "AWS_PORT": ports.aws, "STRIPE_PORT": ports.stripe}
+    """Seconds until the API answers; then it is stopped. Uses this machine's package caches."""
+    chosen = {"PORT": ports.edge_proxy, "AWS_PORT": ports.aws, "STRIPE_PORT": ports.stripe}
     environment = _environment() | {name: str(port) for name, port in chosen.items()}
-    api = Api(f"http://{HOST}:{ports.front_door}")
+    api = Api(f"http://{HOST}:{ports.edge_proxy}")
     began = time.monotonic()
     log = FOLDER / "run.log"
     with log.open("w") as output:
@@ -54,7 +54,7 @@ def _seconds_to_ready(checkout: Path, ports: Ports) -> float:
         try:
             while not (api.is_there() and api.get("/api/tickets").body.get("tickets")):
                 if run.poll() is not None or time.monotonic() > began + LONGEST_SECONDS:
-                    raise RuntimeError(f"`make run` does not come up in {checkout}:\n{log.read_text()}")
+                    raise RuntimeError(f"`make run` does not answer in {checkout}:\n{log.read_text()}")
                 time.sleep(0.1)
             return time.monotonic() - began
         finally:
@@ -64,7 +64,7 @@ def _seconds_to_ready(checkout: Path, ports: Ports) -> float:
 
 
 def _wait_for_the_end(group: int) -> None:
-    """What make has started outlives it for some seconds."""
+    """Wait for make's child processes, which outlive it for some seconds."""
     with suppress(ProcessLookupError):
         while True:
             os.killpg(group, 0)
@@ -87,5 +87,5 @@ def _tests(checkout: Path) -> float:
 
 
 def _environment() -> dict[str, str]:
-    """Without what an outer make hands on to an inner one."""
+    """The environment without the variables that an outer make passes to an inner one."""
     return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}

@@ -1,4 +1,4 @@
-"""How large each zip is that AWS gets."""
+"""The size of each deployed zip."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ MEGABYTE = 1024 * 1024
 
 
 def measure() -> list[Result]:
-    """The zip of each service, for the processor that it runs on at AWS."""
+    """The zip of each service, built for the processor architecture of the deployed functions."""
     return [
         Result(
             what=f"zip of {'the relay' if service == SHARED else service}",

@@ -1,10 +1,10 @@
-"""How many orders a second each limit allows, and what to do about those that are in the way.
+"""The number of orders per second that each limit allows, and the remedy for each limit that is too low.
 
-`python -m benchmarks.plan 1000` prints what limits at that rate; `--docs` writes the tables of `docs/scaling.md`.
+`python -m benchmarks.plan 1000` prints the limits at that rate; `--docs` writes the tables of `docs/scaling.md`.
 
-A rate counts orders that are placed and paid, for tickets that were put on sale before, by buyers who have signed in.
-What one of them takes is in `counts.json`, the limits in `quotas.json`, our own throttles in the template, and how long
-functions run is assumed in `prices.json`.
+A rate counts orders that are placed and paid, for tickets put on sale before, by buyers who have signed in. The
+resources of one order are in `counts.json`, the limits in `quotas.json`, our own throttles in the template, and the
+assumed durations of functions in `prices.json`.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SIGN_IN = "POST /api/users/signin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """`capacity` in `unit`, of which each order takes `each`; what to do where that is too little."""
+    """`capacity` in `unit`, of which each order uses `each`; `remedy` is the action if that is too little."""
 
     what: str
     capacity: float
@@ -44,17 +44,17 @@ class Limit:
 
     @property
     def binds_at(self) -> float:
-        """The highest rate that it allows, in orders a second."""
+        """The highest rate that it allows, in orders per second."""
         return self.capacity / self.each
 
     def needed(self, rate: float) -> float:
-        """What that many orders a second take, in `unit`."""
+        """The need of that many orders per second, in `unit`."""
         return rate * self.each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What the limits are worked out from: see the module."""
+    """The inputs of the calculation: see the module."""
 
     counts: Counts
     quotas: Mapping[str, Any]
@@ -107,7 +107,7 @@ def _doors(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
 
 
 def _functions(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
-    # The seconds for which an order keeps each function busy are the environments that one order a second needs.
+    # The seconds for which an order occupies each function equal the environments needed for one order per second.
     busy = _added_up((row.function, _seconds(row, ground.assumed)) for row in rush)
     function, most = _most(busy)
     queue, longest = _most({name: taken for name, taken in busy.items() if name.endswith(".listener")})
@@ -164,7 +164,7 @@ def _keys(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
         ("open", OPEN_PARTITIONS, "`OPEN_PARTITIONS`: only the sweep pays for more"),
         ("unsettled", UNSETTLED_PARTITIONS, "`UNSETTLED_PARTITIONS`: only the reconciler pays for more"),
     ):
-        # An order writes to one partition of the index, so many partitions share the orders.
+        # An order writes to one partition of the index, so the partitions share the orders.
         yield _limit(
             ground, "partitionWrites", f"index `{index}`", writes[index] / partitions, f"shard: raise {constant}"
         )
@@ -218,7 +218,7 @@ def _seconds(row: Row, assumed: Mapping[str, Any]) -> float:
 
 
 def table(all_limits: Iterable[Limit], rate: float) -> str:
-    """What is in the way of so many orders a second, as a table in Markdown."""
+    """The limits that are too low for this rate, as a table in Markdown."""
     rows = [
         f"| {limit.what} | {_figure(limit.binds_at)} | {_figure(limit.needed(rate))} of {_figure(limit.capacity)}"
         f" {limit.unit} | {limit.remedy} |"
@@ -229,7 +229,7 @@ def table(all_limits: Iterable[Limit], rate: float) -> str:
 
 
 def document(text: str, all_limits: Sequence[Limit]) -> str:
-    """The document with its tables made anew. Raises ValueError where a marker is missing."""
+    """The document with its tables regenerated. Raises ValueError if a marker is missing."""
     for rate in RATES:
         begin, end = (marker.format(rate=rate) for marker in MARKERS)
         before, _, rest = text.partition(begin)
@@ -241,7 +241,7 @@ def document(text: str, all_limits: Sequence[Limit]) -> str:
 
 
 def ground(synthesized: Mapping[str, Any]) -> Ground:
-    """What is known now, with the throttles and the order window of a stage's template."""
+    """The current inputs, with the throttles and the order window of a stage's template."""
     resources = [resource["Properties"] for resource in synthesized["Resources"].values() if "Properties" in resource]
     settings = next(each["RouteSettings"] for each in resources if "RouteSettings" in each)
     window = next(
@@ -263,9 +263,9 @@ def _figure(number: float) -> str:
 
 
 def main() -> None:
-    """Print what limits at a rate, or write the document's tables."""
+    """Print the limits at a rate, or write the document's tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plan")
-    parser.add_argument("rate", type=float, nargs="?", help="orders a second")
+    parser.add_argument("rate", type=float, nargs="?", help="orders per second")
     parser.add_argument("--docs", action="store_true", help="write the tables of docs/scaling.md")
     asked = parser.parse_args()
     all_limits = limits(ground(template()))

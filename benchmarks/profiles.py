@@ -1,4 +1,4 @@
-"""Where the time goes: which packages a cold start imports, and what a warm request spends beside its calls."""
+"""Profiles: the packages that a cold start imports, and the time of a warm request outside its calls."""
 
 import cProfile
 import pstats
@@ -15,7 +15,7 @@ from benchmarks.warm import on_tape
 from benchmarks.zips import content, functions, template
 
 COLD = ("auth api", "orders api", "orders listener", "expiration expire")
-WARM = {"get a ticket": "get_ticket", "place an order": "place_order"}  # each with the name of its route's function
+WARM = {"get a ticket": "get_ticket", "place an order": "place_order"}  # values are the names of the routes' functions
 ROUNDS = 5
 REPEATS = 10
 PACKAGES = {
@@ -50,7 +50,7 @@ def measure() -> list[Result]:
 
 
 def _imports(packages: str, program: str) -> Counter[str]:
-    """The microseconds that importing each group of packages takes in a fresh process, without what it imports."""
+    """The time in microseconds to import each group of packages in a fresh process, without nested imports."""
     timed = [sys.executable, "-I", "-S", "-B", "-X", "importtime", "-c"]
     command = [*timed, f"import sys; sys.path.insert(0, {packages!r}); {program}"]
     environment = {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "benchmark"}
@@ -68,7 +68,7 @@ def _group(package: str) -> str:
 
 
 def _request(route: str) -> list[Result]:
-    from tests.handlers import stage  # brings the handlers' test environment: only where something is measured
+    from tests.integration import stage  # sets up the handlers' test environment, so imported only for measuring
 
     with stage.alone(template()) as make, quiet():
         handle, _ = on_tape(make(), stage.OPERATIONS[route])
@@ -92,7 +92,7 @@ def _request(route: str) -> list[Result]:
 
 
 def _cumulative(profile: cProfile.Profile) -> Mapping[str, float]:
-    """The seconds in each function and all that it calls, by its bare name, the longest of a name."""
+    """Cumulative seconds of each function by its bare name; of functions with the same name, the longest."""
     times: dict[str, float] = defaultdict(float)
     stats: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     for (_, _, name), (_, _, _, cumulative, _) in stats.items():

@@ -1,4 +1,4 @@
-"""Handlers that run inside a benchmark."""
+"""Silences handlers that run inside a benchmark."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from shared.telemetry import logger
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What they log is written as ever, and goes nowhere."""
+    """Format log lines as usual, but discard them."""
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         writing = [handler for handler in logger.handlers if isinstance(handler, StreamHandler)]
         before = [handler.setStream(nowhere) for handler in writing]

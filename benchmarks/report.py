@@ -1,4 +1,4 @@
-"""What a run of the benchmarks leaves behind: results.json, and the tables in docs/performance.md."""
+"""The output of a benchmark run: results.json, and the tables in docs/performance.md."""
 
 import json
 import os
@@ -17,13 +17,13 @@ BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 
 
 def merge(known: Iterable[Mapping[str, Any]], found: Sequence[Result]) -> list[dict[str, Any]]:
-    """The results with those found in place of older ones of their name; a quick run leaves some out."""
+    """Replace older results by new ones of the same name; results that a quick run leaves out are kept."""
     rows = {row["what"]: dict(row) for row in known} | {result.what: result.as_json() for result in found}
     return list(rows.values())
 
 
 def write(rows: Sequence[Mapping[str, Any]], *, quick: bool) -> None:
-    """Keep the results, a row a line, and put the table into the document."""
+    """Store the results, one row per line, and put the table into the document."""
     RESULTS.write_text("[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n")
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -32,7 +32,7 @@ def write(rows: Sequence[Mapping[str, Any]], *, quick: bool) -> None:
 
 
 def read() -> list[dict[str, Any]]:
-    """The results of earlier runs."""
+    """Read the results of earlier runs."""
     rows: list[dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     return rows
 
@@ -50,15 +50,15 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def verdict(row: Mapping[str, Any]) -> str:
-    """In a word: yes, **no**, or nothing where there is no target."""
+    """`yes`, `**no**`, or empty if there is no target."""
     return {True: "yes", False: "**no**", None: ""}[row["holds"]]
 
 
 def number(value: float) -> str:
-    """With three significant digits at least, and no more than two decimals."""
+    """Format with at least three significant digits and at most two decimals."""
     return f"{value:.2f}" if value < 100 and value != int(value) else f"{value:,.0f}"
 
 
 def machine() -> str:
-    """What it ran on."""
+    """Describe the machine."""
     return f"{os.cpu_count()} processors ({platform.machine()}), Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""What a point of `make bench` found: a figure beside its target, and whether the target holds."""
+"""One result of `make bench`: a figure with its target, and whether the target is met."""
 
 import statistics
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One figure, in `unit`; `target` is None where a figure is only reported.
+    """One figure, in `unit`; `target` is None if the figure is only reported.
 
-    `spread` is the distance between the first and the third quartile of the runs.
+    `spread` is the interquartile range of the runs.
     """
 
     what: str
@@ -22,19 +22,19 @@ class Result:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the figure meets its target; None where there is none."""
+        """Whether the figure meets its target; None without a target."""
         if self.target is None:
             return None
         return self.figure >= self.target if self.at_least else self.figure <= self.target
 
     def as_json(self) -> dict[str, Any]:
-        """The result as it stands in results.json."""
+        """The result as stored in results.json."""
         told = asdict(self) | {"holds": self.holds}
         del told["at_least"]
         return told
 
 
 def spread(values: Sequence[float]) -> float:
-    """The distance between the first and the third quartile."""
+    """The interquartile range of the values."""
     first, _, third = statistics.quantiles(values, n=4)
     return third - first

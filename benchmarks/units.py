@@ -1,4 +1,4 @@
-"""How DynamoDB counts what a call reads and writes, as pure rules.
+"""DynamoDB's request units of reads and writes, as pure rules.
 
 Sources, all in the Amazon DynamoDB Developer Guide: "DynamoDB item sizes and formats", "DynamoDB read and write
 operations" (capacity unit consumption, failed conditional writes), "Amazon DynamoDB Transactions: How it works", and
@@ -18,13 +18,13 @@ type Item = Mapping[str, Value]
 
 READ_UNIT = 4096
 WRITE_UNIT = 1024
-CONTAINER = 3  # what a list or map takes by being there
-ELEMENT = 1  # what each of its elements takes beside itself
+CONTAINER = 3  # overhead of a list or map
+ELEMENT = 1  # overhead of each element
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A global secondary index: its name, its key's attributes, and all that it holds (None: everything)."""
+    """A global secondary index: its name, its key attributes, and its projected attributes (None: all)."""
 
     name: str
     keys: tuple[str, ...]
@@ -32,50 +32,50 @@ class Index:
 
     @classmethod
     def of(cls, index: Mapping[str, Any], table_keys: Sequence[str]) -> Self:
-        """The index as a table's definition names it."""
+        """The index from a table's definition."""
         keys = tuple(key["AttributeName"] for key in index["KeySchema"])
         projection = index["Projection"]
         held = frozenset((*keys, *table_keys, *projection.get("NonKeyAttributes", ())))
         return cls(index["IndexName"], keys, None if projection["ProjectionType"] == "ALL" else held)
 
     def entry(self, item: Item | None) -> Item | None:
-        """What the index holds of an item: nothing of one that lacks a key of the index."""
+        """The index entry of an item; None for an item without one of the index's keys."""
         if item is None or not all(key in item for key in self.keys):
             return None
         return {name: value for name, value in item.items() if self.held is None or name in self.held}
 
 
 def size(item: Item) -> int:
-    """An item's size: its attributes' names and values."""
+    """An item's size: the names and values of its attributes."""
     return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
 
 
 def read_units(bytes_read: int, *, consistent: bool) -> float:
-    """For one item, or all that a query looked at: one unit for each 4 KB begun, half if eventually consistent.
+    """Units of one item, or of all items of a query: one per 4 KB begun, half if eventually consistent.
 
-    A read that finds nothing costs as much as the smallest one.
+    A read that finds nothing costs as much as the smallest item.
     """
     return _begun(bytes_read, READ_UNIT) * (1.0 if consistent else 0.5)
 
 
 def query_units(items: Iterable[Item], *, consistent: bool) -> float:
-    """For one page of a query: the items looked at are added up before they are rounded."""
+    """Units of one page of a query: the sizes of the items read are added before rounding."""
     return read_units(sum(map(size, items)), consistent=consistent)
 
 
 def write_units(before: Item | None, after: Item | None, *, transactional: bool = False) -> int:
-    """For the table itself: one unit for each 1 KB begun of the larger image, twice that in a transaction.
+    """Units of the table itself: one per 1 KB begun of the larger image, twice that in a transaction.
 
-    A write whose condition fails costs the same; `after` is then what it would have put.
+    A write whose condition fails costs the same; `after` is then the item that it would have written.
     """
     larger = max(size(image) if image else 0 for image in (before, after))
     return _begun(larger, WRITE_UNIT) * (2 if transactional else 1)
 
 
 def index_write_units(index: Index, before: Item | None, after: Item | None) -> int:
-    """For one index of the table. An index follows its table by itself, so a transaction makes it no dearer.
+    """Units of one index of the table. Index updates are asynchronous, so a transaction does not make them dearer.
 
-    An entry that comes, goes or changes is one write; one whose key changes is taken out and put in again.
+    An entry that is added, removed or changed is one write; an entry whose key changes is deleted and inserted.
     """
     old, new = index.entry(before), index.entry(after)
     if old == new:
@@ -111,7 +111,7 @@ def _size_of_value(value: Value) -> int:
 
 
 def _size_of_number(text: str) -> int:
-    """About a byte for two significant digits, and one more; another for a minus (the guide says "approximately")."""
+    """Approximately one byte per two significant digits, plus one; another for a minus sign (as in the guide)."""
     sign, digits, _ = Decimal(text).as_tuple()
     significant = "".join(map(str, digits)).strip("0")
     return -(-len(significant) // 2) + 1 + sign

@@ -1,8 +1,8 @@
 """Warm requests: the processor time of each route's handler ÷ that of the calls to AWS and Stripe that it makes.
 
-Each route runs once on moto, where its calls and their answers are taped. Then the handler runs again and again on the
-tape, in turns with the same calls sent alone, by a client of botocore's as it comes and by Stripe's SDK. Both
-serialize, sign and parse, and neither opens a connection. Passwords are not hashed: that is meant to take long.
+Each route runs once on moto, and its calls and their answers are recorded on a tape. Then the handler runs repeatedly
+on the tape, in alternation with the same calls alone, made by an unmodified botocore client and Stripe's SDK. Both
+serialize, sign and parse, and neither opens a connection. Passwords are not hashed, since hashing is slow by design.
 """
 
 import importlib
@@ -32,7 +32,7 @@ from functions.auth import passwords
 from functions.payments import stripe_gateway
 from local.stripe.account import SECRET_KEY
 from shared import aws
-from tests.handlers.world import Context
+from tests.integration.world import Context
 
 ROUNDS = 21
 QUICK_ROUNDS = 5
@@ -61,7 +61,7 @@ ROUTES = (
 
 @dataclass(frozen=True, slots=True)
 class AwsCall:
-    """A call to AWS and what came back over the wire."""
+    """A call to AWS and its response."""
 
     operation: str
     request: dict[str, Any]
@@ -70,7 +70,7 @@ class AwsCall:
 
 @dataclass(frozen=True, slots=True)
 class StripeCall:
-    """A call to Stripe and what came back."""
+    """A call to Stripe and its response."""
 
     method: str
     url: str
@@ -80,13 +80,13 @@ class StripeCall:
 
 @dataclass(slots=True)
 class Tape:
-    """The calls of one request, to be played over and over."""
+    """The calls of one request, for repeated playback."""
 
     calls: list[AwsCall | StripeCall] = field(default_factory=list)
     position: int = 0
 
     def next(self) -> Any:
-        """What the next call is answered."""
+        """The answer to the next call."""
         call = self.calls[self.position % len(self.calls)]
         self.position += 1
         return call.answer
@@ -98,7 +98,7 @@ class _Body(io.BytesIO):
 
 
 class _StripeRecorder(stripe.HTTPClient):
-    """Passes on to the local Stripe, and tapes it."""
+    """Forwards calls to the local Stripe and records them."""
 
     name = "recorder"
 
@@ -125,8 +125,8 @@ class _StripePlayer(stripe.HTTPClient):
 
 
 def measure(*, quick: bool) -> list[Result]:
-    """The ratio of each route, and how long its handler takes."""
-    from tests.handlers import stage  # brings the handlers' test environment: only where something is measured
+    """The ratio of each route, and the duration of its handler."""
+    from tests.integration import stage  # sets up the handlers' test environment, so imported only for measuring
 
     results = []
     with (
@@ -151,7 +151,7 @@ def measure(*, quick: bool) -> list[Result]:
 
 
 def on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[], float], Callable[[], float]]:
-    """Tape the last request of the operation; gives what times its handler, and what times its calls alone."""
+    """Record the last request of the operation; returns a timer of its handler, and a timer of its calls alone."""
     tape, request = _taped(stage, operation)
     client = get_session().create_client("dynamodb")
     handler = importlib.import_module(f"functions.{request.function}").handler
@@ -171,7 +171,7 @@ def on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[]
             began = time.process_time()
             for _ in range(RUNS):
                 for call in calls:
-                    with suppress(ClientError):  # some are meant to be refused
+                    with suppress(ClientError):  # some are expected to be refused
                         call()
             return time.process_time() - began
 
@@ -179,7 +179,7 @@ def on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[]
 
 
 def _call(call: AwsCall | StripeCall, client: Any, sdk: stripe.StripeClient) -> Callable[[], object]:
-    """The call by its SDK alone."""
+    """Make the call with its SDK alone."""
     match call:
         case AwsCall(operation, request):
             method = getattr(client, xform_name(operation))
@@ -192,7 +192,7 @@ def _call(call: AwsCall | StripeCall, client: Any, sdk: stripe.StripeClient) -> 
 
 @dataclass(slots=True)
 class Request:
-    """What a function was called with."""
+    """The arguments of a function call."""
 
     function: str = ""
     event: Any = None
@@ -205,7 +205,7 @@ def _taped(stage: Any, operation: Callable[[Any], object]) -> tuple[Tape, Reques
 
     def begin(function: str, event: Any) -> Any:
         nonlocal is_running
-        if is_running:  # another function, while the one that is taped waits for it
+        if is_running:  # another function, while the recorded one waits for it
             calls = [*tape.calls]
             answer = invoke(function, event)
             tape.calls[:] = calls
@@ -241,7 +241,7 @@ def _taped(stage: Any, operation: Callable[[Any], object]) -> tuple[Tape, Reques
 
 @contextmanager
 def _played(tape: Tape, client: Any) -> Iterator[None]:
-    """Whatever is called gets the tape's next answer; at the end the tape is where it began."""
+    """Answer every call from the tape, and rewind the tape at the end."""
     events = client.meta.events
     player = _StripePlayer(tape)
 
@@ -253,9 +253,7 @@ def _played(tape: Tape, client: Any) -> Iterator[None]:
     try:
         with (
             patch.object(stripe_gateway, "http_client", lambda: player),
-            patch.object(
-                botocore_stubber, "enabled", new=False
-            ),  # all hooks are called, so moto would work for nothing
+            patch.object(botocore_stubber, "enabled", new=False),  # all hooks run, so moto would work without need
         ):
             yield
     finally:

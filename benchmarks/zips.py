@@ -1,4 +1,4 @@
-"""The functions as they are deployed: each zip's content, made for this machine, and what they are compared with."""
+"""The functions as deployed: the content of each zip, built for this machine, and the reference to compare with."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ HERE = STAGES["local"].architecture
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function: its service or SHARED, the module of its handler, and the memory it has, in MB."""
+    """A deployed function: its service or SHARED, the module of its handler, and its memory in MB."""
 
     name: str
     service: str
@@ -29,7 +29,7 @@ class Function:
 
 @cache
 def content(service: str) -> Path:
-    """The unpacked zip of a service, made only where it is not there."""
+    """The unpacked zip of a service, built if it is missing."""
     made = FOLDER / bundle.fingerprint(service, architecture=HERE, local=True)
     if not made.exists():
         unfinished = made.with_suffix(".unfinished")
@@ -40,7 +40,7 @@ def content(service: str) -> Path:
 
 @cache
 def untouched() -> Path:
-    """The same boto3 as pip installs it, compiled as our zips are."""
+    """The same boto3 as pip installs it, compiled like our zips."""
     pins = bundle.ROOT.joinpath("shared", "requirements.txt").read_text().split("\n")
     version = next(line.split()[0] for line in pins if line.startswith("botocore=="))
     made = FOLDER / version.replace("==", "-")
@@ -55,7 +55,7 @@ def untouched() -> Path:
 
 
 def functions(template: dict[str, Any]) -> Iterator[Function]:
-    """Every function of a stage that runs code of ours; the three relays are one."""
+    """Every function of a stage that runs our code; the three relays count as one."""
     seen = set()
     for resource in template["Resources"].values():
         properties = resource["Properties"] if resource["Type"] == "AWS::Lambda::Function" else {}

@@ -1,4 +1,4 @@
-"""Admit One's infrastructure: constructs, and one module for each service that wires its own.
+"""Admit One's infrastructure: shared constructs, and one module for each service.
 
-Imports no runtime code: handlers are named as strings.
+Imports no runtime code; handlers are referenced as strings.
 """

@@ -1,4 +1,4 @@
-"""The app: one stack for one stage."""
+"""The CDK app: the stack of one stage."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,17 +11,17 @@ from cdk.stages import find_stage
 
 
 def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None) -> aws_cdk.App:
-    """The app for the stage that the context names.
+    """Return the app for the stage in the context. Raises ValueError for invalid settings.
 
     | context | |
     |---|---|
-    | `stage` | `dev` if absent |
-    | `orderWindowSeconds` | how long an order holds its ticket, in place of the stage's 300 |
-    | `stripeApiBase` | local stages only: another address for Stripe's API |
-    | `alarmEmail` | who is written to when an alarm goes off, in place of the stage's |
-    | `domainName`, `certificateArn` | where people go, and the certificate for it, in us-east-1 |
-    | `webAclArn` | the firewall before CloudFront |
-    | `firewall` | makes such a firewall, as a stack of its own in us-east-1: `AdmitOneFirewall-<stage>` |
+    | `stage` | name of the stage; default `dev` |
+    | `orderWindowSeconds` | how long an order holds its ticket, 1 to 86,400 seconds; default 300 |
+    | `stripeApiBase` | stage `local` only: URL of a Stripe emulator |
+    | `alarmEmail` | recipient of alarm e-mails |
+    | `domainName`, `certificateArn` | custom domain, and its certificate in us-east-1 |
+    | `webAclArn` | web ACL for CloudFront |
+    | `firewall` | if set, also creates such a web ACL, in the stack `AdmitOneFirewall-<stage>` in us-east-1 |
     """
     app = aws_cdk.App(context=context, outdir=outdir)
     window = app.node.try_get_context("orderWindowSeconds")

@@ -17,15 +17,15 @@ class _Bundling:
         self.stage = stage
 
     def try_bundle(self, output_dir: str, _options: object, /) -> bool:
-        """Never declines: a failure is an error to be read, not a reason to try Docker."""
+        """Always return True: a failure must raise, and not make CDK try Docker."""
         bundle(self.service, Path(output_dir), architecture=self.stage.architecture, local=self.stage.local)
         return True
 
 
 def code_for(handler: str, *, stage: Stage) -> lambda_.Code:
-    """The code that holds a handler: its service's, or for `shared.…` what is shared and nothing else.
+    """Return the code for a handler: that of its service, or for `shared.…` the shared package only.
 
-    CDK bundles only if no asset of the same hash is there, so what has not changed costs nothing.
+    CDK bundles only if there is no asset with the same hash. Raises ValueError for a handler in no service.
     """
     package, service, *_ = handler.split(".")
     if package == SHARED:
@@ -39,7 +39,7 @@ def code_for(handler: str, *, stage: Stage) -> lambda_.Code:
         asset_hash_type=AssetHashType.CUSTOM,
         asset_hash=fingerprint(service, architecture=stage.architecture, local=stage.local),
         bundling=BundlingOptions(
-            image=DockerImage.from_registry("unused"),  # asked for by the type; `local` always answers
-            local=_Bundling(service, stage),  # type: ignore[arg-type]  # jsii calls it otherwise than it says: #38321
+            image=DockerImage.from_registry("unused"),  # required by the type; `local` always bundles
+            local=_Bundling(service, stage),  # type: ignore[arg-type]  # jsii's call differs from its type: #38321
         ),
     )

@@ -1,9 +1,9 @@
-"""Makes what goes into a function's zip: without Docker, the same bytes for the same input, and nothing twice.
+"""Builds the content of the functions' zips: reproducible, cached, and without Docker.
 
-A zip holds its service, `shared`, and the service's locked dependencies for the target, all compiled to bytecode.
-Without bytecode a cold start takes more than twice as long, and bytecode that checks its source's time counts as none,
-since a zip changes all times: hence unchecked hashes. Dependencies are kept in `.local/build`, so that a change of our
-own source costs a second.
+A zip contains its service, `shared`, and the service's locked dependencies for the target, all compiled to bytecode.
+Without bytecode a cold start takes more than twice as long. Bytecode validated by timestamp would be ignored, since a
+zip changes all timestamps, so it is compiled with unchecked hashes. Dependencies are cached in `.local/build`, so that
+a change of our own source takes a second to bundle.
 """
 
 import gzip
@@ -35,7 +35,7 @@ PLATFORMS: dict[Architecture, str] = {
 
 AWS_SERVICES_CALLED = ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")
 
-# What dependencies bring and no function of ours ever loads.
+# Files of dependencies that no function loads.
 UNUSED = (
     "**/*.pyi",
     "**/*.c",
@@ -46,33 +46,33 @@ UNUSED = (
     "botocore/data/*/*/examples-1.json",
     "botocore/data/*/*/paginators-1.json",
     "botocore/data/*/*/waiters-2.json",
-    "cffi",  # argon2 needs its compiled part only, which lies beside it
+    "cffi",  # argon2 needs only its compiled module, which is outside this folder
     "pycparser",
-    "dns",  # would tell email-validator whether a domain exists, which we don't ask
-    "requests",  # the stripe package takes it where it finds it, and starts slower; we hand it a client of our own
+    "dns",  # for email-validator's deliverability check, which is off
+    "requests",  # the stripe package imports it if present, and starts slower; we pass our own client
     "certifi",
     "charset_normalizer",
-    "stripe/params",  # types alone
-    "stripe/events",  # Stripe's v2 notifications; our webhook takes its v1 events
+    "stripe/params",  # types only
+    "stripe/events",  # Stripe's v2 notifications; our webhook receives v1 events
     "pydantic/v1",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.min.*",
 )
-# botocore walks all its data folders to make its first client.
+# botocore scans all its data folders when it creates its first client.
 BOTOCORE_DATA_KEPT = frozenset(
     {*AWS_SERVICES_CALLED, "endpoints.json", "partitions.json", "_retry.json", "sdk-default-configuration.json"}
 )
-# These two look themselves up when they are imported. The rest goes: pydantic reads the metadata of all that it finds.
+# These two read their own metadata on import. The rest is removed, since pydantic reads all metadata that it finds.
 METADATA_KEPT = ("email_validator-", "python_ulid-")
 
 
 class BundlingFailed(RuntimeError):
-    """A zip's content could not be made; the text says why and what to do."""
+    """A zip's content could not be built; the message has the reason and what to do."""
 
 
 def bundle(service: str, output: Path, *, architecture: Architecture, local: bool) -> None:
-    """Fill the empty folder `output` with all that a zip holds; `service` is one of SERVICES, or SHARED.
+    """Write the content of a zip into the empty folder `output`. `service` is one of SERVICES, or SHARED.
 
-    `local` takes the compiled packages of this very machine. Raises BundlingFailed.
+    `local` installs compiled packages for this machine. Raises BundlingFailed.
     """
     _copy(_dependencies(service, architecture=architecture, local=local), output)
     for source in _sources(service):
@@ -83,7 +83,7 @@ def bundle(service: str, output: Path, *, architecture: Architecture, local: boo
 
 
 def fingerprint(service: str, *, architecture: Architecture, local: bool) -> str:
-    """What the content depends on, as one hash: sources, locked dependencies, target, and the bundler itself."""
+    """Return a hash of all inputs of the content: sources, locked dependencies, target, and this module."""
     digest = hashlib.sha256(_dependencies_key(service, architecture=architecture, local=local).encode())
     for source in _sources(service):
         digest.update(f"\0{source.relative_to(ROOT).as_posix()}\0".encode())
@@ -107,7 +107,7 @@ def _requirements(service: str) -> Path:
 
 
 def _pins(service: str) -> str:
-    """The requirements without comments, which say how the file was made and not what is in it."""
+    """Return the requirements without comments, which do not affect the content."""
     lines = _requirements(service).read_text().splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
@@ -120,7 +120,7 @@ def _dependencies_key(service: str, *, architecture: Architecture, local: bool) 
 
 
 def _dependencies(service: str, *, architecture: Architecture, local: bool) -> Path:
-    """The folder with the service's dependencies, pruned and compiled; made only if it isn't there."""
+    """Return the folder with the service's dependencies, pruned and compiled; builds it if it is not cached."""
     ready = CACHE / _dependencies_key(service, architecture=architecture, local=local)
     if ready.exists():
         return ready
@@ -134,7 +134,7 @@ def _dependencies(service: str, *, architecture: Architecture, local: bool) -> P
         try:
             target.rename(ready)
         except OSError:
-            if not ready.exists():  # else another synth has made the same meanwhile
+            if not ready.exists():  # else a concurrent synth has built the same
                 raise
     return ready
 
@@ -155,7 +155,7 @@ def _install(service: str, target: Path, *, platform: str | None) -> None:
         str(_requirements(service)),
         "--only-binary",
         ":all:",
-        "--no-deps",  # the file lists them all
+        "--no-deps",  # the file lists all of them
         "--python",
         sys.executable,
         "--python-version",
@@ -185,7 +185,7 @@ def _prune(content: Path) -> None:
 
 
 def _slim(data: Path) -> None:
-    """Leave of botocore's data what a client reads: a cold start unpacks and parses it anew."""
+    """Reduce botocore's data to what a client reads, because each cold start unpacks and parses it."""
     for packed in data.rglob("*.json.gz"):
         model = json.loads(gzip.decompress(packed.read_bytes()))
         _write(packed.with_suffix(""), without_documentation(model))
@@ -198,7 +198,7 @@ def _slim(data: Path) -> None:
 
 
 def without_documentation(model: Any) -> Any:
-    """A service's model without what it says for people; a member that has this name is no text, and stays."""
+    """Return a service's model without documentation texts. A member named `documentation` is no text and is kept."""
     match model:
         case dict():
             return {
@@ -217,10 +217,10 @@ def _write(file: Path, content: Any) -> None:
 
 
 def _compile(content: Path, folders: Iterable[Path]) -> None:
-    """Compile, in the way that makes the same bytes anywhere: no times, no paths of this machine, no hash seed."""
+    """Compile reproducibly: without timestamps, paths of this machine, or a random hash seed."""
     if sys.version_info[:2] != PYTHON:
         raise BundlingFailed(
-            f"bytecode for Lambda's Python {PYTHON[0]}.{PYTHON[1]} is made by that version only; this is "
+            f"bytecode for Lambda must be compiled with Python {PYTHON[0]}.{PYTHON[1]}; this is "
             f"{sys.version_info[0]}.{sys.version_info[1]}: run CDK from the project's .venv"
         )
     command = [
@@ -246,11 +246,11 @@ def _compile(content: Path, folders: Iterable[Path]) -> None:
         env={**os.environ, "PYTHONHASHSEED": "0"},
     )
     if compiled.returncode:
-        raise BundlingFailed(f"some source does not compile:\n{compiled.stdout}{compiled.stderr}")
+        raise BundlingFailed(f"a source file does not compile:\n{compiled.stdout}{compiled.stderr}")
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a folder's content by links where the file system can, since nothing ever writes into it."""
+    """Copy a folder's content, by hard links if the file system supports them; the files are never modified."""
 
     def place(original: str, copy: str) -> None:
         try:

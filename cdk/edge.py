@@ -1,4 +1,4 @@
-"""`Edge`: one address for the web client and the API, as people's browsers see it."""
+"""`Edge`: CloudFront, which serves the web client and the API from one address."""
 
 import json
 import re
@@ -14,22 +14,22 @@ from aws_cdk import aws_s3_deployment as deployment
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk.acknowledged import acknowledge
 from cdk.bundle import ROOT
+from cdk.nag_suppressions import suppress
 from cdk.stages import Stage
 from cdk.web_client import web_client
 
 FUNCTIONS = ROOT / "cdk" / "edge_functions"
 HEADERS = ROOT / "web" / "headers.json"
 PROOF_HEADER = "x-admit-one-edge"
-"""Carries the secret by which the API knows that it was this edge that says whose address a call comes from."""
+"""Carries the secret that proves to the API that the edge has set the client's address."""
 
 
 class Edge(Construct):
-    """A CloudFront distribution before a private bucket, with `/api/*` going to the API.
+    """A CloudFront distribution that serves a private bucket, and forwards `/api/*` to the API.
 
-    `url` is where people go. What the edge does to a request stands in two CloudFront functions, which `make run`
-    obeys too; the headers of the client's answers stand in `web/headers.json`, which its front door sends too.
+    `url` is the public address. The edge proxy of `make run` runs the same two CloudFront functions and sends the same
+    response headers (`web/headers.json`).
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class Edge(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            removal_policy=RemovalPolicy.DESTROY,  # it holds nothing that a deployment does not bring
+            removal_policy=RemovalPolicy.DESTROY,  # every deployment restores its content
             auto_delete_objects=True,
         )
-        acknowledge(files, "S1", "Holds the built client only; CloudFront alone may read it.")
+        suppress(files, "S1", "Contains only the built client; only CloudFront may read it.")
         client = cloudfront.BehaviorOptions(
             origin=origins.S3BucketOrigin.with_origin_access_control(files),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
@@ -64,14 +64,14 @@ class Edge(Construct):
             origin=origins.HttpOrigin(
                 f"{api.http_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}",
                 protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
-                # CloudFormation puts the secret in; the template holds its name only.
+                # CloudFormation resolves the secret; the template contains only its name.
                 custom_headers={PROOF_HEADER: proof.secret_value.unsafe_unwrap()},
             ),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
             allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
             cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-            # The Authorization header is among what goes on only under a policy for all headers; and API Gateway
-            # answers to its own Host alone.
+            # CloudFront forwards Authorization only with a policy for all headers, and API Gateway accepts only its
+            # own Host.
             origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
             function_associations=[self._function("api_request", stage)],
             compress=True,
@@ -84,7 +84,7 @@ class Edge(Construct):
             additional_behaviors={"/api/*": calls},
             default_root_object="index.html",
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            # Of CloudFront's own domain the TLS version cannot be chosen.
+            # The TLS version can be set for a custom domain only.
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if stage.certificate_arn else None,
             domain_names=[stage.domain_name] if stage.domain_name else None,
             certificate=(
@@ -95,16 +95,14 @@ class Edge(Construct):
             web_acl_id=stage.web_acl_arn,
         )
         self.url = f"https://{stage.domain_name or self.distribution.distribution_domain_name}"
-        acknowledge(self.distribution, "CFR1", "Tickets are sold to everybody: there is no country to keep out.")
-        acknowledge(self.distribution, "CFR3", "The API logs each call; who fetched which file is nobody's business.")
+        suppress(self.distribution, "CFR1", "Tickets are sold in every country: no geographic restriction.")
+        suppress(
+            self.distribution, "CFR3", "The API has an access log; reads of static files are not logged, for privacy."
+        )
         if not stage.web_acl_arn:
-            acknowledge(
-                self.distribution, "CFR2", "A firewall is the operator's choice: docs/operations.md, webAclArn."
-            )
+            suppress(self.distribution, "CFR2", "A firewall is optional: docs/operations.md, webAclArn.")
         if not stage.certificate_arn:
-            acknowledge(
-                self.distribution, "CFR4", "Without a domain of its own, the TLS version is CloudFront's to choose."
-            )
+            suppress(self.distribution, "CFR4", "Without a custom domain, CloudFront determines the TLS version.")
         self._upload(files, stage)
 
     def _function(self, name: str, stage: Stage) -> cloudfront.FunctionAssociation:
@@ -118,11 +116,11 @@ class Edge(Construct):
         return cloudfront.FunctionAssociation(function=function, event_type=cloudfront.FunctionEventType.VIEWER_REQUEST)
 
     def _headers(self, stage: Stage) -> cloudfront.ResponseHeadersPolicy:
-        """The headers of `web/headers.json`. CloudFront takes some by name, and refuses them among the others."""
+        """Return the policy for `web/headers.json`. CloudFront rejects security headers among the custom headers."""
         headers: dict[str, str] = json.loads(HEADERS.read_text())
         hsts = re.fullmatch(r"max-age=(\d+); includeSubDomains", headers.pop("Strict-Transport-Security"))
-        assert hsts, "the header has the form that CloudFront can be told"  # noqa: S101
-        assert headers.pop("X-Content-Type-Options") == "nosniff"  # noqa: S101  # the only value that it can have
+        assert hsts, "HSTS must have the form that CloudFront supports"  # noqa: S101
+        assert headers.pop("X-Content-Type-Options") == "nosniff"  # noqa: S101  # its only valid value
         return cloudfront.ResponseHeadersPolicy(
             self,
             "Headers",
@@ -154,8 +152,10 @@ class Edge(Construct):
         )
 
     def _upload(self, files: s3.Bucket, stage: Stage) -> None:
-        """The files with a hash in their name first and for ever, for an older page may still ask for them; then the
-        rest, which a browser must ask for each time.
+        """Upload the files with a hash in their name first, then the others.
+
+        Hashed files are cached for a year and never deleted, because pages of older versions still load them. The
+        others must be revalidated on each request.
         """
         source = web_client()
         log = logs.LogGroup(
@@ -189,9 +189,7 @@ class Edge(Construct):
 
         stack = Stack.of(self)
         copier = next(each for each in stack.node.children if each.node.id.startswith("Custom::CDKBucketDeployment"))
-        reason = (
-            "CDK's own function, which copies the client from CDK's bucket into ours: its rights are CDK's to choose."
-        )
+        reason = "CDK's own function, which copies the client from CDK's bucket into ours; CDK defines its permissions."
         assets = "<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*"
         for finding in (
             "L1",
@@ -200,4 +198,4 @@ class Edge(Construct):
             f"IAM5[Resource::arn:{assets}]",
             f"IAM5[Resource::<{stack.get_logical_id(files.node.default_child)}.Arn>/*]",  # type: ignore[arg-type]
         ):
-            acknowledge(copier, finding, reason)
+            suppress(copier, finding, reason)

@@ -1,4 +1,4 @@
-"""Expiration: tells Orders, promptly, that a deadline has passed. Nothing is correct because of it."""
+"""Expiration: publishes promptly that an order's deadline has passed. Correctness does not depend on it."""
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_events as events
@@ -6,10 +6,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from cdk.acknowledged import acknowledge
 from cdk.function import ServiceFunction
-from cdk.listener import EventListener, Wanted
+from cdk.listener import EventListener, EventSubscription
 from cdk.monitoring import Monitoring
+from cdk.nag_suppressions import suppress
 from cdk.queues import DeadLetterQueue
 from cdk.stages import Stage
 
@@ -17,14 +17,14 @@ SERVICE = "expiration"
 
 
 class Expiration(Construct):
-    """One EventBridge schedule for each order, in a group of their own, calls `expire` at the order's deadline."""
+    """One EventBridge schedule per order, in a dedicated group, calls `expire` at the order's deadline."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
     ) -> None:
         super().__init__(scope, construct_id)
         publishing = {"EVENT_BUS_NAME": bus.event_bus_name}
-        # What a schedule could not hand to the function, and what the function could not handle: the same message.
+        # Receives calls that a schedule could not deliver and calls that the function failed; both have one format.
         failures = DeadLetterQueue(self, "ExpireFailures", monitoring=monitoring)
         expire = ServiceFunction(
             self,
@@ -39,7 +39,7 @@ class Expiration(Construct):
         )
         expire.may_publish(bus=bus)
 
-        # Without a name of our choosing: a group takes its time to go, and a stack made anew must not wait for it.
+        # No fixed name: deleting a group takes a while, and a recreated stack must not wait for it.
         deadlines = scheduler.CfnScheduleGroup(self, "Deadlines")
         caller = iam.Role(
             self,
@@ -75,18 +75,18 @@ class Expiration(Construct):
                 "SCHEDULE_DLQ_ARN": failures.queue_arn,
             },
         )
-        listener.may_publish(bus=bus)  # a deadline that has passed already needs no schedule
-        listener.may(
+        listener.may_publish(bus=bus)  # it publishes at once if the deadline has passed
+        listener.grant(
             "scheduler:CreateSchedule",
             on=f"arn:{Aws.PARTITION}:scheduler:{Aws.REGION}:{Aws.ACCOUNT_ID}:schedule/{deadlines.ref}/*",
         )
         group = Stack.of(self).get_logical_id(deadlines)
-        acknowledge(
+        suppress(
             listener.role,
             f"IAM5[Resource::arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/<{group}>/*]",
-            "One schedule for each order, named for it, in a group of their own.",
+            "One schedule per order, named after it, in a dedicated group.",
         )
-        listener.may(
+        listener.grant(
             "iam:PassRole",
             on=caller.role_arn,
             conditions={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}},
@@ -97,5 +97,5 @@ class Expiration(Construct):
             function=listener,
             bus=bus,
             monitoring=monitoring,
-            wanted=[Wanted(name="Orders", source="admit-one.orders", types=("order:created",))],
+            subscriptions=[EventSubscription(name="Orders", source="admit-one.orders", types=("order:created",))],
         )

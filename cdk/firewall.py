@@ -1,4 +1,4 @@
-"""`FirewallStack`: optional, and a stack apart, since WAF for CloudFront lives in us-east-1 wherever the rest is."""
+"""`FirewallStack`: an optional, separate stack, because WAF for CloudFront must be in us-east-1."""
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_wafv2 as waf
@@ -9,14 +9,14 @@ from cdk.stages import Stage
 REGION = "us-east-1"
 ALL_CALLS = 3000
 SIGN_INS = 100
-"""Requests of one address in any five minutes."""
+"""Both limits: requests from one address in any five minutes."""
 
 
 class FirewallStack(Stack):
-    """A web ACL that slows down single addresses.
+    """A web ACL that limits the request rate of each address.
 
-    API Gateway's throttles are for all callers together: without this, one machine can use up what everybody's signing
-    in has to share. `WebAclArn` is what `-c webAclArn=` takes.
+    API Gateway's throttles are shared by all callers, so without this one machine can use up the limit of the sign-in
+    route. Pass the output `WebAclArn` as `-c webAclArn=`.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
@@ -41,7 +41,7 @@ class FirewallStack(Stack):
 
 
 def _at_most(number: int, *, name: str, priority: int, path: str) -> waf.CfnWebACL.RuleProperty:
-    """Block an address for as long as it has made more requests to paths that begin so."""
+    """Block an address while it exceeds `number` requests in five minutes to paths that start with `path`."""
     begins = waf.CfnWebACL.StatementProperty(
         byte_match_statement=waf.CfnWebACL.ByteMatchStatementProperty(
             field_to_match=waf.CfnWebACL.FieldToMatchProperty(uri_path={}),

@@ -1,4 +1,4 @@
-"""`ServiceFunction`: one Lambda function with all that none of them may lack."""
+"""`ServiceFunction`: a Lambda function with its role, log group, tracing and alarms."""
 
 from collections.abc import Mapping
 
@@ -11,21 +11,22 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk.acknowledged import acknowledge
 from cdk.assets import code_for
 from cdk.monitoring import Monitoring
+from cdk.nag_suppressions import suppress
 from cdk.stages import Stage
 
 
 class ServiceFunction(Construct):
-    """A function of one service: its own role, which begins with no right but to write its own log group.
+    """A Lambda function of one service, with its own role.
 
-    `function` is the Lambda function; the `may_…` methods are the only way by which its role gets rights. `attended`
-    says that somebody waits for its answer, and so hears of a failure without an alarm.
+    `function` is the Lambda function. Its role may initially write its log group and X-Ray traces only; `grant` and the
+    `may_…` methods add permissions. `synchronous`: a caller waits for the response and sees failures, so errors need
+    no alarm. `async_failures` receives asynchronous invocations that failed.
 
-    Memory buys processor in proportion (one whole core at 1,769 MB) and is billed by the millisecond, so what only
-    computes costs the same at any size, and what waits costs less in less; a cold start in Python is nearly all
-    computing. Hence 1,024 MB where nothing else is known.
+    Lambda allocates CPU in proportion to memory (one full vCPU at 1,769 MB) and bills memory times duration. So
+    CPU-bound work costs the same at any size, and waiting costs less with less memory. A cold start in Python is almost
+    all CPU, hence the default of 1,024 MB.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ServiceFunction(Construct):
         handler: str,
         timeout: Duration,
         monitoring: Monitoring,
-        attended: bool = False,
+        synchronous: bool = False,
         environment: Mapping[str, str] | None = None,
         memory_mb: int = 1024,
         async_failures: sqs.IQueue | None = None,
@@ -76,38 +77,38 @@ class ServiceFunction(Construct):
                 **(environment or {}),
             },
             dead_letter_queue=async_failures,
-            # Lambda itself tells X-Ray of each call and each cold start. The SDK, which would add the calls that a
-            # function makes, costs a cold start almost as much again as the DynamoDB client.
+            # Lambda itself traces each call and each cold start. The X-Ray SDK would add a function's outgoing calls,
+            # but costs a cold start almost as much as the DynamoDB client.
             tracing=lambda_.Tracing.ACTIVE,
         )
-        self.may("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")  # they know no narrower resource
-        acknowledge(
+        self.grant("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")  # IAM supports no narrower one
+        suppress(
             self.function,
             "L1",
-            "Python 3.13 had the shortest cold start when it was measured, is supported until 2029, and is what the"
-            " bytecode in the zip is made for.",
+            "Python 3.13 had the shortest measured cold start, is supported until 2029, and is the target of the"
+            " bytecode in the zip.",
         )
-        acknowledge(
-            self.role, "IAM5[Resource::*]", "X-Ray's two write actions (and a relay's ListStreams) know no resource."
+        suppress(
+            self.role, "IAM5[Resource::*]", "X-Ray's two write actions (and a relay's ListStreams) support no resource."
         )
-        monitoring.watch_function(self.function, attended=attended)
+        monitoring.watch_function(self.function, synchronous=synchronous)
         if async_failures:
-            self.may("sqs:SendMessage", on=async_failures.queue_arn)
+            self.grant("sqs:SendMessage", on=async_failures.queue_arn)
 
-    def may(self, *actions: str, on: str, conditions: Mapping[str, object] | None = None) -> None:
-        """Let the function do these on one resource."""
+    def grant(self, *actions: str, on: str, conditions: Mapping[str, object] | None = None) -> None:
+        """Grant the function these actions on one resource (an ARN)."""
         self.role.add_to_policy(
             iam.PolicyStatement(actions=[*actions], resources=[on], conditions=dict(conditions or {}))
         )
 
     def may_publish(self, *, bus: events.IEventBus) -> None:
-        """Let it put events on the bus, in its own service's name only."""
-        self.may(
+        """Grant putting events on the bus, with the source of its own service only."""
+        self.grant(
             "events:PutEvents",
             on=bus.event_bus_arn,
             conditions={"StringEquals": {"events:source": self.source}},
         )
 
     def may_read_secret(self, secret: secretsmanager.ISecret) -> None:
-        """Let it read this one secret."""
-        self.may("secretsmanager:GetSecretValue", on=secret.secret_arn)
+        """Grant reading one secret."""
+        self.grant("secretsmanager:GetSecretValue", on=secret.secret_arn)

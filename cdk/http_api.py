@@ -1,4 +1,4 @@
-"""`HttpApi`: the public door, and who asks who is there."""
+"""`HttpApi`: the API Gateway HTTP API with its routes, throttles, authorizer and access log."""
 
 import json
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk.acknowledged import acknowledge
 from cdk.function import ServiceFunction
+from cdk.nag_suppressions import suppress
 from cdk.stages import Stage
 
-# Who called is not in it, and not what they asked for by id: the request's id leads to the functions' own lines.
+# Contains no caller and no resource ids. `requestId` identifies the lines in the functions' logs.
 ACCESS_LOG = {
     "time": "$context.requestTime",
     "requestId": "$context.requestId",
@@ -33,7 +33,7 @@ ACCESS_LOG = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
-    """So many requests a second, and so many at once, of all callers together."""
+    """The rate (requests per second) and burst limits of a route, shared by all callers."""
 
     rate: int
     burst: int
@@ -41,22 +41,22 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call that a function answers; a public one never sees the authorizer.
+    """A route and the function that handles it. A public route has no authorizer.
 
-    What has no throttle of its own has the account's: 10,000 a second and 5,000 at once, unless it was changed.
+    Without a throttle the account's limits apply: 10,000 requests per second, burst 5,000, unless changed.
     """
 
     call: str
-    """Method and path, as in `GET /api/tickets/{id}`; GET includes HEAD."""
+    """Method and path, such as `GET /api/tickets/{id}`; GET includes HEAD."""
     function: ServiceFunction
     public: bool = False
     throttle: Throttle | None = None
 
 
 class HttpApi(Construct):
-    """An API Gateway HTTP API whose routes ask the authorizer first, unless they are public.
+    """An API Gateway HTTP API whose routes use the authorizer, unless they are public.
 
-    `api` is the API. The authorizer's answer is kept for five minutes for each token.
+    `api` is the API. The authorizer's result is cached for five minutes per token.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class HttpApi(Construct):
         )
         anyone = apigateway.HttpNoneAuthorizer()
         deployed = self.api.default_stage
-        assert deployed, "the API makes its own stage"  # noqa: S101  # for the types
+        assert deployed, "the API creates a default stage"  # noqa: S101  # for the types
         settings = deployed.node.default_child
         assert isinstance(settings, apigateway.CfnStage)  # noqa: S101  # for the types
         throttles: dict[str, object] = {}
@@ -93,10 +93,10 @@ class HttpApi(Construct):
                 integration_of[function] = integrations.HttpLambdaIntegration(
                     f"{function.service.title()}{function.node.id}",
                     function.function,
-                    # One permission for the whole API: none of its functions minds which of the routes called it.
+                    # One permission for the whole API: the functions do not restrict which route may call them.
                     scope_permission_to_route=False,
                 )
-            # What answers GET answers HEAD too, as uptime checks ask; API Gateway does not do that by itself.
+            # GET routes also answer HEAD, which uptime checks send; API Gateway does not add it by itself.
             methods = ["GET", "HEAD"] if method == "GET" else [method]
             all_made = self.api.add_routes(
                 path=path,
@@ -106,13 +106,13 @@ class HttpApi(Construct):
             )
             for made, its_method in zip(all_made, methods, strict=True):
                 if route.public:
-                    acknowledge(made, "APIG4", "Public by contract: it takes no user, or is signed by Stripe.")
+                    suppress(made, "APIG4", "Public by contract: needs no user, or is signed by Stripe.")
                 if route.throttle:
                     throttles[f"{its_method} {path}"] = {
                         "ThrottlingRateLimit": route.throttle.rate,
                         "ThrottlingBurstLimit": route.throttle.burst,
                     }
-                    deployed.node.add_dependency(made)  # API Gateway knows no settings for routes that are yet to come
+                    deployed.node.add_dependency(made)  # API Gateway rejects settings for missing routes
         settings.route_settings = throttles
 
         access = logs.LogGroup(

@@ -1,4 +1,4 @@
-"""`EventListener`: from the bus to a function, through a queue that loses nothing."""
+"""`EventListener`: delivers events from the bus to a function, through a queue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,25 +16,26 @@ from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 
 ORDER_EVENTS = ("order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled")
-"""All events of an order, for those who follow its whole life."""
+"""All events of an order, for consumers that need every status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Events that a consumer asks for; each becomes one rule of that name."""
+class EventSubscription:
+    """The events that a consumer receives from one source; becomes one rule named `name`."""
 
     name: str
     source: str
     types: Sequence[str]
     data: Mapping[str, Sequence[str]] | None = None
-    """Values that fields of the event's `data` must have."""
+    """Field of the event's `data` to its allowed values."""
 
 
 class EventListener(Construct):
-    """Rules → queue → function, with one dead-letter queue for what a rule could not hand over and what the function
-    could not handle, which are the same message and can be sent round again the same way.
+    """Rules → queue → function.
 
-    `queue` holds back a rush and retries one message and not the batch; `dead_letters` keeps what failed five times.
+    `queue` buffers bursts and retries single messages instead of the batch. `dead_letters` receives the events that a
+    rule could not deliver and the messages that failed five times; both have the same format and can be redriven the
+    same way.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class EventListener(Construct):
         *,
         function: ServiceFunction,
         bus: events.IEventBus,
-        wanted: Sequence[Wanted],
+        subscriptions: Sequence[EventSubscription],
         monitoring: Monitoring,
         batch_size: int = 10,
     ) -> None:
@@ -53,7 +54,8 @@ class EventListener(Construct):
         self.queue = sqs.Queue(
             self,
             "Queue",
-            # Six times the function's time, says Lambda's guide: else a message that is being retried comes twice.
+            # Six times the function's timeout (AWS Lambda Developer Guide); otherwise a message can
+            # reappear while Lambda still retries it.
             visibility_timeout=Duration.seconds(6 * function.timeout.to_seconds()),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -61,19 +63,19 @@ class EventListener(Construct):
         )
         monitoring.watch_queue(self.queue)
         target = targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)
-        for want in wanted:
+        for each in subscriptions:
             events.Rule(
                 self,
-                want.name,
+                each.name,
                 event_bus=bus,
                 event_pattern=events.EventPattern(
-                    source=[want.source],
-                    detail_type=[*want.types],
-                    detail=_detail(want.data),
+                    source=[each.source],
+                    detail_type=[*each.types],
+                    detail=_detail(each.data),
                 ),
                 targets=[target],
             )
-        function.may("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=self.queue.queue_arn)
+        function.grant("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=self.queue.queue_arn)
         lambda_.CfnEventSourceMapping(
             self,
             "Messages",

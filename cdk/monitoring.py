@@ -1,7 +1,7 @@
-"""`Monitoring`: the alarms, the topic to which all of them speak, and the dashboard.
+"""`Monitoring`: the alarms, their SNS topic, and the dashboard.
 
-Whatever can fail is made by a construct that hands it to `watch_…`, so nothing comes into the stack unwatched. What
-each alarm means and what to do about it is in docs/operations.md.
+The constructs of functions, queues, tables and relays register each resource with a `watch_…` method, so every resource
+has its alarms. docs/operations.md describes what each alarm means and how to respond.
 """
 
 import re
@@ -22,18 +22,18 @@ from constructs import Construct, IConstruct
 from cdk.stages import Stage
 
 NAMESPACE = "AdmitOne"
-"""Where the functions count what happens; see shared/telemetry.py."""
+"""The metric namespace of the functions; see shared/telemetry.py."""
 
 MINUTE = Duration.minutes(1)
 MOST_METRICS_IN_AN_ALARM = 10
 
 
 class Monitoring(Construct):
-    """`rollback_alarms` are those by which a deployment may be taken back.
+    """Alarms, topic and dashboard of one stage. `rollback_alarms` roll back a deployment.
 
-    A deployment is taken back for what it can break and what mends itself once it is taken back. A dead-letter queue is
-    not among that: it stays in alarm until somebody has sent its messages round again, and would take back the very
-    deployment that brings the cure.
+    A rollback alarm must detect what a deployment can break, and must clear once the deployment is rolled back.
+    Dead-letter queues are excluded: they stay in alarm until an operator redrives their messages, so they would also
+    roll back the deployment that contains the fix.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
@@ -47,7 +47,7 @@ class Monitoring(Construct):
         self._queues: list[sqs.IQueue] = []
         self._tables: list[dynamodb.ITable] = []
         self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
-        # A policy of one's own takes the place of the default, by which every alarm of the account may publish.
+        # A custom policy replaces the default, which allows every alarm of the account to publish.
         self.topic.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
@@ -59,56 +59,59 @@ class Monitoring(Construct):
         if stage.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
 
-    def watch_function(self, function: lambda_.IFunction, *, attended: bool) -> None:
-        """Alarm when Lambda turns calls away; `attended` where a caller waits and hears of a failure at once."""
+    def watch_function(self, function: lambda_.IFunction, *, synchronous: bool) -> None:
+        """Alarm when Lambda throttles calls.
+
+        `synchronous`: a caller receives the function's errors. The errors of all other functions have an alarm.
+        """
         self._functions.append(function)
-        if not attended:
+        if not synchronous:
             self._unattended.append(function)
         self._alarm(
             f"{_name(function)}-throttled",
-            "Lambda turned calls away: the function's or the account's concurrency is used up.",
+            "Lambda throttled calls: the concurrency of the function or the account is used up.",
             function.metric_throttles(period=MINUTE, statistic="Sum"),
             threshold=1,
             for_minutes=(3, 5),
         )
 
     def watch_dead_letters(self, queue: sqs.IQueue) -> None:
-        """Alarm at the first message that could not be handled."""
+        """Alarm at the first message in a dead-letter queue."""
         self._dead_letters.append(queue)
         self._alarm(
             _name(queue),
-            "A message could not be handled and lies in its dead-letter queue.",
+            "A message could not be processed and is in the dead-letter queue.",
             queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum"),
             threshold=1,
         )
 
     def watch_queue(self, queue: sqs.IQueue) -> None:
-        """Alarm when messages wait: the consumer stands still, or does not keep up."""
+        """Alarm when the oldest message has waited for ten minutes."""
         self._queues.append(queue)
         self._alarm(
             f"{_name(queue)}-waits",
-            "The oldest message has waited for ten minutes: its consumer stands still or does not keep up.",
+            "The oldest message has waited for ten minutes: its consumer has stopped or is too slow.",
             queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
             threshold=Duration.minutes(10).to_seconds(),
             for_minutes=(3, 5),
         )
 
     def watch_stream(self, relay: lambda_.IFunction) -> None:
-        """Alarm when a relay falls behind its table's stream, which forgets after 24 hours."""
+        """Alarm when a relay falls behind its table's stream, which keeps records for 24 hours."""
         self._alarm(
             f"{_name(relay)}-behind",
-            "The relay is five minutes behind its table's stream; what is 12 hours old is given up.",
+            "The relay is five minutes behind the stream. Records older than 12 hours go to its undelivered queue.",
             relay.metric("IteratorAge", period=MINUTE, statistic="Maximum"),
             threshold=Duration.minutes(5).to_milliseconds(),
             for_minutes=(3, 5),
         )
 
     def watch_table(self, table: dynamodb.ITable) -> None:
-        """Alarm when DynamoDB turns requests away for longer than an on-demand table takes to grow."""
+        """Alarm when DynamoDB throttles requests for longer than an on-demand table needs to scale."""
         self._tables.append(table)
         self._alarm(
             f"{_name(table)}-table-throttled",
-            "DynamoDB turns requests away: more than the table or one of its partitions takes.",
+            "DynamoDB throttles requests: the table or one of its partitions is over capacity.",
             _sum(
                 [
                     table.metric(name, period=MINUTE, statistic="Sum")
@@ -121,7 +124,7 @@ class Monitoring(Construct):
         )
 
     def complete(self, api: apigateway.IHttpApi) -> None:
-        """The alarms on the whole and on what is counted in code, and the dashboard. To be called last."""
+        """Add the alarms on the API and on the metrics emitted by code, and the dashboard. Must be called last."""
         self._watch_api(api)
         self._watch_unattended()
         self._watch_business()
@@ -139,7 +142,7 @@ class Monitoring(Construct):
         )
         self._alarm(
             "api-5xx",
-            "More than 1% of the requests, and at least five in a minute, were answered with a 5xx.",
+            "More than 1% of requests, and at least five in a minute, got a 5xx response.",
             failed,
             threshold=1,
             for_minutes=(2, 3),
@@ -147,7 +150,7 @@ class Monitoring(Construct):
         )
         self._alarm(
             "api-slow",
-            "One request in a hundred takes longer than five seconds.",
+            "The p99 latency is over five seconds.",
             api.metric_latency(period=MINUTE, statistic="p99"),
             threshold=Duration.seconds(5).to_milliseconds(),
             for_minutes=(4, 5),
@@ -157,11 +160,11 @@ class Monitoring(Construct):
     def _watch_unattended(self) -> None:
         functions = self._unattended
         if len(functions) > MOST_METRICS_IN_AN_ALARM:
-            raise ValueError("an alarm takes ten metrics: split functions-crash in two")
+            raise ValueError("an alarm supports ten metrics at most: split functions-crash in two")
         crashes = [function.metric_errors(period=MINUTE, statistic="Sum") for function in functions]
         self._alarm(
             "functions-crash",
-            "Functions for which nobody waits (listeners, relays, clocks) end in an error.",
+            "Asynchronous functions (listeners, relays, scheduled functions) fail.",
             _sum(crashes, label="crashes"),
             threshold=3,
             for_minutes=(2, 3),
@@ -169,7 +172,7 @@ class Monitoring(Construct):
         )
         self._alarm(
             "events-not-handled",
-            "Listeners fail at events; after five tries those lie in a dead-letter queue.",
+            "Listeners fail to process events; after five attempts these go to a dead-letter queue.",
             self._counted("EventsNotHandled", statistic="Sum", period=MINUTE),
             threshold=3,
             for_minutes=(2, 3),
@@ -180,25 +183,25 @@ class Monitoring(Construct):
         quarter = Duration.minutes(15)
         self._alarm(
             "payments-repaired",
-            "The reconciler found payments that a lost event or webhook had left open, and settled them.",
+            "The reconciler settled payments whose event or webhook was lost.",
             self._counted("PaymentsRepaired", statistic="Sum", period=quarter),
             threshold=1,
         )
         self._alarm(
             "orders-swept",
-            "The sweep ended orders whose timers had not gone off.",
+            "The sweep expired orders whose timers did not fire.",
             self._counted("OrdersSwept", statistic="Sum", period=quarter),
             threshold=1,
         )
         self._alarm(
             "authorizations-near-their-end",
-            "A card has been authorised for five days; after about seven its bank lets go of the money.",
+            "An authorisation is five days old; banks release the money after about seven.",
             self._counted("OldestAuthorization", statistic="Maximum", period=quarter),
             threshold=Duration.days(5).to_seconds(),
         )
         self._alarm(
             "reconciler-silent",
-            "The reconciler, which runs every five minutes, has told nothing for half an hour.",
+            "The reconciler, which runs every five minutes, has emitted no metric for half an hour.",
             self._counted("OldestAuthorization", statistic="SampleCount", period=quarter),
             threshold=1,
             below=True,
@@ -217,9 +220,10 @@ class Monitoring(Construct):
         below: bool = False,
         rolls_back: bool = False,
     ) -> None:
-        """At or over the threshold in so many of the last minutes (`for_minutes`) or periods; `below` turns it round.
+        """Create an alarm for a metric at or above the threshold; with `below`, for one below it.
 
-        A metric that is silent is well, except where the alarm is for its falling below.
+        `for_minutes` is (minutes in breach, minutes evaluated); without it, all of the last `periods` must be in
+        breach. Missing data counts as good, but with `below` as a breach.
         """
         if isinstance(metric, cloudwatch.MathExpression) and not self._stage.has_metric_math:
             return
@@ -228,7 +232,7 @@ class Monitoring(Construct):
         alarm = cloudwatch.Alarm(
             self,
             "".join(part.title() for part in name.split("-")),
-            # No stage's name has a dot, so two stages' alarms never have one name.
+            # Stage names contain no dot, so alarms of two stages never share a name.
             alarm_name=f"AdmitOne.{self._stage.name}.{name}",
             alarm_description=f"{description} See docs/operations.md, {name}.",
             metric=metric,
@@ -373,7 +377,7 @@ def _sum(metrics: Sequence[cloudwatch.IMetric], *, label: str) -> cloudwatch.Mat
 
 
 def _name(construct: IConstruct) -> str:
-    """What people call it: `Orders/Events/DeadLetters` is `orders-events-dead-letters`, and nothing is said twice."""
+    """Return a readable name: `Orders/Events/DeadLetters` becomes `orders-events-dead-letters`; repeats are dropped."""
     stack = Stack.of(construct).node.path
     path = construct.node.path.removeprefix(f"{stack}/").removesuffix("/Function").removesuffix("/Table")
     parts = dict.fromkeys(re.sub(r"(?<=[a-z])(?=[A-Z])", "-", part).lower() for part in path.split("/"))

@@ -1,4 +1,4 @@
-"""Orders: decides who has a ticket."""
+"""Orders: decides which order has a ticket."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -6,7 +6,7 @@ from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.http_api import Route, Throttle
-from cdk.listener import EventListener, Wanted
+from cdk.listener import EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import Recurring
@@ -17,7 +17,7 @@ SERVICE = "orders"
 
 
 class Orders(Construct):
-    """`routes` are the calls that the service answers."""
+    """The Orders service: its table, API, listener and sweep. `routes` are its routes."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
@@ -43,7 +43,7 @@ class Orders(Construct):
             handler="functions.orders.api.handler",
             timeout=Duration.seconds(10),
             monitoring=monitoring,
-            attended=True,
+            synchronous=True,
             environment={**table, "ORDER_WINDOW_SECONDS": str(stage.order_window_seconds)},
         )
         orders.allow(api, "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
@@ -65,19 +65,21 @@ class Orders(Construct):
             function=listener,
             bus=bus,
             monitoring=monitoring,
-            wanted=[
-                Wanted(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
-                Wanted(name="TicketsRequested", source="admit-one.tickets", types=("ticket:change-requested",)),
-                # Never the echo of its own holds. Edits and withdrawals were accepted here before; they are news only
-                # from before a deployment that brought this, or from `make republish` after a restore.
-                Wanted(
+            subscriptions=[
+                EventSubscription(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
+                EventSubscription(
+                    name="TicketsRequested", source="admit-one.tickets", types=("ticket:change-requested",)
+                ),
+                # Excludes changes caused by Orders' own holds. Orders has already accepted edits and withdrawals; they
+                # are new to it only if they predate change requests, or come from `make republish` after a restore.
+                EventSubscription(
                     name="TicketsChanged",
                     source="admit-one.tickets",
                     types=("ticket:updated",),
                     data={"change": ("edited", "withdrawn")},
                 ),
-                Wanted(name="Expiration", source="admit-one.expiration", types=("expiration:completed",)),
-                Wanted(
+                EventSubscription(name="Expiration", source="admit-one.expiration", types=("expiration:completed",)),
+                EventSubscription(
                     name="Payments",
                     source="admit-one.payments",
                     types=(
@@ -108,7 +110,7 @@ class Orders(Construct):
         Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=sweep_failures)
 
         self.routes = [
-            # A rush is answered in seconds either way; this keeps it from taking the account's whole concurrency.
+            # Keeps a rush from using up the account's concurrency; it is served within seconds either way.
             Route("POST /api/orders", api, throttle=Throttle(rate=1000, burst=2000)),
             Route("GET /api/orders", api),
             Route("GET /api/orders/{id}", api),

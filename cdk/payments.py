@@ -1,15 +1,15 @@
-"""Payments: moves money, and only on what Orders has decided."""
+"""Payments: authorises, captures, voids and refunds at Stripe, as Orders decides."""
 
 from aws_cdk import Duration, RemovalPolicy, SecretValue
 from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk.acknowledged import acknowledge
 from cdk.function import ServiceFunction
 from cdk.http_api import Route
-from cdk.listener import ORDER_EVENTS, EventListener, Wanted
+from cdk.listener import ORDER_EVENTS, EventListener, EventSubscription
 from cdk.monitoring import Monitoring
+from cdk.nag_suppressions import suppress
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import Recurring
 from cdk.stages import Stage
@@ -17,11 +17,14 @@ from cdk.table import NUMBER, Index, ServiceTable
 
 SERVICE = "payments"
 WAITING_MB = 512
-"""For what waits for Stripe with nobody waiting for it: waiting costs half of what it does with the usual memory."""
+"""Memory of functions that mostly wait for Stripe while no user waits: half the price of the default memory."""
 
 
 class Payments(Construct):
-    """`routes` are the calls that the service answers; `stripe_keys` is the secret that an operator fills."""
+    """The Payments service: its table, API, webhook, listener and reconciler.
+
+    `routes` are its routes; `stripe_keys` is the secret that an operator fills.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
@@ -43,8 +46,9 @@ class Payments(Construct):
             ],
             published_on=bus,
         )
-        # Made empty and filled by an operator. CloudFormation writes a secret's value only when the template's changes,
-        # and this text never does, so no deploy overwrites the keys. Nothing secret is in it: hence "unsafe" is safe.
+        # Created with empty keys, to be filled by an operator. CloudFormation writes a secret's value only if the value
+        # in the template changes. This one never does, so deployments do not overwrite the keys. It contains no secret,
+        # so `unsafe_plain_text` is safe here.
         self.stripe_keys = secretsmanager.Secret(
             self,
             "StripeKeys",
@@ -54,7 +58,7 @@ class Payments(Construct):
             ),
             removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
         )
-        acknowledge(self.stripe_keys, "SMG4", "Only Stripe can make its keys: an operator rolls them there.")
+        suppress(self.stripe_keys, "SMG4", "Only Stripe can create its keys; operators rotate them there.")
         environment = {
             "TABLE_NAME": payments.table.table_name,
             "STRIPE_SECRET_ARN": self.stripe_keys.secret_arn,
@@ -68,9 +72,9 @@ class Payments(Construct):
             stage=stage,
             service=SERVICE,
             handler="functions.payments.api.handler",
-            timeout=Duration.seconds(29),  # an HTTP API waits for 30
+            timeout=Duration.seconds(29),  # an HTTP API times out after 30
             monitoring=monitoring,
-            attended=True,
+            synchronous=True,
             environment=environment,
         )
         payments.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
@@ -83,7 +87,7 @@ class Payments(Construct):
             handler="functions.payments.webhook.handler",
             timeout=Duration.seconds(29),
             monitoring=monitoring,
-            attended=True,
+            synchronous=True,
             environment=environment,
             memory_mb=WAITING_MB,
         )
@@ -107,14 +111,14 @@ class Payments(Construct):
             function=listener,
             bus=bus,
             monitoring=monitoring,
-            wanted=[
-                Wanted(
+            subscriptions=[
+                EventSubscription(
                     name="Orders",
                     source="admit-one.orders",
                     types=ORDER_EVENTS,
                 )
             ],
-            batch_size=1,  # each may take several calls to Stripe
+            batch_size=1,  # each message may take several calls to Stripe
         )
 
         reconciler_failures = DeadLetterQueue(self, "ReconcilerFailures", monitoring=monitoring)

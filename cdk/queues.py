@@ -1,4 +1,4 @@
-"""Queues: where messages wait, and where those lie that could not be handled."""
+"""`DeadLetterQueue`: the queue for messages that could not be processed."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
@@ -8,9 +8,9 @@ from cdk.monitoring import Monitoring
 
 
 class DeadLetterQueue(sqs.Queue):
-    """Keeps what failed for 14 days, the longest that SQS can: time to mend the cause and send it round again.
+    """Keeps failed messages for 14 days, the maximum of SQS, so that operators can fix the cause and redrive them.
 
-    Its first message raises an alarm.
+    The first message raises an alarm.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, monitoring: Monitoring) -> None:

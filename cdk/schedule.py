@@ -1,4 +1,4 @@
-"""Functions that run by the clock."""
+"""`Recurring`: a function that runs on a schedule."""
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
@@ -11,7 +11,7 @@ from cdk.queues import DeadLetterQueue
 
 
 class Recurring(Construct):
-    """Calls a function over and over. A call that could not be made lies in `failures`."""
+    """Calls a function at a fixed rate. Failed invocations go to `failures`."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Recurring(Construct):
         failures: DeadLetterQueue,
     ) -> None:
         super().__init__(scope, construct_id)
-        # A role of our own: the one that CDK makes may call every version and alias of the function, too.
+        # A custom role: the one that CDK creates may also call every version and alias of the function.
         role = iam.Role(
             self,
             "Role",
@@ -43,7 +43,7 @@ class Recurring(Construct):
             target=targets.LambdaInvoke(
                 function.function,
                 dead_letter_queue=failures,
-                max_event_age=every,  # by then the next call is due
+                max_event_age=every,  # the next call is due then
                 retry_attempts=3,
                 role=role.without_policy_updates(),
             ),

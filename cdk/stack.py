@@ -1,4 +1,4 @@
-"""The stack: five services around one bus, behind one API."""
+"""The stack: five services that share one event bus and one API."""
 
 from aws_cdk import CfnOutput, Duration, Stack, Tags
 from aws_cdk import aws_events as events
@@ -18,7 +18,7 @@ EVENTS_KEPT = Duration.days(30)
 
 
 class AdmitOneStack(Stack):
-    """Admit One, whole, as one stage of it is deployed."""
+    """All resources of one stage, without the optional firewall."""
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class AdmitOneStack(Stack):
         monitoring = Monitoring(self, "Monitoring", stage=stage)
         bus = events.EventBus(self, "Bus")
         if stage.has_event_archive:
-            # Whatever was told can be told again to all consumers or to one: they drop what they have had.
+            # Archived events can be replayed to all consumers or to one: consumers ignore events they have processed.
             bus.archive(
                 "Archive",
                 event_pattern=events.EventPattern(source=events.Match.prefix("admit-one.")),
@@ -51,24 +51,29 @@ class AdmitOneStack(Stack):
         monitoring.complete(api.api)
         if stage.has_edge:
             edge = Edge(self, "Edge", stage=stage, api=api.api, proof=auth.edge_proof)
-            CfnOutput(self, "Url", value=edge.url, description="Where people go")
+            CfnOutput(self, "Url", value=edge.url, description="Address of the web client")
         Tags.of(self).add("application", "admit-one")
         Tags.of(self).add("stage", stage.name)
 
-        CfnOutput(self, "ApiUrl", value=api.api.api_endpoint, description="Where the API answers, Stripe's webhook too")
-        CfnOutput(self, "ApiId", value=api.api.http_api_id, description="The API's id")
         CfnOutput(
-            self, "EdgeSecretName", value=auth.edge_proof.secret_arn, description="What the edge shows to the API"
+            self, "ApiUrl", value=api.api.api_endpoint, description="Address of the API, also for Stripe's webhook"
+        )
+        CfnOutput(self, "ApiId", value=api.api.http_api_id, description="Id of the API")
+        CfnOutput(
+            self,
+            "EdgeSecretName",
+            value=auth.edge_proof.secret_arn,
+            description="Secret sent by the edge to the API",
         )
         CfnOutput(
             self,
             "StripeSecretName",
             value=payments.stripe_keys.secret_arn,
-            description="Where Stripe's keys go: `aws secretsmanager put-secret-value --secret-id`",
+            description="Secret for Stripe's keys; set it with `aws secretsmanager put-secret-value`",
         )
         CfnOutput(
             self,
             "RollbackAlarms",
             value=",".join(alarm.alarm_arn for alarm in monitoring.rollback_alarms),
-            description="The alarms by which a deployment of a watched stage is taken back",
+            description="Alarms that roll back a deployment",
         )

@@ -19,7 +19,7 @@ NUMBER = dynamodb.AttributeType.NUMBER
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """A global secondary index; `attributes` are what it holds beside the keys, and without any it holds keys only."""
+    """A global secondary index. `attributes` are projected besides the keys; if empty, only the keys are."""
 
     name: str
     partition_key: str
@@ -29,9 +29,9 @@ class Index:
 
 
 class ServiceTable(Construct):
-    """The one table of a service: paid by the request, restorable to any second, its rows leaving by `ttl`.
+    """The one table of a service: on-demand billing, point-in-time recovery, and TTL by the attribute `ttl`.
 
-    `table` is the table. Given a bus, it has a stream, and a relay that publishes what the written items tell.
+    `table` is the table. With `published_on` it has a stream and a relay that publishes the outbox entries.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class ServiceTable(Construct):
         monitoring.watch_table(self.table)
 
     def allow(self, caller: ServiceFunction, *actions: str) -> None:
-        """Let the function do these (`GetItem`, `PutItem`, …) on the table."""
-        caller.may(*(f"dynamodb:{action}" for action in actions), on=self.table.table_arn)
+        """Grant the function these actions (`GetItem`, `PutItem`, …) on the table."""
+        caller.grant(*(f"dynamodb:{action}" for action in actions), on=self.table.table_arn)
 
     def allow_query(self, caller: ServiceFunction, *, index: str) -> None:
-        """Let the function query this one index."""
-        caller.may("dynamodb:Query", on=f"{self.table.table_arn}/index/{index}")
+        """Grant the function queries of one index."""
+        caller.grant("dynamodb:Query", on=f"{self.table.table_arn}/index/{index}")

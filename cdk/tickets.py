@@ -1,4 +1,4 @@
-"""Tickets: what is on sale, and what became of it."""
+"""Tickets: the catalogue of tickets and their status."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -6,14 +6,14 @@ from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.http_api import Route
-from cdk.listener import ORDER_EVENTS, EventListener, Wanted
+from cdk.listener import ORDER_EVENTS, EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.stages import Stage
 from cdk.table import Index, ServiceTable
 
 SERVICE = "tickets"
 
-# What a list shows of a ticket, so that listing never reads the table itself. `id` is the indexes' own sort key.
+# The attributes of a ticket in a list, projected so that listing reads only the index. `id` is the indexes' sort key.
 LISTED = (
     "title",
     "price",
@@ -28,7 +28,7 @@ LISTED = (
 
 
 class Tickets(Construct):
-    """`routes` are the calls that the service answers."""
+    """The Tickets service: its table, API and listener. `routes` are its routes."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
@@ -62,7 +62,7 @@ class Tickets(Construct):
             handler="functions.tickets.api.handler",
             timeout=Duration.seconds(10),
             monitoring=monitoring,
-            attended=True,
+            synchronous=True,
             environment={"TABLE_NAME": tickets.table.table_name, "CURRENCY": stage.currency},
         )
         tickets.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
@@ -86,8 +86,8 @@ class Tickets(Construct):
             function=listener,
             bus=bus,
             monitoring=monitoring,
-            wanted=[
-                Wanted(
+            subscriptions=[
+                EventSubscription(
                     name="Orders",
                     source="admit-one.orders",
                     types=(*ORDER_EVENTS, "ticket:change-accepted", "ticket:change-declined"),

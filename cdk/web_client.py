@@ -1,4 +1,4 @@
-"""The web client's files as a CDK asset: built where CDK runs, and only when what it is built from has changed."""
+"""The web client's files as a CDK asset, built on the machine that runs CDK, and only when its sources have changed."""
 
 import hashlib
 import shutil
@@ -16,14 +16,14 @@ NOT_SOURCES = ("node_modules", "dist", "e2e", "results")
 
 
 def web_client() -> deployment.ISource:
-    """What CloudFront serves. Raises BundlingFailed, when CDK asks for the files, if they cannot be built."""
+    """Return the files that CloudFront serves. If the build fails, synthesis raises BundlingFailed."""
     return deployment.Source.asset(
         str(WEB),
         asset_hash_type=AssetHashType.CUSTOM,
         asset_hash=_fingerprint(),
         bundling=BundlingOptions(
-            image=DockerImage.from_registry("unused"),  # asked for by the type; `local` always answers
-            local=_Build(),  # type: ignore[arg-type]  # jsii calls it otherwise than it says: #38321
+            image=DockerImage.from_registry("unused"),  # required by the type; `local` always bundles
+            local=_Build(),  # type: ignore[arg-type]  # jsii's call differs from its type: #38321
         ),
     )
 
@@ -31,7 +31,7 @@ def web_client() -> deployment.ISource:
 @jsii.implements(ILocalBundling)
 class _Build:
     def try_bundle(self, output_dir: str, _options: object, /) -> bool:
-        """Never declines: a failure is an error to be read, not a reason to try Docker."""
+        """Always return True: a failure must raise, and not make CDK try Docker."""
         command = ["make", "--no-print-directory", "web/dist/index.html"]
         built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
         if built.returncode:

@@ -1,4 +1,4 @@
-"""A small client of the HTTP API: for seeding, for the demo and for the end-to-end tests."""
+"""A small client of the HTTP API, for seeding, the demo and the end-to-end tests."""
 
 import http.client
 import json
@@ -11,23 +11,23 @@ from urllib.parse import urlsplit
 
 
 class ApiUnreachable(RuntimeError):
-    """Nobody answers at that address."""
+    """No server answers at the address."""
 
 
 class UnexpectedAnswer(RuntimeError):
-    """The API answered with something else than the caller can go on with."""
+    """The API gave an answer that the caller cannot continue with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     headers: Mapping[str, str]
-    """By lower-case name; of several with one name, the last."""
+    """Headers by lower-case name; for a repeated header, the last value."""
     body: Any
-    """What the JSON says; text if it is none, None if there is nothing."""
+    """The parsed JSON; text if the body is not JSON, None if it is empty."""
 
     def expect(self, *statuses: int) -> Any:
-        """The body, if the status is one of these. Raises UnexpectedAnswer, with the problem's own words."""
+        """Return the body if the status is one of these. Raises UnexpectedAnswer with the problem's `detail`."""
         if self.status not in statuses:
             detail = self.body.get("detail") or self.body.get("title") if isinstance(self.body, dict) else self.body
             wanted = " or ".join(map(str, statuses))
@@ -36,13 +36,13 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """A problem's machine-readable name."""
+        """The problem's machine-readable `code`."""
         return self.body.get("code") if isinstance(self.body, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Whoever calls, with or without a token. Safe for several threads."""
+    """A caller with or without a token. Safe for several threads."""
 
     url: str
     token: str | None = None
@@ -58,7 +58,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         raw: bytes | None = None,
     ) -> Answer:
-        """Send `body` as JSON, or `raw` as it is. Raises ApiUnreachable."""
+        """Send `body` as JSON, or `raw` unchanged. Raises ApiUnreachable."""
         sent = dict(headers or {})
         if self.token:
             sent.setdefault("Authorization", f"Bearer {self.token}")
@@ -85,11 +85,11 @@ class Api:
         return self.call("GET", path)
 
     def post(self, path: str, body: object, **headers: str) -> Answer:
-        """A header's name is given with underscores: `Idempotency_Key="..."`."""
+        """Send a POST. Header names are written with underscores: `Idempotency_Key="..."`."""
         return self.call("POST", path, body, headers={name.replace("_", "-"): text for name, text in headers.items()})
 
     def patiently(self, path: str, body: object, *, seconds: float = 30.0) -> Answer:
-        """POST, and again as long as the answer is to come again: what it is about may not have got there yet."""
+        """POST, and retry while the answer asks for a retry: the resource may not have been replicated yet."""
         deadline = time.monotonic() + seconds
         while True:
             answer = self.post(path, body)
@@ -112,7 +112,7 @@ class Api:
         return True
 
     def sign_up_or_in(self, email: str, password: str) -> "Api":
-        """The same API as that user. Raises UnexpectedAnswer."""
+        """Sign up, or sign in if the account exists, and return an Api for that user. Raises UnexpectedAnswer."""
         credentials = {"email": email, "password": password}
         answer = self.post("/api/users/signup", credentials)
         if answer.status == HTTPStatus.CONFLICT:

@@ -1,6 +1,6 @@
-"""`make e2e` and `make screenshots`: Playwright drives a real browser against a stack of its own, gone afterwards.
+"""`make e2e` and `make screenshots`: drive a real browser with Playwright against a temporary stack.
 
-`python -m local.browser test --url URL purchase` tries a part of it on a stack that runs already.
+`python -m local.browser test --url URL purchase` runs part of it against a stack that is already running.
 """
 
 import argparse
@@ -12,27 +12,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from local.console import fail, step
 from local.processes import ROOT
 from local.run import FAILURES, LOGS, Stopped
-from local.screen import fail, step
 from local.stack import temporary_stack
 
 WEB = ROOT / "web"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WINDOWS = {"test": 45, "screenshots": 300}
-"""Seconds that an order holds its ticket: short enough to see it lapse, or as everybody sees it."""
+"""Seconds that an order holds its ticket: short enough to observe a lapse in tests, the default for screenshots."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.browser")
     parser.add_argument("project", choices=WINDOWS)
-    parser.add_argument("--url", help="where a stack runs already, for example http://127.0.0.1:3000")
+    parser.add_argument("--url", help="address of a running stack, for example http://127.0.0.1:3000")
     args, rest = parser.parse_known_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        return fail(f"A browser is needed ({', '.join(BROWSERS)}) and was not found.")
+        return fail(f"No browser found ({', '.join(BROWSERS)}).")
     window = WINDOWS[args.project]
     command = [str(WEB / "node_modules" / ".bin" / "playwright"), "test", f"--project={args.project}", *rest]
     try:

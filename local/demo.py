@@ -1,7 +1,7 @@
-"""`make demo` and `make smoke URL=`: what Admit One is for, step by step, over HTTP.
+"""`make demo` and `make smoke URL=`: a purchase from end to end, step by step, over HTTP.
 
-Against the address that is given, which may be a stage on AWS with Stripe's test mode; else against the `make run` of
-this checkout if its orders lapse soon enough to watch; else against a stack of its own that is gone afterwards.
+Uses the given address, which may be a stage on AWS with Stripe's test mode; else the `make run` of this checkout if its
+order window is short enough to wait for; else a temporary stack.
 """
 
 import argparse
@@ -16,13 +16,13 @@ from http import HTTPStatus
 from typing import Any
 
 from local.api import Answer, Api, UnexpectedAnswer
+from local.console import console, fail, step
 from local.lock import is_held, read_holder
 from local.run import FAILURES, LOGS, RUN_LOCK, Stopped
-from local.screen import console, fail, step
 from local.stack import temporary_stack
 
 WINDOW = 15
-"""Seconds; long enough to pay in, short enough to wait for."""
+"""Seconds; long enough to pay within, short enough to wait for."""
 LONGEST_WINDOW = 60
 SETTLED_WITHIN = 30.0
 
@@ -32,12 +32,12 @@ class RealMoney(RuntimeError):
 
 
 class NotYet(RuntimeError):
-    """Something that should come about did not, in time."""
+    """An expected state was not reached in time."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
-    parser.add_argument("--url", help="where a stack runs already, for example http://127.0.0.1:3000")
+    parser.add_argument("--url", help="address of a running stack, for example http://127.0.0.1:3000")
     url = parser.parse_args().url
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -48,10 +48,10 @@ def main() -> int:
             Story(api).tell()
     except (*FAILURES, NotYet, RealMoney) as error:
         where = "the stage's log groups" if url else f"{LOGS.relative_to(LOGS.parent.parent)}/"
-        return fail(f"{error}\nWhat the functions said is in {where}")
+        return fail(f"{error}\nThe functions' logs are in {where}")
     except Stopped:
         return fail("Stopped.")
-    console.print(f"[bold green]All as it should be[/] [dim]({time.monotonic() - started:.0f} s)[/]")
+    console.print(f"[bold green]All steps passed[/] [dim]({time.monotonic() - started:.0f} s)[/]")
     return 0
 
 
@@ -61,13 +61,13 @@ def _stack(url: str | None) -> Iterator[Api]:
     if running:
         yield Api(running)
         return
-    console.print(f"A stack of its own for this; an order holds its ticket for {WINDOW} s")
+    console.print(f"Starting a temporary stack; an order holds its ticket for {WINDOW} s")
     with temporary_stack("demo", order_window_seconds=WINDOW, step=step, logs=LOGS / "demo") as stack:
         yield stack.api
 
 
 def _running() -> str | None:
-    """The address of this checkout's `make run`, if it suits."""
+    """The address of this checkout's `make run`, if it is usable for the demo."""
     if not is_held(RUN_LOCK):
         return None
     holder = read_holder(RUN_LOCK)
@@ -75,7 +75,7 @@ def _running() -> str | None:
     if not url:
         return None
     if not holder.get("localStripe") or int(holder.get("orderWindowSeconds", 0)) > LONGEST_WINDOW:
-        console.print(f"{url} runs, but its orders take long to lapse (or it uses Stripe itself).")
+        console.print(f"{url} is running, but its order window is too long (or it uses Stripe's own test mode).")
         return None
     return str(url)
 
@@ -87,7 +87,7 @@ class Story:
         self._api = api
 
     def tell(self) -> None:
-        """Raises what went wrong."""
+        """Run the story. Raises the error of the step that failed."""
         with step("Three people sign up") as say:
             seller, alice, bob = (self._newcomer(name) for name in ("seller", "alice", "bob"))
             say("a seller, Alice and Bob")
@@ -97,31 +97,31 @@ class Story:
             self._wait("both tickets on sale", lambda: {first, second} <= self._on_sale())
             say("120.00 and 18.50 USD")
 
-        # Whoever has to wait for a function's first start waits here, and not while the ticket is held.
-        with step("Alice thinks it over") as say:
+        # Cold starts are waited for here, before a ticket is held for the rest of the story.
+        with step("Alice orders a ticket and cancels") as say:
             order = self._place(alice, second)
             self._wait("the hold shows", lambda: self._status(seller, second) != "available")
             self._refuse("pay for nothing", alice.post("/api/payments", {"orderId": "no-such-order"}), 404)
             alice.delete(f"/api/orders/{order['id']}").expect(HTTPStatus.NO_CONTENT)
-            self._wait("her ticket free again", lambda: second in self._on_sale())
-            say("orders one ticket, and cancels")
+            self._wait("the ticket is on sale again", lambda: second in self._on_sale())
+            say("the ticket is on sale again")
 
         with step("Alice orders the other ticket") as say:
             order = self._place(alice, first)
             say(f"held until {order['expiresAt']}")
-        with step("Bob wants it too") as say:
+        with step("Bob orders the same ticket") as say:
             answer = self._refuse("order it", bob.post("/api/orders", {"ticketID": first}), 409, "ticket_held")
             say(f"409: {answer.body['detail']}")
-        with step("The seller raises the price meanwhile") as say:
+        with step("The seller raises the price") as say:
             self._wait("the seller sees the hold", lambda: self._status(seller, first) == "reserved")
             edit = seller.put(f"/api/tickets/{first}", {"title": "Cup final", "price": "500.00"})
             say(f"409: {self._refuse('change it', edit, 409).body['detail']}")
-        with step("Alice looks at how she can pay") as say:
+        with step("Alice starts the payment") as say:
             started = alice.patiently("/api/payments", {"orderId": order["id"]}).expect(HTTPStatus.CREATED)
             if not str(started["publishableKey"]).startswith("pk_test_"):
-                raise RealMoney("Here real cards are charged. This is for a stage with Stripe's test keys.")
+                raise RealMoney("This stage charges real cards. Use a stage with Stripe's test keys.")
             say("with Stripe's test cards")
-        with step("Alice pays with an empty card") as say:
+        with step("Alice pays with a card without funds") as say:
             answer = self._pay(alice, order, "tok_visa_chargeDeclinedInsufficientFunds")
             say(f"402: {self._refuse('be charged', answer, 402, 'card_declined').body['detail']}")
         with step("Alice pays with another card") as say:
@@ -131,7 +131,7 @@ class Story:
             self._wait_until_bought(alice, order)
             self._wait("the money is captured", lambda: self._payment(alice, order) == "captured")
             self._wait("the ticket is sold", lambda: self._status(seller, first) == "sold")
-        with step("Bob tries once more") as say:
+        with step("Bob orders it again") as say:
             answer = self._refuse("order it", bob.post("/api/orders", {"ticketID": first}), 409, "ticket_sold")
             say(f"409: {answer.body['detail']}")
 
@@ -139,19 +139,20 @@ class Story:
             lapsing = self._place(bob, second)
             say(f"held until {lapsing['expiresAt']}")
         if _timestamp(lapsing["expiresAt"]) - time.time() > LONGEST_WINDOW:
-            with step("He thinks better of it") as say:
+            with step("Bob cancels") as say:
                 bob.delete(f"/api/orders/{lapsing['id']}").expect(HTTPStatus.NO_CONTENT)
-                # That it is on sale says little: the news of its hold may still be on its way, before that of the end.
+                # Being on sale is no proof: the event of its hold may still be in flight, followed by that of the
+                # hold's end.
                 withdraw = f"/api/tickets/{second}"
                 self._wait("the ticket is free", lambda: seller.delete(withdraw).status == HTTPStatus.NO_CONTENT)
-                say("an order lapses too late here to be watched; the seller withdraws the ticket")
+                say("the order window is too long to wait for; the seller withdraws the ticket")
             return
-        with step("He forgets to pay, the order lapses"):
+        with step("Bob does not pay, and the order lapses"):
             time.sleep(max(0.0, _timestamp(lapsing["expiresAt"]) - time.time()))
             self._wait("the ticket is on sale again", lambda: second in self._on_sale())
-        with step("Alice orders what he let go"):
+        with step("Alice orders that ticket"):
             rebought = self._place(alice, second)
-        with step("Bob comes too late to pay") as say:
+        with step("Bob pays too late") as say:
             answer = self._refuse("pay", self._pay(bob, lapsing, "tok_visa"), 409)
             say(f"409: {answer.body['detail']}")
         with step("Alice pays, and has both tickets"):
@@ -199,7 +200,7 @@ class Story:
         deadline = time.monotonic() + SETTLED_WITHIN
         while not has_come():
             if time.monotonic() > deadline:
-                raise NotYet(f"after {SETTLED_WITHIN:.0f} s it is still not so: {what}")
+                raise NotYet(f"after {SETTLED_WITHIN:.0f} s still not true: {what}")
             time.sleep(0.2)
 
 

@@ -1,4 +1,4 @@
-"""Deploying the CDK app to the local AWS, and only when something has changed."""
+"""Deploying the CDK app to the local AWS, only when something has changed."""
 
 import hashlib
 import json
@@ -25,12 +25,12 @@ _INPUT_FOLDERS = ("cdk", "functions", "shared")
 
 
 class DeploymentFailed(RuntimeError):
-    """The text says what CDK said, and what to do."""
+    """CDK failed. The text holds the end of its output and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What the stack says of itself."""
+    """The outputs of the deployed stack."""
 
     api_id: str
     stripe_secret: str
@@ -46,7 +46,7 @@ def deploy(
     stripe_api_base: str,
     keep_open: Sequence[int] = (),
 ) -> tuple[Deployed, bool]:
-    """What stands at the local AWS now, and whether anything had to be done for it. Raises DeploymentFailed."""
+    """Deploy the app if it has changed. Return the outputs and whether it was deployed. Raises DeploymentFailed."""
     context = [f"stage={STAGE}", f"orderWindowSeconds={order_window_seconds}", f"stripeApiBase={stripe_api_base}"]
     digest = _digest(context)
     if _known_digest(aws) == digest and (deployed := _find(aws)):
@@ -58,14 +58,14 @@ def deploy(
     cdk.run("deploy", STACK, "--require-approval", "never", "--progress", "events")
     found = _find(aws)
     if found is None:
-        raise DeploymentFailed(f"CDK deployed {STACK}, but its outputs are not there; see {cdk.log}")
-    # In the local AWS itself: it is saved, or lost, together with what it describes.
+        raise DeploymentFailed(f"CDK deployed {STACK}, but its outputs are missing; see {cdk.log}")
+    # Stored in the local AWS itself, so that the digest is saved or lost together with the deployment it describes.
     aws.parameters().put_parameter(Name=DIGEST, Value=digest, Type="String", Overwrite=True)
     return found, True
 
 
 class Cdk:
-    """The CDK command line, led to the local AWS. `folder` takes what it makes."""
+    """The CDK command line, pointed at the local AWS. `folder` receives its output."""
 
     def __init__(
         self, aws: LocalAws, *, context: Sequence[str], folder: Path, log: Path, keep_open: Sequence[int] = ()
@@ -80,7 +80,7 @@ class Cdk:
             *(argument for each in context for argument in ("--context", each)),
         ]
         self._keep_open = keep_open
-        # CDK_HOME holds its caches: those of a real account are not to be touched.
+        # CDK_HOME holds CDK's caches; those of a real account must not be touched.
         self._environment = {
             **aws.environment(),
             "CDK_HOME": str(folder / "cdk-home"),
@@ -90,7 +90,7 @@ class Cdk:
         }
 
     def run(self, *arguments: str, app: str | None = None) -> None:
-        """Returns when it has ended well. `app` stands in place of `cdk.json`'s. Raises DeploymentFailed."""
+        """Run CDK until it succeeds. `app` replaces the app of `cdk.json`. Raises DeploymentFailed."""
         options = [] if app is None else ["--app", app]
         child = Child(
             "CDK",
@@ -108,7 +108,7 @@ class Cdk:
         if code != 0:
             raise DeploymentFailed(
                 f"`cdk {arguments[0]}` {'takes too long' if code is None else 'failed'}. The end of {self.log}:\n\n"
-                f"{child.output(25)}\n\nIf the code is right, what was kept may not fit it any more: make reset"
+                f"{child.output(25)}\n\nIf the code is correct, the saved state may be incompatible with it: make reset"
             )
 
 
@@ -129,7 +129,7 @@ def _input_files() -> Iterator[Path]:
 
 
 def _known_digest(aws: LocalAws) -> str:
-    """Of what was deployed; empty if nothing was."""
+    """The digest of the last deployment; empty if there was none."""
     try:
         return str(aws.parameters().get_parameter(Name=DIGEST)["Parameter"]["Value"])
     except ClientError:
@@ -162,7 +162,7 @@ def _status(aws: LocalAws, stack: str) -> tuple[str, dict[str, str]] | None:
 
 
 def edge_proof(aws: LocalAws, deployed: Deployed) -> str:
-    """What the front door shows to the API, in CloudFront's place. Raises DeploymentFailed."""
+    """Read the secret that the edge proxy sends to the API, as CloudFront does on AWS. Raises DeploymentFailed."""
     try:
         return aws.secrets().get_secret_value(SecretId=deployed.edge_secret)["SecretString"]
     except (ClientError, BotoCoreError) as error:
@@ -172,7 +172,7 @@ def edge_proof(aws: LocalAws, deployed: Deployed) -> str:
 def give_stripe_keys(
     aws: LocalAws, deployed: Deployed, *, secret_key: str, publishable_key: str, webhook_secret: str
 ) -> None:
-    """Do what an operator does after a deployment; writes nothing if the same keys are there."""
+    """Store Stripe's keys as an operator does after a deployment; writes nothing if they are already stored."""
     wanted = {"secretKey": secret_key, "publishableKey": publishable_key, "webhookSecret": webhook_secret}
     secrets = aws.secrets()
     try:

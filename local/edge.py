@@ -1,6 +1,4 @@
-"""CloudFront's functions, run as they are: the rules of the edge stand in JavaScript, once, and the front door obeys
-them too.
-"""
+"""Runs CloudFront's functions unchanged, so that the edge's rules in JavaScript also apply to the edge proxy."""
 
 import threading
 from collections.abc import Iterable
@@ -27,15 +25,16 @@ class EdgeFunction:
     def __call__(
         self, *, method: str, uri: str, headers: Iterable[tuple[str, str]], viewer: str
     ) -> tuple[str, Headers]:
-        """The path and the headers as the function leaves them. Where a header came twice, the function sees the last.
+        """Return the path and the headers as the function leaves them.
 
-        What it does not touch is handed on as it came: headers, and either all cookies or none. `Host`, which it may
-        read, is not handed on: the API has its own.
+        The function sees the last value of a repeated header.
+        Headers that it does not change are forwarded as they came; cookies are forwarded all or not at all. The
+        function may read `Host`, but it is not forwarded: the API has its own.
         """
         came = list(headers)
         seen = {name.lower(): {"value": value} for name, value in came}
         cookies = _cookies(value for name, value in came if name.lower() == "cookie")
-        seen.pop("cookie", None)  # CloudFront shows cookies apart
+        seen.pop("cookie", None)  # CloudFront passes cookies separately
         request = {"method": method, "uri": uri, "querystring": {}, "headers": seen, "cookies": cookies}
         event = {"version": "1.0", "context": {}, "viewer": {"ip": viewer}, "request": request}
         with self._one_at_a_time:
@@ -46,7 +45,7 @@ class EdgeFunction:
 
 
 def _cookies(headers: Iterable[str]) -> dict[str, Any]:
-    """Cookies as CloudFront shows them: of a name that comes more than once, all in `multiValue`."""
+    """Cookies in CloudFront's form: a repeated name has all its values in `multiValue`."""
     found: dict[str, list[str]] = {}
     for pair in "; ".join(headers).split(";"):
         name, is_pair, value = pair.strip().partition("=")

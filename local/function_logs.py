@@ -1,4 +1,4 @@
-"""What the functions log, followed into one file."""
+"""Follows the functions' logs into one file."""
 
 import time
 from pathlib import Path
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 EVERY = 3.0
-"""Seconds."""
+"""Seconds between two reads."""
 
 
 class FunctionLogs:
-    """Call `follow` now and then."""
+    """Call `follow` regularly."""
 
     def __init__(self, aws: LocalAws, file: Path) -> None:
         self._client: CloudWatchLogsClient = aws.logs()
         self._file = file
         self._next = 0.0
         self._seen: dict[str, int] = {}
-        """Of each stream: how many of its lines are in the file."""
+        """Number of lines already in the file, by stream."""
 
     def follow(self) -> None:
-        """Append what is new, if it is time to. Logs are a comfort: what cannot be read is left out."""
+        """Append new lines if EVERY seconds have passed. Logs are best effort: errors are ignored."""
         if time.monotonic() < self._next:
             return
         try:

@@ -1,4 +1,4 @@
-"""The local AWS: ministack, in an environment of its own, listening on the loopback address only."""
+"""The local AWS: ministack, in its own Python environment, listening on the loopback address only."""
 
 import http.client
 import json
@@ -25,7 +25,7 @@ PYTHON = ROOT / ".local" / "ministack" / "bin" / "python"
 MINISTACK = Path(__file__).with_name("ministack_mended.py")
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-# Keys of its own: the CDK command line remembers an account for each key.
+# Credentials used nowhere else: the CDK command line caches an account for each key.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "admit-one-local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 READY_WITHIN = 60.0
@@ -33,15 +33,15 @@ SAVES_WITHIN = 10.0
 """Seconds from SIGTERM that it has to save its state and end."""
 ANSWERS_WITHIN = 5.0
 UNREADABLE_STATE = 3
-"""The exit code of `ministack_mended.py` where it cannot read its state."""
+"""The exit code of `ministack_mended.py` if it cannot read its state."""
 
 
 class LocalAwsFailed(RuntimeError):
-    """It could not be started, or its state could not be saved; the text says why."""
+    """It could not be started, or its state could not be saved; the text gives the reason."""
 
 
 class LocalAws:
-    """Raises LocalAwsFailed if it does not come up. With a `state` folder, it finds there what it left."""
+    """Start ministack. With a `state` folder, continue from the state saved there. Raises LocalAwsFailed."""
 
     def __init__(
         self, *, port: int, scratch: Path, logs: Path, state: Path | None, keep_open: Sequence[int] = ()
@@ -87,34 +87,34 @@ class LocalAws:
             raise
 
     def in_flight(self) -> dict[str, int]:
-        """How many requests, events and timers have begun and not ended. Raises LocalAwsFailed."""
+        """The number of unfinished requests, events and timers, by kind. Raises LocalAwsFailed."""
         counts: dict[str, int] = self._call("GET", "/_stack")["inFlight"]
         return counts
 
     def save_error(self) -> str:
-        """Why its state could not be saved last time; empty if it could. Raises LocalAwsFailed."""
+        """The reason why the last save failed; empty if it succeeded. Raises LocalAwsFailed."""
         return str(self._call("GET", "/_stack")["saveError"])
 
     def save(self) -> None:
-        """Raises LocalAwsFailed if the state could not be saved."""
+        """Save the state. Raises LocalAwsFailed if that fails."""
         if self._state and (error := self._call("POST", "/_stack/save").get("saveError")):
             raise LocalAwsFailed(str(error))
 
     def seconds_since_saved(self) -> float | None:
-        """None if it has saved nothing yet."""
+        """Seconds since the last save; None if nothing has been saved yet."""
         if self._state is None or not self._state.exists():
             return None
         return time.time() - self._state.stat().st_mtime
 
     def stop(self) -> None:
-        """Saves its state, if it has a folder for it. Whatever it is doing is cut off."""
+        """Stop, and save the state if there is a folder for it. Work in progress is cut off."""
         self._process.stop()
 
     def has_ended(self) -> bool:
         return self._process.exit_code() is not None
 
     def environment(self) -> dict[str, str]:
-        """What a program needs to take it for AWS."""
+        """Environment variables that point a program at it instead of AWS."""
         return clean_environment(
             AWS_ENDPOINT_URL=self.url,
             AWS_REGION=REGION,
@@ -155,11 +155,11 @@ class LocalAws:
         while time.monotonic() < deadline:
             if self._process.exit_code() == UNREADABLE_STATE:
                 raise LocalAwsFailed(
-                    f"What was kept in {self._state} cannot be read; {self._process.log} has the reason. "
-                    "Put the file back as it was, or forget everything with: make reset"
+                    f"The state saved in {self._state} cannot be read; {self._process.log} has the reason. "
+                    "Restore the file, or delete all local data with: make reset"
                 )
             if self.has_ended():
-                raise LocalAwsFailed(f"The local AWS ended while it started:\n{self._process.output()}")
+                raise LocalAwsFailed(f"The local AWS ended during its start:\n{self._process.output()}")
             with suppress(LocalAwsFailed):
                 self._call("GET", "/_ministack/health")
                 return
@@ -178,12 +178,12 @@ class LocalAws:
 
 
 def state_file(folder: Path) -> Path:
-    """Where the local AWS of a stack in `folder` keeps its state; it is as old as the state."""
+    """The state file of the local AWS of a stack in `folder`; its modification time is the time of the last save."""
     return folder / "aws" / "state.json"
 
 
 def _for_functions(environment: Mapping[str, str]) -> dict[str, str]:
-    """The little that functions may see of this machine's environment: ministack hands on all of its own."""
+    """The part of this machine's environment that functions may see: ministack passes on all of its own."""
     return {
         name: value
         for name, value in environment.items()

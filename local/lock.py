@@ -1,4 +1,4 @@
-"""A lock that ends with the processes that hold it, however they end."""
+"""A file lock that is released when the processes that hold it end, however they end."""
 
 import fcntl
 import json
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 class Locked(RuntimeError):
-    """Somebody else holds it; `holder` is what they wrote into it."""
+    """Another process holds the lock; `holder` is the information it wrote."""
 
     def __init__(self, holder: dict[str, Any]) -> None:
         super().__init__(str(holder))
@@ -16,7 +16,7 @@ class Locked(RuntimeError):
 
 
 class Lock:
-    """Held from here until `close`, and by every process that inherits `descriptor`. Raises Locked."""
+    """Held from construction until `close`, and by every process that inherits `descriptor`. Raises Locked."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ class Lock:
         return self._file.fileno()
 
     def tell(self, holder: dict[str, Any]) -> None:
-        """What others who find it locked get to read."""
+        """Write information for processes that find the lock held."""
         self._file.truncate(0)
         self._file.write(json.dumps({"pid": os.getpid(), **holder}))
         self._file.flush()
@@ -52,7 +52,7 @@ class Lock:
 
 
 def read_holder(path: Path) -> dict[str, Any]:
-    """Empty if nobody has said anything."""
+    """Read the holder's information; empty if there is none."""
     try:
         holder = json.loads(path.read_text())
     except (OSError, ValueError):

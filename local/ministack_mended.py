@@ -1,12 +1,12 @@
-"""Runs ministack 1.5.33 with some faults mended, under its own interpreter: `python ministack_mended.py`.
+"""Runs ministack 1.5.33 with some faults fixed, under its own interpreter: `python ministack_mended.py`.
 
-They would make the app look broken where on AWS it is not, or lose what `make run` promises to keep. Each mend says
-what ministack does wrong. Nothing else of it is touched, and its version is pinned; try without this file when that
-changes.
+Without the fixes the app would fail where it works on AWS, or `make run` would lose data that it promises to keep. Each
+fix states what ministack does wrong. Nothing else is changed, and the version is pinned; when it changes, check whether
+this file is still needed.
 
-With PERSIST_STATE=1 its state is in one file, `STATE_FILE` in STATE_DIR, written every `SAVE_EVERY` seconds while
-something changes, and on SIGTERM. Each time it is replaced as a whole, and holds all services as they were at one
-moment, events in flight included: a start after `kill -9` goes on from there.
+With PERSIST_STATE=1 the state is in one file, `STATE_FILE` in STATE_DIR, written every `SAVE_EVERY` seconds while
+something changes, and on SIGTERM. Each save replaces the whole file and holds all services as of one moment, events in
+flight included: a start after `kill -9` continues from there.
 """
 
 import asyncio
@@ -45,12 +45,12 @@ STATE_FILE = "state.json"
 SAVE_EVERY = 2.0
 SAVE_WITHIN = 30.0
 UNREADABLE_STATE = 3
-"""The exit code if what was kept cannot be read."""
+"""The exit code if the saved state cannot be read."""
 
 PROCESSES = 24
-"""Function processes that may exist at once, idle ones included.
+"""Maximum number of function processes, idle ones included.
 
-More than the front door lets in (10) and all background work can use (2 calls by the clock, 2 batches of each of 4
+More than the edge proxy's concurrent calls (10) plus all background work (2 scheduled calls, 2 batches of each of 4
 queues, 1 of a stream): HTTP never waits for a timer.
 """
 CALLS_AT_ONCE = 2
@@ -64,14 +64,14 @@ _send_response = app._send_response  # noqa: SLF001
 
 
 async def _send_response_that_may_be_empty(send: Any, status: int, headers: Any, body: Any, **options: Any) -> None:
-    """A function may answer `"body": null`, as a 204 does; ministack then answers 500."""
+    """ministack answers 500 to a function's `"body": null`, which is valid for a 204."""
     await _send_response(send, status, headers, b"" if body is None else body, **options)
 
 
 def _keep_queues_under_one_address() -> None:
-    """ministack keeps queues under addresses that hold its port.
+    """ministack stores queues under addresses that contain its port.
 
-    Started again at another port, it would hand no message of theirs to a function. Callers see the port that they use.
+    After a restart on another port it would deliver none of their messages to a function. Callers see the current port.
     """
     queues.DEFAULT_PORT = "4566"
     queues._CANONICAL_NETLOC = f"{queues.DEFAULT_HOST}:{queues.DEFAULT_PORT}"  # noqa: SLF001
@@ -89,7 +89,7 @@ _release_worker = runtime.release_worker
 
 
 class _WorkerOfSharedCode(runtime.Worker):  # type: ignore[misc]  # ministack has no types
-    """ministack unpacks a function's code, some 40 MB, anew for each of its processes; these share one copy."""
+    """ministack unpacks a function's code, some 40 MB, for each of its processes; here they share one copy."""
 
     def __init__(self, name: str, config: Any, code: bytes) -> None:
         settings = config.get("Environment") or {}
@@ -111,7 +111,7 @@ def _unpacked(code: bytes) -> Path:
 
 
 def _is_whole(folder: Path, archive: zipfile.ZipFile) -> bool:
-    """After a power cut, files of the last run may be there without their content."""
+    """Check the unpacked files: after a power cut they may exist without their content."""
     try:
         files = [each for each in archive.infolist() if not each.is_dir()]
         return all((folder / each.filename).stat().st_size == each.file_size for each in files)
@@ -120,7 +120,7 @@ def _is_whole(folder: Path, archive: zipfile.ZipFile) -> bool:
 
 
 def _remove_old_code() -> None:
-    """Of versions that no kept function has any more."""
+    """Remove code of versions that no saved function has any more."""
     current = {blob.stem for blob in Path(functions.CODE_BLOB_DIR).glob("*.zip")}
     for folder in _CODE.glob("*"):
         if folder.name not in current:
@@ -136,12 +136,12 @@ def _worker_class_for(config: Any) -> Any:
 def _acquire_one_of_few_workers(
     name: str, config: Any, code: bytes, qualifier: str = "$LATEST", max_concurrency: int | None = None
 ) -> tuple[Any, str]:
-    """ministack starts a process for each call that runs at the same time, without a limit.
+    """ministack starts one process for each concurrent call, without a limit.
 
-    Here a function that needs one more ends the process that has been idle longest, or waits for one to be free. A
-    function that was called by another never waits: its caller may hold what it would wait for.
+    Here a function that needs another process ends the one that has been idle longest, or waits for one to become idle.
+    A function that was called by another never waits: its caller may hold the process that it would wait for.
     """
-    del max_concurrency  # nobody here sets it
+    del max_concurrency  # not used by this app
     key = runtime._worker_key(name, config, qualifier)  # noqa: SLF001
     retired = []
     with _free:
@@ -174,17 +174,15 @@ def _release_worker_to_whoever_waits(worker: Any) -> None:
         _free.notify_all()
 
 
-# Calls by the clock
+# Scheduled calls
 
 _calls: dict[str, list[str]] = {}
-"""Account, region, function and payload of each call that has not ended, oldest first."""
+"""Account, region, function and payload of each unfinished call, oldest first."""
 _next_calls: queue.SimpleQueue[str] = queue.SimpleQueue()
 
 
 def _queue_call(function: str, payload: str) -> None:
-    """ministack starts a thread, and so a process, for each call of a schedule or rule, and forgets those that have not
-    ended when it stops.
-    """
+    """ministack starts a thread, and so a process, for each scheduled call, and loses unfinished ones at its end."""
     _keep_call([responses.get_account_id(), responses.get_region(), function, payload])
 
 
@@ -213,7 +211,7 @@ def _make_calls() -> None:
             _note_change()
 
 
-# What is kept
+# Saved state
 
 _kept = Path(persistence.STATE_DIR) / STATE_FILE
 _saving = asyncio.Lock()
@@ -243,7 +241,7 @@ def _run_batch_and_note_change(*arguments: Any) -> None:
 
 
 def _state_with_unread_records() -> Any:
-    """ministack keeps how far the streams of tables were read, but not their records: what was on its way is lost."""
+    """ministack saves the read positions of table streams, but not their records: unread records are lost."""
     unread: dict[str, Any] = {}
     trimmed: dict[str, int] = {}
     for table, account, region, position in _stream_readers():
@@ -283,9 +281,9 @@ def _load_functions_with_calls(data: Any) -> None:
 
 
 def _load_queues_with_nobody_at_work(data: Any) -> None:
-    """ministack lets messages that were being handled when it ended wait for their visibility timeout: minutes.
+    """ministack keeps messages that were in flight when it ended hidden until their visibility timeout: minutes.
 
-    Whoever handled them has ended as well.
+    Their consumers have ended too, so they are visible again at once.
     """
     _load_queues(data)
     for each in queues._queues.all_values():  # noqa: SLF001
@@ -295,12 +293,12 @@ def _load_queues_with_nobody_at_work(data: Any) -> None:
 
 
 def _load_all_or_nothing() -> None:
-    """ministack starts without a service whose state it cannot read, and writes over it when it stops."""
+    """ministack starts without a service whose state it cannot read, and overwrites that state when it stops."""
     global _is_loaded
     try:
         if _kept.exists():
             _load(json.loads(_kept.read_text(), object_hook=persistence._json_object_hook)["services"])  # noqa: SLF001
-        else:  # files of earlier versions: one for each service, and no records of streams
+        else:  # files of earlier versions: one per service, without stream records
             _load({name: persistence.load_state(name) for name in app._state_map})  # noqa: SLF001
             positions = functions._dynamodb_stream_positions._data  # noqa: SLF001
             positions.update(dict.fromkeys(positions, 0))
@@ -324,7 +322,7 @@ async def _keep_saving() -> None:
         await asyncio.sleep(SAVE_EVERY)
         try:
             if _changes == _saved:
-                os.utime(_kept)  # it is the state of this moment
+                os.utime(_kept)  # marks the state as saved now
             else:
                 await _save(niceness=10)
             _save_error = ""
@@ -333,10 +331,10 @@ async def _keep_saving() -> None:
 
 
 async def _save(*, niceness: int = 0) -> None:
-    """ministack saves when it ends, and only if it ends well.
+    """ministack saves only at the end, and only if it ends without an error.
 
-    A fork writes the file: it has the memory of one moment, and nobody waits for it meanwhile. That moment is between
-    two requests, for this is the thread that serves them. Raises OSError.
+    Here a forked copy writes the file: it has the memory of one moment, and requests need not wait. The moment is
+    between two requests, because the fork happens on the thread that serves them. Raises OSError.
     """
     global _saved
     async with _saving:
@@ -357,8 +355,8 @@ async def _save(*, niceness: int = 0) -> None:
 
 
 def _write_and_exit() -> None:
-    """The exit code is 0, or the number of the error."""
-    signal.set_wakeup_fd(-1)  # it is shared with the one whose copy this is
+    """Write the file and exit with 0, or with the number of the error."""
+    signal.set_wakeup_fd(-1)  # shared with the parent process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     code = 1
     try:
@@ -393,7 +391,7 @@ def _write() -> None:
             old.unlink()
 
 
-# Starting, stopping, and what `make run` asks
+# Start, stop, and the status that `make run` reads
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
@@ -435,7 +433,7 @@ def _only_reads(scope: Any) -> bool:
 
 
 def _in_flight() -> dict[str, int]:
-    """How much has been begun and has not ended."""
+    """The number of unfinished requests, events and timers, by kind."""
     now = time.time()
     unread = sum(
         tables.stream_end_position(table, account_id=account, region=region) - position
@@ -459,7 +457,7 @@ async def _answer(send: Any, status: int, body: Any) -> None:
 
 
 async def _work_once_open() -> None:
-    """ministack hands kept messages to functions before it listens, and their calls fail."""
+    """ministack delivers saved messages to functions before it listens, and the functions' calls fail."""
     await app._wait_for_port(int(app._resolve_port()))  # noqa: SLF001
     functions._ensure_poller = _ensure_poller  # noqa: SLF001
     if functions._esms.has_any():  # noqa: SLF001
@@ -471,7 +469,7 @@ async def _work_once_open() -> None:
 async def _leave() -> None:
     """ministack waits for open connections, running functions and its threads before it ends, which takes long.
 
-    All of them can be cut off once the state is saved: what they were about is in it.
+    They can be cut off once the state is saved, because the state includes their work.
     """
     code = 0
     if _is_loaded and _changes != _saved:
@@ -485,13 +483,13 @@ async def _leave() -> None:
 
 def _in_background(work: Any) -> None:
     task = asyncio.get_running_loop().create_task(work)
-    _background.add(task)  # else nothing refers to it, and it may be collected before it ends
+    _background.add(task)  # keeps a reference, otherwise the task may be garbage-collected before it ends
     task.add_done_callback(_background.discard)
 
 
 def _mend() -> None:
-    # Python warns of a fork beside other threads, for it may copy a lock that one of them holds. The copy uses no
-    # object of theirs that has one, and is killed should it ever hang.
+    # Python warns of a fork in a process with threads, because the copy may hold a lock that another thread held. The
+    # copy uses no object with such a lock, and is killed if it hangs.
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
     _keep_queues_under_one_address()
     app.app = _app

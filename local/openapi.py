@@ -1,8 +1,8 @@
-"""`make openapi`: docs/openapi.json, made from the routes themselves.
+"""`make openapi`: generates docs/openapi.json from the routes.
 
-Bodies and parameters come from the routes' types, refusals from what each route names (`Api.refuses`). What the HTTP
-edge refuses on its own stands below, and so does Stripe's webhook, which has no `Api`. Tests keep the file current, its
-routes those of the CDK app, and every answer to what it says.
+Bodies and parameters come from the routes' types, refusals from the route's own list (`Api.refuses`). The refusals of
+the HTTP edge are listed below, as is Stripe's webhook, which has no `Api`. Tests check that the file is current, that
+its routes are those of the CDK app, and that every answer conforms to it.
 """
 
 import json
@@ -57,20 +57,20 @@ SHAPES: dict[str, Json] = {
     "stripeId": {"type": "string", "examples": ["pi_3SWbLh2eZvKYlo2C1IuX9Jq7"]},
     "title": {"type": "string", "minLength": 1, "examples": ["Row 1, seat 2"]},
     "pendingChange": {"$ref": "#/components/schemas/PendingChange"},
-    "clientSecret": {"type": "string", "description": "With which a browser confirms at Stripe; while it is open."},
-    "publishableKey": {"type": "string", "description": "With which a browser talks to Stripe; while it is open."},
+    "clientSecret": {"type": "string", "description": "For confirming the payment at Stripe. Only while it is open."},
+    "publishableKey": {"type": "string", "description": "For Stripe.js. Only while the payment is open."},
 }
-"""What answers hold under these names. The types in the code know them as text, since what we wrote is not checked."""
+"""The shapes of these fields in answers. The routes declare them as plain text: our own data is not validated."""
 
 REFUND_SHAPES = {"amount": SHAPES["price"], "at": SHAPES["createdAt"]}
-"""A refund's own: its `amount` is a decimal string, a payment's is in minor units."""
+"""A refund's fields: its `amount` is a decimal string, a payment's is in minor units."""
 
 PATH_PARAMETERS = {
     "tickets": {"ticket_id": "id"},
     "orders": {"order_id": "id"},
     "payments": {"order_id": "orderId"},
 }
-"""The names that API Gateway has for the routes' parameters."""
+"""API Gateway's names of the routes' parameters."""
 
 STRIPE_EVENT: Json = {
     "type": "object",
@@ -117,8 +117,8 @@ PARAMETERS: dict[str, Json] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key and request within 24 hours gives the first answer again. Of one user and route."
-        " Printable ASCII without a comma, since repeated headers are joined by one.",
+        "description": "The same key and request within 24 hours returns the first answer again."
+        " A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -+\\--~]*$"},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     }
@@ -144,7 +144,7 @@ def main() -> int:
 
 
 def rendered() -> str:
-    """The document as the file holds it."""
+    """The document as text, as stored in the file."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -157,7 +157,7 @@ def document() -> Json:
             paths.setdefault(path, {})[method] = operation
             for name, schema in its_schemas.items():
                 if schemas.setdefault(name, schema) != schema:
-                    raise ValueError(f"two services mean different things by {name}")
+                    raise ValueError(f"two services have different schemas named {name}")
     paths["/api/payments/webhook"] = {"post": _webhook()}
     told = {told for path in paths.values() for operation in path.values() for told in operation.pop("x-told")}
     schemas["StripeEvent"] = STRIPE_EVENT
@@ -182,15 +182,15 @@ def document() -> Json:
 
 
 def _operations(service: str) -> Iterator[tuple[str, str, Json, dict[str, Json]]]:
-    """Each route of a service: path, method, operation, and the schemas of them all."""
+    """The path, method, operation and schemas of each route of a service."""
     api = SERVICES[service]
-    # With names of their own: two services may each have a Status.
+    # Schemas are prefixed with the service: two services may each have a Status.
     raw = api.get_openapi_json_schema(title=service, version="1")
     made = json.loads(re.sub(r"(#/components/schemas/)(\w+)", lambda m: m[1] + _schema_name(service, m[2]), raw))
     schemas = {
         _schema_name(service, name): _schema(schema, REFUND_SHAPES if name == "RefundOut" else SHAPES)
         for name, schema in made["components"]["schemas"].items()
-        if "Validation" not in name and name != "Instant"  # powertools' own, and one that has its shape below
+        if "Validation" not in name and name != "Instant"  # powertools' own, and one whose shape is given below
     }
     documented = {}
     for route in api._dynamic_routes + api._static_routes:  # noqa: SLF001 - powertools has no other list of them
@@ -240,8 +240,8 @@ def _webhook() -> Json:
     refused = _by_status(WEBHOOK)
     return {
         "operationId": "webhook",
-        "summary": "What Stripe tells",
-        "description": "Signed over the raw body. Any answer but 200 makes Stripe come again.",
+        "summary": "Receive a Stripe webhook",
+        "description": "Signed over the raw body. Stripe retries after any answer but 200.",
         "tags": ["payments"],
         "security": [],
         "parameters": [
@@ -252,7 +252,11 @@ def _webhook() -> Json:
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/StripeEvent"}}},
         },
         "responses": {
-            "200": _success(200, "Done, or not ours.", {"application/json": {"schema": {"maxProperties": 0}}})
+            "200": _success(
+                200,
+                "Handled, or ignored because the event belongs to another stage or account.",
+                {"application/json": {"schema": {"maxProperties": 0}}},
+            )
         }
         | _references(refused),
         "x-told": refused,
@@ -272,7 +276,7 @@ def _success(status: int, meaning: str, content: Json) -> Json:
 
 
 def _of_a_body(schema: Json) -> Json:
-    """The schema of the body that an answer has, where others of the route's have none."""
+    """The response schema of a route that may answer without a body, taken from its only schema with a body."""
     match schema:
         case {"anyOf": [body, {"type": "null"}]}:
             return dict(body)
@@ -294,7 +298,7 @@ def _name(status: int, codes: tuple[str, ...]) -> str:
 
 
 def _refusal(status: int, codes: tuple[str, ...]) -> Json:
-    """The problem documents of one status, with the codes that they may have."""
+    """The problem documents of one status, with their possible codes."""
     which = {"status": {"const": status}, "code": {"enum": codes}}
     schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": which}
     answer: Json = {
@@ -319,10 +323,10 @@ def _problem_schema(codes: list[str]) -> Json:
             "title": text,
             "status": {"type": "integer"},
             "detail": text,
-            "code": {"type": "string", "description": "What programs read.", "enum": codes},
+            "code": {"type": "string", "description": "The machine-readable error code.", "enum": codes},
             "errors": {"type": "array", "minItems": 1, "items": error},
             "requestId": text,
-            "declineCode": {"type": "string", "description": "Why Stripe says that the card was declined."},
+            "declineCode": {"type": "string", "description": "Stripe's reason for declining the card."},
         },
         "required": ["type", "title", "status", "detail", "code", "errors", "requestId"],
         "examples": [
@@ -330,9 +334,9 @@ def _problem_schema(codes: list[str]) -> Json:
                 "type": "urn:admit-one:problem:ticket_held",
                 "title": "Conflict",
                 "status": 409,
-                "detail": "somebody else holds the ticket",
+                "detail": "another buyer holds the ticket",
                 "code": "ticket_held",
-                "errors": [{"message": "somebody else holds the ticket"}],
+                "errors": [{"message": "another buyer holds the ticket"}],
                 "requestId": "JKJaXmPLvHcESHA=",
             }
         ],
@@ -344,7 +348,7 @@ def _parameter(service: str, parameter: Json) -> Json:
         return {**parameter, "name": PATH_PARAMETERS[service][parameter["name"]], "schema": ULID}
     schema = _untitled(parameter["schema"])
     match schema:
-        case {"anyOf": [{"type": kind}, {"type": "null"}]}:  # a parameter is there or not, and never null
+        case {"anyOf": [{"type": kind}, {"type": "null"}]}:  # a parameter is present or absent, never null
             schema = {"type": kind}
         case {"type": "integer"}:
             schema = {key: int(value) if isinstance(value, float) else value for key, value in schema.items()}
@@ -352,14 +356,14 @@ def _parameter(service: str, parameter: Json) -> Json:
 
 
 def _schema_name(service: str, name: str) -> str:
-    """`Status` of Orders is `OrderStatus`, and its `TicketOut` is `OrderedTicket`."""
+    """Prefix a name with its service: `Status` of Orders becomes `OrderStatus`, `TicketOut` `OrderedTicket`."""
     if name == "Status":
         return f"{service.removesuffix('s').title()}Status"
     return {("orders", "TicketOut"): "OrderedTicket"}.get((service, name), name).removesuffix("Out")
 
 
 def _schema(schema: Json, shapes: Mapping[str, Json]) -> Json:
-    """A body's schema; what is ours in it has the shape that we always give it."""
+    """The schema of a body; known fields have the shapes of SHAPES."""
     tidy: Json = _untitled(schema)
     is_answer = tidy.get("additionalProperties") is not False
     if is_answer and tidy.get("type") == "object":
@@ -372,7 +376,7 @@ def _schema(schema: Json, shapes: Mapping[str, Json]) -> Json:
 
 
 def _never_null(schema: Json) -> Json:
-    """What an answer need not have is absent where there is none."""
+    """Optional fields of an answer are absent, never null."""
     match schema:
         case {"anyOf": [kind, {"type": "null"}]}:
             return dict(kind)
@@ -381,7 +385,7 @@ def _never_null(schema: Json) -> Json:
 
 
 def _untitled(schema: Any) -> Any:
-    """Without the titles that only repeat a name."""
+    """Remove titles that only repeat a name."""
     match schema:
         case dict():
             return {

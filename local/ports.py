@@ -1,4 +1,4 @@
-"""Which ports of this machine the local stack listens on, always on the loopback address."""
+"""The ports of the local stack, always on the loopback address."""
 
 import errno
 import os
@@ -11,16 +11,16 @@ HOST = "127.0.0.1"
 
 
 class PortTaken(RuntimeError):
-    """Somebody else listens there; the text says which port, what for, and how to take another."""
+    """Another program listens on the port; the text gives the port, its purpose, and how to choose another."""
 
 
 class BadPort(RuntimeError):
-    """A setting that should be a port is none."""
+    """A setting is not a valid port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    front_door: int
+    edge_proxy: int
     aws: int
     stripe: int
 
@@ -31,7 +31,7 @@ class Ports:
 
     @classmethod
     def free(cls) -> Self:
-        """Three that nobody uses at this moment."""
+        """Return three ports that are free at this moment."""
         sockets = [socket.socket() for _ in range(3)]
         try:
             for each in sockets:
@@ -42,19 +42,19 @@ class Ports:
                 each.close()
 
     def check(self, *, with_stripe: bool = True) -> None:
-        """Raises PortTaken for the first that somebody else has."""
-        wanted = zip((self.front_door, self.aws, self.stripe), _KNOWN, strict=True)
+        """Check that the ports are free. Raises PortTaken for the first that is in use."""
+        wanted = zip((self.edge_proxy, self.aws, self.stripe), _KNOWN, strict=True)
         seen: dict[int, str] = {}
         for port, (name, purpose, _) in wanted:
             if name == "STRIPE_PORT" and not with_stripe:
                 continue
             if port in seen:
-                raise PortTaken(f"{name} and {seen[port]} are both {port}: they need ports of their own.")
+                raise PortTaken(f"{name} and {seen[port]} are both {port}: use different ports.")
             seen[port] = name
             if _in_use(port):
                 raise PortTaken(
                     f"Port {port} ({purpose}) is in use by another program. "
-                    f"Stop that, or take another port: {name}={port + 1} make run"
+                    f"Stop it, or choose another port: {name}={port + 1} make run"
                 )
 
 
@@ -68,7 +68,7 @@ _KNOWN = (
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     text = environment.get(name) or str(default)
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise BadPort(f"{name} is a port from 1 to 65535, not {text!r}.")
+        raise BadPort(f"{name} must be a port from 1 to 65535, not {text!r}.")
     return int(text)
 
 
@@ -78,7 +78,7 @@ def _in_use(port: int) -> bool:
         if caller.connect_ex((HOST, port)) == 0:
             return True
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a port that was closed just now counts
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # otherwise a port closed just now counts as in use
         try:
             probe.bind((HOST, port))
         except OSError as error:

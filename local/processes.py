@@ -1,4 +1,4 @@
-"""Child processes that never outlive the one who started them, each with its output in a file."""
+"""Child processes that end with their starter, each with its output in a log file."""
 
 import os
 import subprocess
@@ -9,11 +9,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 STOP_WITHIN = 30.0
-"""Seconds; longer than the guard takes at its slowest."""
+"""Seconds; longer than the supervisor needs in the worst case."""
 
 
 class Child:
-    """A running command under `local.guard`. Raises OSError if the log cannot be opened."""
+    """A command that runs under `local.supervisor`. Raises OSError if the log cannot be opened."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Child:
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        guard = [sys.executable, "-m", "local.guard", "--grace", str(grace), "--", *command]
+        guard = [sys.executable, "-m", "local.supervisor", "--grace", str(grace), "--", *command]
         with log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(
@@ -38,16 +38,16 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a terminal's Ctrl-C is for us, and we tell the guard
+                start_new_session=True,  # a terminal's Ctrl-C goes to us only; we signal the supervisor
                 pass_fds=keep_open,
             )
 
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return self._process.poll()
 
     def wait(self, seconds: float) -> int:
-        """Raises TimeoutError if it still runs after that long."""
+        """Wait for the end and return the exit code. Raises TimeoutError if it still runs after `seconds`."""
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -58,7 +58,7 @@ class Child:
             self._process.stdin.close()
 
     def stop(self) -> None:
-        """Returns when it and all that it started have ended."""
+        """Stop it and wait until it and all its descendants have ended."""
         self.ask_to_stop()
         try:
             self._process.wait(STOP_WITHIN)
@@ -67,7 +67,7 @@ class Child:
             self._process.wait()
 
     def output(self, lines: int = 15) -> str:
-        """The end of what it has written since it was started."""
+        """The end of the output since it was started."""
         with self.log.open("rb") as file:
             file.seek(self._log_start)
             text = file.read().decode(errors="replace")
@@ -75,7 +75,7 @@ class Child:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """This process's environment without what would lead to somebody's AWS account or change what Python does."""
+    """This process's environment without settings that point to an AWS account or change Python's behaviour."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,11 +1,11 @@
-"""`make reset`: forget what `make run` keeps."""
+"""`make reset`: delete what `make run` keeps."""
 
 import shutil
 import sys
 
+from local.console import console, fail
 from local.lock import Lock, Locked
 from local.run import LOGS, RUN_LOCK, STATE
-from local.screen import console, fail
 
 
 def main() -> int:
@@ -17,7 +17,7 @@ def main() -> int:
         return fail(
             f"`make run` is running (process {locked.holder.get('pid', 'unknown')}): stop it with Ctrl-C first."
         )
-    console.print("Forgotten. `make run` starts from nothing.")
+    console.print("All local data is deleted. `make run` starts from nothing.")
     return 0
 
 

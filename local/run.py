@@ -11,12 +11,12 @@ from typing import Any
 from rich.markup import escape
 
 from local.api import ApiUnreachable, UnexpectedAnswer
+from local.console import console, errors, fail, step
 from local.deployment import DeploymentFailed
 from local.function_logs import FunctionLogs
 from local.local_aws import LocalAwsFailed
 from local.lock import Lock, Locked
 from local.ports import BadPort, Ports, PortTaken
-from local.screen import console, errors, fail, step
 from local.seed import BUYER, PASSWORD, SELLER, NotListed, Seeded, seed
 from local.stack import LOCAL, BadStripeKey, LocalStack, StackFailed, StripeKeys
 
@@ -24,7 +24,7 @@ RUN_LOCK = LOCAL / "run.lock"
 STATE = LOCAL / "state"
 LOGS = LOCAL / "logs"
 WINDOW = 300
-"""Seconds that an order holds its ticket, unless ORDER_WINDOW_SECONDS says otherwise."""
+"""Seconds that an order holds its ticket, unless ORDER_WINDOW_SECONDS is set."""
 
 FAILURES = (
     ApiUnreachable,
@@ -45,7 +45,7 @@ class BadWindow(RuntimeError):
 
 
 class Stopped(BaseException):
-    """Somebody asked us to end."""
+    """The process was asked to end."""
 
 
 def main() -> int:
@@ -56,8 +56,8 @@ def main() -> int:
     except Locked as locked:
         url = locked.holder.get("url")
         return fail(
-            f"`make run` is running here already (process {locked.holder.get('pid', 'unknown')}"
-            f"{f', {url}' if url else ''}). Stop it with Ctrl-C there, or use it."
+            f"`make run` is already running here (process {locked.holder.get('pid', 'unknown')}"
+            f"{f', {url}' if url else ''}). Use it, or stop it with Ctrl-C there."
         )
     except (*FAILURES, BadWindow) as error:
         return fail(error)
@@ -66,10 +66,10 @@ def main() -> int:
 
 
 def order_window_seconds() -> int:
-    """Raises BadWindow."""
+    """Read ORDER_WINDOW_SECONDS. Raises BadWindow."""
     text = os.environ.get("ORDER_WINDOW_SECONDS") or str(WINDOW)
     if not text.isdecimal() or not 1 <= int(text) <= 86_400:
-        raise BadWindow(f"ORDER_WINDOW_SECONDS is from 1 to 86400, not {text!r}.")
+        raise BadWindow(f"ORDER_WINDOW_SECONDS must be from 1 to 86400, not {text!r}.")
     return int(text)
 
 
@@ -122,7 +122,7 @@ def _run(lock: Lock) -> int:
 
 @contextmanager
 def _only_run() -> Iterator[Lock]:
-    """The lock that one `make run` of this checkout holds. One that was killed gets time to end. Raises Locked."""
+    """Take the lock that one `make run` of this checkout holds. Waits for a killed run to end. Raises Locked."""
     deadline = time.monotonic() + _PREVIOUS_ENDS_WITHIN
     told = False
     while True:
@@ -132,7 +132,7 @@ def _only_run() -> Iterator[Lock]:
             if _is_alive(locked.holder.get("pid")) or time.monotonic() > deadline:
                 raise
             if not told:
-                console.print("The last run is still ending ...")
+                console.print("Waiting for the last run to end ...")
                 told = True
             time.sleep(0.2)
             continue
@@ -161,18 +161,18 @@ def _show(stack: LocalStack, seeded: Seeded, *, window: int, real_stripe: bool, 
     console.print("            make demo")
     console.print(f"  Orders    hold their ticket for {window} s (ORDER_WINDOW_SECONDS)")
     if real_stripe:
-        console.print("  Stripe    is Stripe itself, in test mode. Its webhooks come with its command line:")
+        console.print("  Stripe    is Stripe's own test mode. Forward its webhooks with its command line:")
         console.print(f"            stripe listen --forward-to {stack.url}/api/payments/webhook")
     else:
-        console.print("  Stripe    is a local one: pay with the token tok_visa")
+        console.print("  Stripe    is the local Stripe: pay with the token tok_visa")
     console.print(f"  Logs      {LOGS.relative_to(LOCAL.parent)}/")
-    console.print("\nCtrl-C stops everything and keeps the data; `make reset` forgets it.")
+    console.print("\nCtrl-C stops everything and keeps the data; `make reset` deletes it.")
 
 
 def _show_save_error(error: str) -> None:
     if error:
         errors.print(
-            f"[red]The data cannot be saved: {escape(error)}. What happens from here on is lost unless that ends.[/]"
+            f"[red]The data cannot be saved: {escape(error)}. New changes are lost until saving works again.[/]"
         )
     else:
         console.print("The data is saved again.")

@@ -1,4 +1,4 @@
-"""Two people and three tickets, so that there is something to buy at once. Through the API, as anybody would."""
+"""Two users and three tickets for a new stack, created through the public API."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 from local.api import Api
 
-PASSWORD = "admit-one-demo"  # noqa: S105 - known to everybody, on this machine only
+PASSWORD = "admit-one-demo"  # noqa: S105 - public, and valid on this machine only
 SELLER = "seller@example.com"
 BUYER = "buyer@example.com"
 TICKETS = (
@@ -20,7 +20,7 @@ LISTED_WITHIN = 30.0
 
 
 class NotListed(RuntimeError):
-    """A ticket was made but did not come on sale."""
+    """A ticket was created but did not come on sale in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Seeded:
 
 
 def seed(api: Api, *, clock: Callable[[], float] = time.monotonic) -> Seeded:
-    """The demo's users, and one ticket of each kind on sale; makes only those that are missing.
+    """Create the demo's users, and one ticket of each kind on sale; creates only missing ones.
 
-    Raises NotListed, and what Api raises.
+    Raises NotListed, and the errors of Api.
     """
     seller = api.sign_up_or_in(SELLER, PASSWORD)
     buyer = api.sign_up_or_in(BUYER, PASSWORD)

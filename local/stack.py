@@ -1,4 +1,4 @@
-"""The whole local Admit One as one object: the local AWS, Stripe, the deployed app and its front door."""
+"""The whole local Admit One as one object: the local AWS, Stripe, the deployed app and the edge proxy."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ from typing import Self
 
 from local.api import Api
 from local.deployment import Deployed, deploy, edge_proof, give_stripe_keys
-from local.front_door import PROOF_VARIABLE
+from local.edge_proxy import PROOF_VARIABLE
 from local.local_aws import LocalAws, LocalAwsFailed, state_file
 from local.lock import Lock, is_held
 from local.ports import HOST, Ports
@@ -24,18 +24,18 @@ TEMPORARY = LOCAL / "temporary"
 LOCK_NAME = "lock"
 REAL_STRIPE = "https://api.stripe.com"
 FINISHES_WITHIN = 2.5
-"""Seconds that a stop waits for what is in flight. What is not done by then goes on at the next start."""
+"""Seconds that a stop waits for work in flight. Unfinished work continues at the next start."""
 
 type Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
-"""Announces a step; inside of it, a call says what has come of it."""
+"""Announces a step; within it, a call reports the result."""
 
 
 class StackFailed(RuntimeError):
-    """A part of it did not come up; the text says which and why."""
+    """A part did not start; the text names it and gives the reason."""
 
 
 class BadStripeKey(RuntimeError):
-    """A key that is not one of Stripe's test mode: nothing here may ever move money."""
+    """A key that is not of Stripe's test mode; local stacks must never move money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class StripeKeys:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self | None:
-        """Stripe's own, if somebody has set them. Raises BadStripeKey."""
+        """Stripe's own test keys, if they are set. Raises BadStripeKey."""
         secret = environment.get("STRIPE_SECRET_KEY", "")
         if not secret:
             return None
@@ -60,7 +60,7 @@ class StripeKeys:
 
 
 LOCAL_STRIPE_KEYS = StripeKeys(
-    secret="sk_test_local_admit_one",  # noqa: S106 - opens the local Stripe only
+    secret="sk_test_local_admit_one",  # noqa: S106 - accepted by the local Stripe only
     publishable="pk_test_local_admit_one",
     webhook="whsec_local_admit_one",
 )
@@ -72,11 +72,11 @@ def silent_step(_: str) -> Iterator[Callable[[str], None]]:
 
 
 class LocalStack:
-    """Use it as a context manager, or call `start` and, whatever comes of that, `stop`.
+    """Use it as a context manager, or call `start` and then, even if that raises, `stop`.
 
-    `folder` holds logs and scratch files, and with `keep` what must survive a restart. `stripe` are keys of Stripe's
-    own test mode, None for the local one. `keep_open` are file descriptors that every process of the stack holds until
-    it has ended: a lock, say.
+    `folder` holds logs and scratch files, and with `keep` also the data that survives a restart. `stripe` holds keys of
+    Stripe's own test mode; None selects the local Stripe. `keep_open` lists file descriptors that every process of the
+    stack holds until it has ended, such as a lock.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class LocalStack:
         self.ports = ports
         self.order_window_seconds = order_window_seconds
         self.logs = logs or folder / "logs"
-        self.url = f"http://{HOST}:{ports.front_door}"
+        self.url = f"http://{HOST}:{ports.edge_proxy}"
         self.stripe_url = f"http://{HOST}:{ports.stripe}"
         self._keep = keep
         self._stripe = stripe
@@ -116,10 +116,13 @@ class LocalStack:
         return Api(self.url)
 
     def start(self) -> None:
-        """Returns when the API answers. Raises PortTaken, LocalAwsFailed, DeploymentFailed or StackFailed."""
+        """Start all parts and wait until the API answers.
+
+        Raises PortTaken, LocalAwsFailed, DeploymentFailed or StackFailed.
+        """
         self.ports.check(with_stripe=self._stripe is None)
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self._stripe is None:  # before the local AWS, where kept events of payments go on at once
+        if self._stripe is None:  # before the local AWS, where saved payment events continue at once
             with self._step("Start the local Stripe") as say:
                 self._start_local_stripe()
                 say(self.stripe_url)
@@ -149,13 +152,13 @@ class LocalStack:
                 publishable_key=keys.publishable,
                 webhook_secret=keys.webhook,
             )
-            say("deployed by CDK" if changed else "nothing has changed")
-        with self._step("Open the front door") as say:
-            self._open_front_door(deployed)
+            say("deployed by CDK" if changed else "unchanged")
+        with self._step("Start the edge proxy") as say:
+            self._start_edge_proxy(deployed)
             say(self.url)
 
     def failure(self) -> str | None:
-        """What has ended by itself since the start, if anything has."""
+        """A description of a part that has ended by itself since the start, or None."""
         for child in self._children:
             if child.exit_code() is not None:
                 return f"{child.name} has ended. The end of {child.log}:\n{child.output()}"
@@ -164,16 +167,16 @@ class LocalStack:
         return None
 
     def save_error(self) -> str:
-        """Why the local AWS cannot save its state; empty if it can."""
+        """The reason why the local AWS cannot save its state; empty if it can."""
         try:
             return self.aws.save_error()
         except LocalAwsFailed:
-            return ""  # where it has ended, `failure` says so
+            return ""  # if it has ended, `failure` reports it
 
     def stop(self) -> str | None:
-        """Returns when no process of the stack is left: what is lost of a stack that should be kept, or None.
+        """Stop all processes of the stack. May be called twice.
 
-        Does no harm twice.
+        Returns a description of the lost data if a stack with `keep` could not be saved, else None.
         """
         lost = self._finish_and_save(self._aws) if self._aws and self._keep else None
         with self._step("End the processes"):
@@ -191,7 +194,7 @@ class LocalStack:
     def _finish_and_save(self, aws: LocalAws) -> str | None:
         try:
             if not aws.has_ended():
-                with self._step("Finish what is in flight") as say:
+                with self._step("Finish work in flight") as say:
                     self._finish(aws, say)
                 with self._step("Save the data"):
                     aws.save()
@@ -204,21 +207,21 @@ class LocalStack:
             return f"{reason}, and nothing of this run was saved. Start again with: make run"
         return (
             f"{reason}. It was saved {seconds:.0f} seconds ago; what happened after that is lost, "
-            "but for payments at Stripe. Start again with: make run"
+            "except payments at Stripe. Start again with: make run"
         )
 
     def _finish(self, aws: LocalAws, say: Callable[[str], None]) -> None:
-        """Let nobody in any more, and wait until requests, events and timers have ended, or long enough."""
+        """Close the edge proxy and wait for requests, events and timers to end, at most FINISHES_WITHIN seconds."""
         if self._front_door:
             self._front_door.ask_to_stop()
         deadline = time.monotonic() + FINISHES_WITHIN
         quiet = 0
-        while quiet < 3:  # between two steps of an event's way there may be a moment without any
+        while quiet < 3:  # an event may be between two steps and not counted for a moment
             left = aws.in_flight()
             shown = ", ".join(f"{count} {kind}" for kind, count in left.items() if count)
             quiet = 0 if shown else quiet + 1
             if shown and time.monotonic() > deadline:
-                say(f"not done: {shown}. Events and timers go on at the next start")
+                say(f"not done: {shown}. Events and timers continue at the next start")
                 return
             say(shown)
             time.sleep(0.05)
@@ -249,16 +252,16 @@ class LocalStack:
         child = self._start("the local Stripe", command, "stripe.log")
         self._wait(child, Api(self.stripe_url))
 
-    def _open_front_door(self, deployed: Deployed) -> None:
+    def _start_edge_proxy(self, deployed: Deployed) -> None:
         command = [
-            *(sys.executable, "-m", "local.front_door"),
-            *("--port", str(self.ports.front_door)),
+            *(sys.executable, "-m", "local.edge_proxy"),
+            *("--port", str(self.ports.edge_proxy)),
             *("--aws-port", str(self.ports.aws)),
             *("--api-id", deployed.api_id),
             *(("--stripe-port", str(self.ports.stripe)) if self._stripe is None else ()),
         ]
         environment = clean_environment(**{PROOF_VARIABLE: edge_proof(self.aws, deployed)})
-        self._front_door = self._start("the front door", command, "front-door.log", environment)
+        self._front_door = self._start("the edge proxy", command, "edge-proxy.log", environment)
         self._wait(self._front_door, Api(self.url))
 
     def _start(
@@ -283,7 +286,7 @@ class LocalStack:
 def temporary_stack(
     name: str, *, order_window_seconds: int, step: Step = silent_step, logs: Path | None = None
 ) -> Iterator[LocalStack]:
-    """A stack of its own on free ports, gone afterwards; its logs stay if a folder is given for them."""
+    """A separate stack on free ports, removed afterwards; its logs are kept if a folder is given."""
     TEMPORARY.mkdir(parents=True, exist_ok=True)
     _sweep_temporary()
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=TEMPORARY))
@@ -306,7 +309,7 @@ def temporary_stack(
 
 
 def _sweep_temporary() -> None:
-    """Remove what was left by those who were killed."""
+    """Remove the remains of killed runs."""
     for folder in TEMPORARY.iterdir():
         if (folder / LOCK_NAME).exists() and not is_held(folder / LOCK_NAME):
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The built web client as CloudFront and S3 serve it; which path is a page is for the edge function to say."""
+"""The built web client as CloudFront and S3 serve it; the edge function decides which paths are pages."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from local.processes import ROOT
 
 DIST = ROOT / "web" / "dist"
 HEADERS = ROOT / "web" / "headers.json"
-"""The headers of every answer, name → value; CloudFront sends the same, and Strict-Transport-Security besides."""
+"""The headers of every answer, name → value; CloudFront sends the same and adds Strict-Transport-Security."""
 
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
@@ -44,7 +44,7 @@ class Page:
 
 
 class WebClient:
-    """What is in `dist` at this moment; `headers` go with every answer."""
+    """The files in `dist` at the time of construction; `headers` are sent with every answer."""
 
     def __init__(self, dist: Path, headers: dict[str, str]) -> None:
         self._dist = dist
@@ -52,25 +52,25 @@ class WebClient:
 
     @classmethod
     def built(cls, dist: Path = DIST) -> Self:
-        """The client that the build has put there, with the headers that stand beside it.
+        """Load the built client and the headers file.
 
-        Not Strict-Transport-Security, which must not be sent over plain http (RFC 6797, 7.2).
+        Omits Strict-Transport-Security, which must not be sent over plain http (RFC 6797, 7.2).
         """
         headers = json.loads(HEADERS.read_text())
         del headers["Strict-Transport-Security"]
         return cls(dist, headers)
 
     def page(self, path: str) -> Page:
-        """The answer to a path without its query."""
+        """Answer a path without its query."""
         path = unquote(path)
-        # Only what a walk through the folder finds is ever opened, so no path leads out of it.
+        # Only files found by listing the folder are opened, so no path can lead out of it.
         files = {f"/{file.relative_to(self._dist).as_posix()}": file for file in self._dist.rglob("*")}
         found = files.get(path)
         if found is None or not found.is_file():
             if path == "/index.html":
                 return self._answer(HTTPStatus.OK, ".html", ASK_EACH_TIME, _NOT_BUILT)
             return self._answer(HTTPStatus.NOT_FOUND, ".txt", ASK_EACH_TIME, b"Not Found\n")
-        # Whatever is in /assets has its content's hash in its name.
+        # Every file name in /assets contains a hash of the content.
         keep = FOR_EVER if path.startswith("/assets/") else ASK_EACH_TIME
         return self._answer(HTTPStatus.OK, found.suffix, keep, found.read_bytes())
 

@@ -1,1 +1,1 @@
-"""What operators do with a deployed stage, beside `cdk deploy`; docs/operations.md says when."""
+"""Commands for operators of a deployed stage; see docs/operations.md."""

@@ -1,4 +1,4 @@
-"""`make deploy STAGE=` and `make destroy STAGE=`: the CDK command line, with what a stage asks for beside."""
+"""`make deploy STAGE=` and `make destroy STAGE=`: run the CDK command line with the options of the stage."""
 
 import argparse
 import subprocess
@@ -16,10 +16,11 @@ CDK = str(ROOT / "node_modules" / ".bin" / "cdk")
 def deploy_command(
     stage: Stage, *, outputs: Mapping[str, str], is_watched: bool, context: Sequence[str] = (), approval: str | None
 ) -> list[str]:
-    """How CDK is called to deploy the stage, whose stack has these outputs now.
+    """Return the CDK command that deploys the stage.
 
-    CloudFormation watches alarms that exist, so a first deployment is not watched. It remembers them for the next time:
-    where nothing is to be watched, they must be taken off.
+    `outputs` are the current outputs of its stack, empty before the first deployment. CloudFormation can only watch
+    alarms that exist, so a first deployment is not watched. It keeps the rollback triggers of a stack, so a deployment
+    that is not to be watched must remove them.
     """
     command = [CDK, "deploy", DeployedStage(stage.name).stack, *_context(stage, context)]
     if approval:
@@ -35,20 +36,20 @@ def deploy_command(
 
 
 def destroy_command(stage: Stage, *, confirmed: bool) -> list[str]:
-    """How CDK is called to destroy the stage; where it is not confirmed, CDK asks."""
+    """Return the CDK command that destroys the stage. Unless `confirmed`, CDK asks for confirmation."""
     force = ["--force"] if confirmed else []
     return [CDK, "destroy", DeployedStage(stage.name).stack, *_context(stage), *force]
 
 
 def stays_behind(stage: Stage) -> str:
-    """What is left of a stage that was destroyed."""
-    zips = "The functions' zips stay in the bootstrap bucket."
+    """Return a message about the resources that remain after a stage was destroyed."""
+    zips = "The functions' zips remain in the bootstrap bucket."
     if stage.keep_data:
         return (
-            "Tables (still protected), secrets and logs stay, and cost what they hold; a new stack of this stage makes"
+            "Tables (still protected), secrets and logs stay and incur storage costs; a new stack of this stage creates"
             f" new ones. {zips}"
         )
-    return f"Tables, secrets and logs go with it; DynamoDB keeps what it could restore for up to 35 days. {zips}"
+    return f"Tables, secrets and logs go with it; DynamoDB keeps backups for up to 35 days. {zips}"
 
 
 def _context(stage: Stage, context: Sequence[str] = ()) -> list[str]:
@@ -59,20 +60,20 @@ def _context(stage: Stage, context: Sequence[str] = ()) -> list[str]:
 def _stage(name: str) -> Stage:
     stage = find_stage(name)
     if stage.local:
-        raise ValueError("the stage local is for make run")
+        raise ValueError("the stage local cannot be deployed; use make run")
     return stage
 
 
 def main() -> int:
-    """Ends as CDK does; 2 for a stage that cannot be meant."""
+    """Run the command; returns CDK's exit code, or 2 for an invalid stage or a missing confirmation."""
     parser = argparse.ArgumentParser(prog="python -m operations.deploy", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     deploy = verbs.add_parser("deploy")
     deploy.add_argument("--watch", choices=("yes", "no"), default="yes")
     deploy.add_argument("--approval", choices=("never", "any-change", "broadening"))
-    deploy.add_argument("--context", action="append", default=[], help="as in alarmEmail=on-call@example.com")
+    deploy.add_argument("--context", action="append", default=[], help="such as alarmEmail=on-call@example.com")
     destroy = verbs.add_parser("destroy")
-    destroy.add_argument("--confirm", default="", help="the stage's name once more")
+    destroy.add_argument("--confirm", default="", help="repeat the stage's name")
     for verb in (deploy, destroy):
         verb.add_argument("stage")
     asked = parser.parse_args()
@@ -93,7 +94,7 @@ def main() -> int:
         )
     confirmed = asked.confirm == stage.name
     if stage.keep_data and not confirmed:
-        sys.stderr.write(f"{stage.name} is not destroyed by mistake. {stays_behind(stage)}\nCONFIRM={stage.name}\n")
+        sys.stderr.write(f"{stage.name} keeps data. {stays_behind(stage)}\nTo confirm: CONFIRM={stage.name}\n")
         return 2
     if stage.keep_data:
         DeployedStage(stage.name).allow_destruction()
@@ -104,7 +105,7 @@ def main() -> int:
 
 
 def _run(command: Sequence[str]) -> int:
-    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603  # CDK, with what we give it
+    return subprocess.run(command, cwd=ROOT, check=False).returncode  # noqa: S603  # CDK with our own arguments
 
 
 if __name__ == "__main__":

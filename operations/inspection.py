@@ -1,6 +1,6 @@
-"""`make check`: cdk-nag's AwsSolutions rules over every kind of stage, and the templates for cfn-lint.
+"""Part of `make check`: run cdk-nag's AwsSolutions rules on each kind of stage, and write the templates for cfn-lint.
 
-What a rule finds and is right nevertheless is acknowledged where it is made, with the reason (`cdk.acknowledged`).
+Accepted findings are suppressed where the resource is defined, with the reason (`cdk.nag_suppressions`).
 """
 
 import json
@@ -20,10 +20,10 @@ STAGES = ("dev", "prod")
 
 
 def main() -> int:
-    """Leaves one template a stage in `.local/inspected`; ends with 1, and the findings printed, if a rule has any."""
+    """Write one template per stage to `.local/inspected`. Prints findings and returns 1 if there are any."""
     shutil.rmtree(OUT, ignore_errors=True)
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    settings = {"aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": True}  # no zips are made
+    settings = {"aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": True}  # build no zips
     app = aws_cdk.App(context={**context, **settings}, outdir=str(OUT))
     for name in STAGES:
         AdmitOneStack(app, f"AdmitOne-{name}", stage=find_stage(name, alarm_email="on-call@example.com"))

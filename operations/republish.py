@@ -1,9 +1,10 @@
-"""`make republish TABLE=orders STAGE=dev`: tell each item's last event again.
+"""`make republish TABLE=orders STAGE=dev`: publish each item's last event again.
 
-For a new consumer, or for one that has missed events. Every event carries the whole state that its consumers need, and
-consumers drop what is not newer than what they have, so whoever is up to date changes nothing.
+For a new consumer, or for one that has missed events. Every event contains the complete state that consumers need, and
+consumers ignore events that are not newer than their state, so those that are up to date change nothing.
 
-Items come in the order of the table's scan, at a pace, and after each page a token is printed from which to go on.
+Items are processed in the order of a table scan, at a limited rate. After each page a token is printed, from which a
+later run can continue.
 """
 
 import argparse
@@ -26,12 +27,12 @@ PAGE = 100
 
 
 class BadToken(ValueError):
-    """The text is no token that was printed here."""
+    """The text is not a token that was printed by an earlier run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """So many items were read and so many events told; `token` is where to go on, None at the end."""
+    """Numbers of items read and events published so far. `token` is where to continue, None at the end."""
 
     items: int
     events: int
@@ -47,7 +48,11 @@ def republish(
     events_a_second: int = EVENTS_A_SECOND,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Progress]:
-    """Tell a table's events again, page by page. Raises BadToken, NotPublished: the page's token is then still good."""
+    """Publish a table's events again, and yield the progress after each page.
+
+    `service` is the event source without prefix, `events_a_second` the maximum rate. Raises BadToken, and NotPublished;
+    then the last token is still valid and repeats the failed page.
+    """
     start = _start_of(token)
     items = events = 0
     while True:
@@ -65,12 +70,13 @@ def republish(
 
 
 def events_of(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The item's last event; and where that tells what an order did to a ticket, its seller's last word as well.
+    """Yield the item's last event and, if that is a ticket's change caused by Orders, the seller's last change as well.
 
-    Orders takes from Tickets its sellers' words only, never the echo of its own holds, and the last event of a ticket
-    that was held since its edit is such an echo. It carries the whole ticket, so under the seller's word it is news to
-    whoever missed the edit, and of an old version to everybody else. While a change is pending that word is not told:
-    Orders would take a request from before it for old news. Of such a ticket it is told in the next run.
+    Orders subscribes to changes by sellers only, not to those caused by its own holds. If a ticket was held after its
+    last edit, its last event is one of the latter. That event contains the complete ticket, so a copy of it with the
+    seller's change type delivers the edit; consumers that have it ignore the copy as not newer. While a change is
+    pending the copy is omitted, because Orders would then ignore the pending request as older. The next run after the
+    decision includes it.
     """
     event = item.get("event")
     if not event:
@@ -98,19 +104,19 @@ def _start_of(token: str | None) -> dict[str, Any] | None:
     try:
         return dict(json.loads(base64.urlsafe_b64decode(token)))
     except ValueError as error:
-        raise BadToken("this is no token of an earlier run") from error
+        raise BadToken("this is not a token of an earlier run") from error
 
 
 _DESERIALIZER = TypeDeserializer()
 
 
 def main() -> int:
-    """Ends with 0 if all was told."""
+    """Run the command; returns 0 if all events were published, 1 on an error, 130 if interrupted."""
     parser = argparse.ArgumentParser(prog="make republish", description=__doc__.partition("\n")[0])
     parser.add_argument("--stage", required=True)
     parser.add_argument("--table", required=True, choices=SERVICES)
-    parser.add_argument("--token", help="where an earlier run has ended")
-    parser.add_argument("--rate", type=int, default=EVENTS_A_SECOND, help="events a second")
+    parser.add_argument("--token", help="continue where an earlier run ended")
+    parser.add_argument("--rate", type=int, default=EVENTS_A_SECOND, help="maximum number of events per second")
     asked = parser.parse_args()
     stage, token = DeployedStage(asked.stage), asked.token
     try:
@@ -122,13 +128,13 @@ def main() -> int:
             events_a_second=asked.rate,
         ):
             token = done.token
-            sys.stdout.write(f"{done.items} items, {done.events} events told; TOKEN={token or '(the end)'}\n")
+            sys.stdout.write(f"{done.items} items, {done.events} events published; TOKEN={token or '(end)'}\n")
             sys.stdout.flush()
     except (BadToken, NotDeployed, NotPublished) as error:
-        sys.stderr.write(f"{error}\nGo on with TOKEN={token or '(from the start)'}\n")
+        sys.stderr.write(f"{error}\nContinue with TOKEN={token or '(from the start)'}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write(f"Stopped. Go on with TOKEN={token or '(from the start)'}\n")
+        sys.stderr.write(f"Stopped. Continue with TOKEN={token or '(from the start)'}\n")
         return 130
     return 0
 

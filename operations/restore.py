@@ -1,21 +1,22 @@
-"""`make restore TABLE=orders FROM=<restored table> STAGE=prod`: put a restored copy in place of a table's content.
+"""`make restore TABLE=orders FROM=<restored table> STAGE=prod`: replace a table's content with a restored copy.
 
-DynamoDB restores a backup into a new table. This puts its items into the stage's own table, lifted, and removes what
-the copy does not have. To be run with the API closed and the listeners at rest: see docs/operations.md.
+DynamoDB restores a backup into a new table. This command writes that table's items into the stage's table with raised
+versions ("lifted"), and deletes items that the copy does not have. Run it with the API closed and the listeners
+disabled: see docs/operations.md.
 
-Lifted, because consumers drop what is not newer than what they have. A restored item counts its versions from where the
-backup was made, and consumers have already seen those numbers, of events that no longer happened: they would drop all
-that the restored table tells until it has overtaken itself. So the current time in milliseconds is added to whatever
-consumers order by:
+Versions are raised because consumers ignore events that are not newer than their state. A restored item continues from
+the version in the backup, but consumers have already seen higher versions, from events after the backup. They would
+ignore the restored table's events until its versions exceed those. So the current time in milliseconds is added to
+every number by which consumers order:
 
-    tickets   version, editedVersion      Orders takes a ticket's edits by the first, sellers base theirs on both
-    orders    version, hold, holdNumber   Payments takes an order by the first, Tickets a ticket's hold by the second
+    tickets   version, editedVersion      Orders compares edits by `version`; sellers' edits are based on both
+    orders    version, hold, holdNumber   Payments compares orders by `version`, Tickets compares holds by `hold`
     payments  version
 
-What a table keeps of another's numbers (`ticketVersion`, `orderVersion`, Tickets' `holdNumber`) is left alone: the
-other was not restored. It is behind now, and `make republish` of the other's table brings it up.
+Copies of another table's versions (`ticketVersion`, `orderVersion`, Tickets' `holdNumber`) are not raised, because that
+table was not restored. They are stale now; `make republish` of the other table updates them.
 
-Every lifted item carries its event under a new id, so the relay tells it. A run that was stopped is simply made again.
+Every lifted item has its event under a new id, so the relay publishes it. Repeating an interrupted run is safe.
 """
 
 import argparse
@@ -32,11 +33,11 @@ from shared.ids import new_id
 
 type Item = dict[str, Any]
 
-EVERY = 1000  # items between two lines of progress
+EVERY = 1000  # items per line of progress
 
 
 def restore(*, service: str, source: str, target: str) -> Iterator[str]:
-    """Put the copy's items, lifted, into the target, then remove what the copy does not have; says how far it is."""
+    """Write the lifted items of `source` into `target`, then delete all other items; yields lines of progress."""
     by = clock.to_millis(clock.now())
     keys = [key["AttributeName"] for key in aws.dynamodb().describe_table(TableName=target)["Table"]["KeySchema"]]
     kept = set()
@@ -52,13 +53,13 @@ def restore(*, service: str, source: str, target: str) -> Iterator[str]:
         if tuple(key.values()) not in kept:
             aws.dynamodb().delete_item(TableName=target, Key=_to_dynamodb(key))
             removed += 1
-    yield f"{len(kept)} items restored, {removed} removed that the copy does not have"
+    yield f"{len(kept)} items restored, {removed} removed that are not in the copy"
 
 
 def lift(service: str, item: Item, *, by: int) -> Item:
-    """The item with all that consumers order by raised, and its event telling the same."""
+    """Return the item and its event with every number that consumers order by raised by `by` milliseconds."""
     lifted = dict(item)
-    if service == "orders" and "holdNumber" in item:  # the copy of a ticket, which counts its holds
+    if service == "orders" and "holdNumber" in item:  # the copy of a ticket, with its hold version
         return lifted | {"holdNumber": item["holdNumber"] + by}
     if "version" not in item:
         return lifted
@@ -97,15 +98,15 @@ _SERIALIZER = TypeSerializer()
 
 
 def main() -> int:
-    """Ends with 0 if the table is as the copy was."""
+    """Run the command; returns 0 on success, 1 if the stage is not deployed, 2 if the confirmation is missing."""
     parser = argparse.ArgumentParser(prog="make restore", description=__doc__.partition("\n")[0])
     parser.add_argument("--stage", required=True)
     parser.add_argument("--table", required=True, choices=SERVICES)
-    parser.add_argument("--source", required=True, help="the table into which the backup was restored")
-    parser.add_argument("--confirm", required=True, help="the stage's name once more: what the table has is replaced")
+    parser.add_argument("--source", required=True, help="the table with the restored backup")
+    parser.add_argument("--confirm", required=True, help="repeat the stage's name: the table's content is replaced")
     asked = parser.parse_args()
     if asked.confirm != asked.stage:
-        sys.stderr.write(f"This replaces what the table holds. Say so: CONFIRM={asked.stage}\n")
+        sys.stderr.write(f"This replaces the table's content. To confirm, add CONFIRM={asked.stage}\n")
         return 2
     try:
         target = DeployedStage(asked.stage).table(asked.table)

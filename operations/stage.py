@@ -1,4 +1,4 @@
-"""A deployed stage, as CloudFormation knows it: where its tables and its bus are."""
+"""Look up a deployed stage's tables, event bus and outputs in CloudFormation."""
 
 import os
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 SERVICES = ("tickets", "orders", "payments")
-"""The services whose tables tell events."""
+"""The services whose tables publish events."""
 
 
 class NotDeployed(RuntimeError):
-    """There is no such stage in this account and region, or it lacks something."""
+    """The stage is not deployed in this account and region, or lacks the resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +26,29 @@ class DeployedStage:
 
     @property
     def stack(self) -> str:
-        """The name of its stack."""
+        """The name of the stage's stack."""
         return f"AdmitOne-{self.name}"
 
     def table(self, service: str) -> str:
-        """The name of a service's table. Raises NotDeployed."""
+        """Return the name of a service's table. Raises NotDeployed."""
         return self._resource("AWS::DynamoDB::Table", f"{service.title()}Table")
 
     def bus(self) -> str:
-        """The name of its event bus. Raises NotDeployed."""
+        """Return the name of the event bus. Raises NotDeployed."""
         return self._resource("AWS::Events::EventBus", "Bus")
 
     def outputs(self) -> dict[str, str]:
-        """What the stack says of itself; nothing if it isn't there."""
+        """Return the stack's outputs; empty if there is no stack."""
         try:
             (found,) = _cloudformation().describe_stacks(StackName=self.stack)["Stacks"]
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ValidationError":  # CloudFormation's word for "no such stack"
+            if error.response["Error"]["Code"] == "ValidationError":  # CloudFormation's code for a missing stack
                 return {}
             raise
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def allow_destruction(self) -> None:
-        """Take off the stack's protection against being deleted."""
+        """Remove the stack's termination protection."""
         _cloudformation().update_termination_protection(StackName=self.stack, EnableTerminationProtection=False)
 
     def _resource(self, kind: str, logical_id: str) -> str:

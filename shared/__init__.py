@@ -1,19 +1,19 @@
-"""What all services stand on.
+"""Modules that all services share. Importing the package defers garbage collection during a cold start.
 
-While a process loads, nothing that it makes is garbage, and Python's search for some takes a tenth of a cold start.
-So the search is put off until the first AWS client is made, the last large thing to load; what stands by then stays,
-and is never looked through again. A process that makes no client searches too, only more seldom.
+Objects that are created while a process loads are not garbage, and collecting them takes a tenth of a cold start.
+Collection is therefore deferred until the first AWS client exists, the last large object to load. Objects that exist
+then are excluded from all later collections. A process without a client collects too, but less often.
 """
 
 import gc
 
 _USUAL = gc.get_threshold()
-_LOADING = 200_000  # objects made since the last search: twice what a function makes while it loads, some 20 MB
+_LOADING = 200_000  # new objects before a collection: twice the number that a function creates on loading, about 20 MB
 
 gc.set_threshold(_LOADING, *_USUAL[1:])
 
 
 def begin_work() -> None:
-    """All is loaded: from now on the process searches for garbage as usual, and not in what it has loaded."""
+    """End the loading phase: exclude existing objects from garbage collection and restore the usual thresholds."""
     gc.freeze()
     gc.set_threshold(*_USUAL)

@@ -1,13 +1,14 @@
-"""What a request must be before a route sees it: sent by our own site or by a program, and with one meaning only.
+"""Checks that run before routing: the request is unambiguous and does not come from another site.
 
-A request that two readers could understand differently is refused, not interpreted: a field or a query parameter that
-comes twice, a body under another charset, media type or content coding than it may have, a body where none belongs.
+Ambiguous requests are rejected, not interpreted: a repeated JSON field or query parameter; an unsupported charset,
+media type or content coding; a body on a request that takes none.
 
-A browser sends its cookies along with what other sites make it send, and a form needs no script for that. So every
-write that a browser marks as another site's is refused. The mark is `Sec-Fetch-Site` (W3C, Fetch Metadata Request
-Headers), which no page can set. `same-site` is refused too: the API and its client have one origin, and a sibling
-subdomain may be somebody else's. Browsers that do not send it yet send `Origin`; the edge, which alone knows the host
-that the browser called, compares the two and adds the mark. Requests without either header come from programs.
+Cross-site request forgery: a browser attaches its cookies to requests that other sites trigger, for example with a form
+and no script. Writes that the browser marks as cross-site are therefore rejected. The mark is `Sec-Fetch-Site` (W3C,
+Fetch Metadata Request Headers), which a page cannot set. `same-site` is rejected too, since the API and its client have
+one origin and a sibling subdomain can belong to another party. Older browsers send only `Origin`: the edge compares it
+with the requested host, which only the edge knows, and adds the mark. Requests without either header do not come from
+a browser.
 """
 
 import base64
@@ -21,16 +22,16 @@ from pydantic_core import from_json
 from shared.problems import FieldError, Problem
 
 MAX_BODY_BYTES = 64 * 1024
-MAX_FIELD_LENGTH = 100  # of a name that a refusal repeats
+MAX_FIELD_LENGTH = 100  # of a caller's field name in a problem
 OWN_SITES = ("same-origin", "none")
 READS = ("GET", "HEAD")
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
 def admit(event: dict[str, Any]) -> None:
-    """Refuse what no route should see; leave the body as text, under the one name of its type that routes know.
+    """Check a request, then set its body to decoded text and its content type to `application/json`.
 
-    `event` is a request of the HTTP API (payload format 2.0). Raises Problem.
+    `event` is a request of the HTTP API (payload format 2.0), modified in place. Raises Problem.
     """
     headers = event.setdefault("headers", {})
     method = event["requestContext"]["http"]["method"]
@@ -50,13 +51,13 @@ def admit(event: dict[str, Any]) -> None:
     except UnicodeDecodeError:
         raise Problem(400, "invalid_json", "the body is not UTF-8") from None
     if body:
-        parse_json(event["body"])  # also where the route reads no body
+        parse_json(event["body"])  # also for routes that do not read the body
     event["isBase64Encoded"] = False
     headers["content-type"] = "application/json"
 
 
 def raw_body(event: dict[str, Any]) -> bytes:
-    """The body's bytes as they were sent."""
+    """Return the bytes of the body as sent. Raises Problem (`invalid_json`) if they cannot be decoded."""
     body: str = event.get("body") or ""
     try:
         return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
@@ -65,44 +66,47 @@ def raw_body(event: dict[str, Any]) -> bytes:
 
 
 def parse_json(text: str) -> Any:
-    """JSON as RFC 8259 and RFC 7493 have it: no NaN, no lone surrogates, no bottomless nesting, no name twice."""
+    """Parse a JSON object (RFC 8259, RFC 7493).
+
+    Rejects NaN, lone surrogates, excessive nesting, duplicate names and top-level arrays. Raises Problem.
+    """
     try:
         parsed = from_json(text, allow_inf_nan=False)
-        json.loads(text, object_pairs_hook=_refuse_repeated_names)  # pydantic's parser silently takes the last
+        json.loads(text, object_pairs_hook=_refuse_repeated_names)  # pydantic's parser silently uses the last duplicate
     except ValueError as error:
         raise Problem(400, "invalid_json", f"the body is not JSON: {error}") from None
-    if isinstance(parsed, list):  # of which powertools would take the first entry
+    if isinstance(parsed, list):  # Powertools would use its first entry
         raise Problem(400, "invalid_request", "the body must be a JSON object")
     return parsed
 
 
 def _check_site(headers: dict[str, str], domain_name: str | None) -> None:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if site is None and origin is not None:  # called without the edge: then the API's own host is the one called
+    if site is None and origin is not None:  # not through the edge: compare with the API's own host
         site = "same-origin" if origin == f"https://{domain_name}" else "cross-site"
     if site is not None and site not in OWN_SITES:
-        raise Problem(403, "cross_site_request", "another site made the browser send this request")
+        raise Problem(403, "cross_site_request", "the browser sent this request on behalf of another site")
 
 
 def _check_query(query: str) -> None:
-    """Each parameter comes once: API Gateway joins repeated ones with commas, and other readers take one of them."""
+    """Reject repeated parameters: API Gateway joins their values with commas, other parsers use one of them."""
     seen: set[str] = set()
     for name, _ in parse_qsl(query, keep_blank_values=True):
         if name in seen:
             raise Problem(
                 400,
                 "invalid_request",
-                "a query parameter comes more than once",
+                "a query parameter is repeated",
                 [FieldError("must come once", name[:MAX_FIELD_LENGTH] or None)],
             )
         seen.add(name)
 
 
 def _check_type(headers: dict[str, str]) -> None:
-    """JSON in UTF-8, as it stands. An empty body may go without a type, but not under that of a form."""
+    """Accept only JSON in UTF-8 without content coding. An empty body may omit its type, but not have another one."""
     content_type = headers.get("content-type", "").lower()
     media_type, *parameters = (part.strip() for part in content_type.split(";"))
-    if media_type != "application/json" or "," in content_type:  # a comma: the header came twice
+    if media_type != "application/json" or "," in content_type:  # a comma: the header was repeated
         raise _unsupported("the body must be application/json")
     for name, _, value in (parameter.partition("=") for parameter in parameters):
         if name.strip() == "charset" and value.strip().strip('"') not in CHARSETS:
@@ -120,5 +124,5 @@ def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:
     for name, _ in pairs:
         if name in seen:
             error = FieldError("must come once", name[:MAX_FIELD_LENGTH] or None)
-            raise Problem(400, "invalid_json", "the body names a field twice", [error])
+            raise Problem(400, "invalid_json", "the body has a duplicate field", [error])
         seen.add(name)

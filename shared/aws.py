@@ -1,7 +1,7 @@
-"""AWS clients: made once per process, on first use, with time-outs that fit inside a Lambda function's own.
+"""AWS clients: created once per process, on first use, with timeouts shorter than those of the Lambda functions.
 
-They are botocore's, as boto3's are too: boto3 brings file transfers and resources, which no function uses and every
-cold start would pay for.
+The clients come from botocore directly. boto3 adds file transfers and resources, which no function uses and which slow
+every cold start.
 """
 
 from functools import cache
@@ -23,8 +23,8 @@ def _client(service: str) -> object:
     from botocore.session import get_session
 
     config = Config(
-        user_agent="admit-one",  # the default is put together anew for each call, which takes a tenth of it
-        parameter_validation=False,  # as much again; AWS validates too, and each call of ours is tested
+        user_agent="admit-one",  # the default is built again for each call, a tenth of its time
+        parameter_validation=False,  # saves another tenth; AWS validates too, and tests cover every call
         connect_timeout=1,
         read_timeout=2,
         retries={"mode": "standard", "total_max_attempts": 3},
@@ -36,25 +36,25 @@ def _client(service: str) -> object:
 
 
 def dynamodb() -> "DynamoDBClient":
-    """The process's DynamoDB client."""
+    """Return the DynamoDB client of the process."""
     return _client("dynamodb")  # type: ignore[return-value]
 
 
 def events() -> "EventBridgeClient":
-    """The process's EventBridge client."""
+    """Return the EventBridge client of the process."""
     return _client("events")  # type: ignore[return-value]
 
 
 def scheduler() -> "EventBridgeSchedulerClient":
-    """The process's EventBridge Scheduler client."""
+    """Return the EventBridge Scheduler client of the process."""
     return _client("scheduler")  # type: ignore[return-value]
 
 
 def secretsmanager() -> "SecretsManagerClient":
-    """The process's Secrets Manager client."""
+    """Return the Secrets Manager client of the process."""
     return _client("secretsmanager")  # type: ignore[return-value]
 
 
 def sqs() -> "SQSClient":
-    """The process's SQS client."""
+    """Return the SQS client of the process."""
     return _client("sqs")  # type: ignore[return-value]

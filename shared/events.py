@@ -1,8 +1,8 @@
-"""Every event of the system, as its consumers may rely on it.
+"""The contracts of all events.
 
-An event is `{metadata, data}`. `data.version` is the aggregate's: it rises by one with each told write, and consumers
-drop what is not newer than what they have. Fields are added, never changed or removed, and consumers ignore those they
-don't know. A price is the decimal string, an instant RFC 3339.
+An event is `{metadata, data}`. `data.version` is the version of the aggregate: it rises by one with each published
+write, and consumers ignore events that are not newer than their state. Fields are added, never changed or removed;
+consumers ignore unknown fields. Prices are decimal strings, instants RFC 3339.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from shared.telemetry import Trace, current_trace
 
 
 class Data(BaseModel):
-    """What an event says; the class stands for the event's type."""
+    """Base of the payload of an event. There is one class per event type."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
@@ -25,7 +25,7 @@ class Data(BaseModel):
 
 
 class TicketCreated(Data):
-    """A ticket is on sale."""
+    """A ticket was put on sale."""
 
     type: ClassVar[str] = "ticket:created"
 
@@ -40,7 +40,7 @@ class TicketCreated(Data):
 class TicketUpdated(TicketCreated):
     """A ticket was edited or withdrawn by its seller, or reserved, freed, sold or refunded by an order.
 
-    `declined`: Orders declined a change that the seller had requested; the ticket is as it was.
+    `declined` means that Orders declined a change requested by the seller; the ticket is unchanged.
     """
 
     type: ClassVar[str] = "ticket:updated"
@@ -51,9 +51,9 @@ class TicketUpdated(TicketCreated):
 
 
 class TicketChangeRequested(TicketCreated):
-    """Its seller wants the ticket to have this title, price and currency, or to be withdrawn. Orders decides.
+    """The seller has requested this title, price and currency, or a withdrawal. Orders decides about the change.
 
-    The same change may be requested again under a later version.
+    The same change can be requested again under a later version.
     """
 
     type: ClassVar[str] = "ticket:change-requested"
@@ -63,7 +63,7 @@ class TicketChangeRequested(TicketCreated):
 
 
 class TicketChangeDecision(Data):
-    """What every decision of Orders about a requested change carries. `version` counts the ticket's decisions."""
+    """Common fields of the decisions of Orders about requested changes. `version` counts the ticket's decisions."""
 
     id: TicketID
     version: int
@@ -71,13 +71,13 @@ class TicketChangeDecision(Data):
 
 
 class TicketChangeAccepted(TicketChangeDecision):
-    """No order holds the ticket, and from now on it can only be ordered as changed."""
+    """The change was accepted: no order holds the ticket, and it can only be ordered as changed from now on."""
 
     type: ClassVar[str] = "ticket:change-accepted"
 
 
 class TicketChangeDeclined(TicketChangeDecision):
-    """An order holds the ticket or has bought it; nothing has changed."""
+    """The change was declined: an order holds or has bought the ticket. The ticket is unchanged."""
 
     type: ClassVar[str] = "ticket:change-declined"
 
@@ -85,7 +85,7 @@ class TicketChangeDeclined(TicketChangeDecision):
 
 
 class OrderedTicket(BaseModel):
-    """The ticket as it was ordered; `hold` counts the changes of the ticket's hold, over all its orders."""
+    """The ticket as it was ordered. `hold` is the hold version: it counts the hold's changes over all orders."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
@@ -97,7 +97,7 @@ class OrderedTicket(BaseModel):
 
 
 class Refund(BaseModel):
-    """The money of a completed order that went back to its buyer: the total so far, and when Orders recorded it."""
+    """A refund of a completed order: the total so far, the reason, and the time of recording in Orders."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
@@ -107,7 +107,7 @@ class Refund(BaseModel):
 
 
 class OrderEvent(Data):
-    """What every event of an order carries: its whole state."""
+    """Common fields of the events of an order: its whole state."""
 
     id: OrderID
     version: int
@@ -125,19 +125,19 @@ class OrderCreated(OrderEvent):
 
 
 class OrderAwaitingPayment(OrderEvent):
-    """Funds are authorised and the order will not expire any more: capture them."""
+    """Funds are authorised and the order no longer expires. Payments captures the funds."""
 
     type: ClassVar[str] = "order:awaiting-payment"
 
 
 class OrderCompleted(OrderEvent):
-    """Paid; the ticket is the buyer's. With a `refund`, a part of the money went back since."""
+    """The order is paid and the ticket is sold. With `refund`, a part of the money has been refunded since."""
 
     type: ClassVar[str] = "order:completed"
 
 
 class OrderRefunded(OrderEvent):
-    """All the money of a completed order went back; the ticket stays sold."""
+    """The whole price of a completed order was refunded; the ticket stays sold."""
 
     type: ClassVar[str] = "order:refunded"
 
@@ -145,7 +145,7 @@ class OrderRefunded(OrderEvent):
 
 
 class OrderCancelled(OrderEvent):
-    """The order has ended without a sale, and the ticket is free."""
+    """The order ended without a sale, and the ticket is free."""
 
     type: ClassVar[str] = "order:cancelled"
 
@@ -162,7 +162,7 @@ class ExpirationCompleted(Data):
 
 
 class PaymentEvent(Data):
-    """What every event of a payment carries."""
+    """Common fields of the events of a payment."""
 
     id: PaymentID
     version: int
@@ -172,7 +172,7 @@ class PaymentEvent(Data):
 
 
 class PaymentAuthorized(PaymentEvent):
-    """The funds are held at Stripe."""
+    """The funds are authorised at Stripe."""
 
     type: ClassVar[str] = "payment:authorized"
 
@@ -184,7 +184,7 @@ class PaymentCreated(PaymentEvent):
 
 
 class PaymentFailed(PaymentEvent):
-    """Capture was asked for and is impossible for good."""
+    """Capture was attempted and has failed permanently."""
 
     type: ClassVar[str] = "payment:failed"
 
@@ -192,7 +192,7 @@ class PaymentFailed(PaymentEvent):
 
 
 class PaymentVoided(PaymentEvent):
-    """The hold on the card is released, or the PaymentIntent can take no payment any more."""
+    """The authorisation is released, or the PaymentIntent can no longer be paid."""
 
     type: ClassVar[str] = "payment:voided"
 
@@ -200,7 +200,7 @@ class PaymentVoided(PaymentEvent):
 
 
 class PaymentPartlyRefunded(PaymentEvent):
-    """A part of the captured money went back; `amountRefunded` is the total so far, in minor units."""
+    """A part of the captured money was refunded; `amountRefunded` is the total so far, in minor units."""
 
     type: ClassVar[str] = "payment:partly-refunded"
 
@@ -209,9 +209,9 @@ class PaymentPartlyRefunded(PaymentEvent):
 
 
 class PaymentRefunded(PaymentEvent):
-    """The money went back, by us, by hand at Stripe, or by a lost dispute.
+    """The money was refunded: by Payments, by hand at Stripe, or by a lost dispute.
 
-    `amountRefunded` is the total in minor units; events from before it was added mean the order's whole price.
+    `amountRefunded` is the total in minor units. Older events do not have it and mean the order's whole price.
     """
 
     type: ClassVar[str] = "payment:refunded"
@@ -245,7 +245,7 @@ CONTRACTS: Mapping[str, type[Data]] = {
 
 
 class Metadata(BaseModel):
-    """An event's own id, when it was told, its schema's version, and what led to it."""
+    """Event id, time of the write, schema version, and the ids of the request and the message that caused the event."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
@@ -257,7 +257,7 @@ class Metadata(BaseModel):
 
 
 class Event[D: Data](BaseModel):
-    """One event as it travels."""
+    """One event as published on the bus."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
@@ -265,8 +265,8 @@ class Event[D: Data](BaseModel):
     data: D
 
 
-def tell(data: Data) -> dict[str, Any]:
-    """The event in the form in which an item carries it and the relay publishes it: id, type, detail as JSON."""
+def outbox_entry(data: Data) -> dict[str, Any]:
+    """Create the outbox entry of an event, which the relay publishes: `id`, `type`, and `detail` as JSON."""
     ident = new_id()
     trace = current_trace() or Trace(correlation_id=ident, causation_id=ident)
     metadata = Metadata(id=ident, time=clock.now(), correlationId=trace.correlation_id, causationId=trace.causation_id)
@@ -279,9 +279,9 @@ class UnknownEvent(ValueError):
 
 
 def parse(event_type: str, detail: Mapping[str, Any]) -> Event[Any]:
-    """The typed event of an EventBridge `detail`.
+    """Parse an EventBridge `detail` into a typed event.
 
-    Raises UnknownEvent for a type without a contract, pydantic's ValidationError for a detail that breaks it.
+    Raises UnknownEvent for a type without a contract, pydantic's ValidationError for a detail that violates it.
     """
     if event_type not in CONTRACTS:
         raise UnknownEvent(event_type)

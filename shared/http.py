@@ -1,7 +1,7 @@
-"""The HTTP edge of every service: who calls, what a request may be, and how each refusal is told.
+"""The HTTP interface of every service: authentication, request validation, idempotency and error responses.
 
-Every route but those named public refuses a call without a user. A request that does not fit is refused before a route
-sees it; whatever a route raises is answered as a problem document.
+Routes that are not public reject anonymous requests. Invalid requests are rejected before they reach a route. Every
+exception of a route becomes a problem response.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Plai
 from shared import clock, idempotency
 from shared.admission import MAX_FIELD_LENGTH, admit, parse_json
 from shared.ids import UserID
-from shared.pages import HIGHEST_LIMIT, BadCursor
+from shared.pagination import HIGHEST_LIMIT, BadCursor
 from shared.problems import CONTENT_TYPE, FieldError, Problem, Refusal, refusal
-from shared.table import Busy, Table, Write, is_passing
+from shared.table import Contention, Table, Write, is_transient
 from shared.telemetry import Trace, follow, logger
 
 MAX_KEY_LENGTH = 255
-MAX_ERRORS = 20  # that a refusal names; a body of 64 KB can have thousands
+MAX_ERRORS = 20  # in one problem; a body of 64 KB can have thousands
 
 _KEY = re.compile(rf"[ -+\--~]{{1,{MAX_KEY_LENGTH}}}")  # printable ASCII without the comma
 
@@ -37,19 +37,19 @@ type Told = Mapping[type[Exception], Callable[[Any], Problem]]
 
 COMMON_REFUSALS: Told = {
     Problem: lambda problem: problem,
-    NotFoundError: lambda _: Problem(404, "not_found", "there is nothing here"),
+    NotFoundError: lambda _: Problem(404, "not_found", "there is no resource at this path"),
     RequestValidationError: lambda error: _invalid(error),
     BadCursor: lambda error: Problem(400, "invalid_request", f"cursor {error}", [FieldError(str(error), "cursor")]),
     idempotency.KeyReused: refusal(422, "idempotency_key_reused"),
     idempotency.InProgress: refusal(409, "idempotency_in_progress", Retry_After="1"),
-    Busy: refusal(503, "unavailable", Retry_After="1"),
+    Contention: refusal(503, "unavailable", Retry_After="1"),
     BotoCoreError: lambda _: _unavailable(),
-    ClientError: lambda error: _unavailable() if is_passing(error) else _crashed(),
+    ClientError: lambda error: _unavailable() if is_transient(error) else _crashed(),
 }
 
 
 class Input(BaseModel):
-    """Base of request bodies: exact types, and no field that we don't know."""
+    """Base of request bodies: strict types, unknown fields rejected."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -62,7 +62,7 @@ class Output(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The caller, as the authorizer knows them."""
+    """The caller, as identified by the authorizer."""
 
     id: UserID
     email: str
@@ -73,7 +73,7 @@ type Instant = Annotated[AwareDatetime, PlainSerializer(clock.to_rfc3339, return
 
 
 def _parse_limit(text: str) -> int:
-    """One number, one spelling: what `int` would take besides (`+5`, `05`, ` 5`, `5.0`, `1_0`) is refused."""
+    """Parse a limit in canonical form only: rejects `+5`, `05`, ` 5`, `5.0` and `1_0`, most of which `int` accepts."""
     if not re.fullmatch(r"[1-9][0-9]{0,2}", text) or int(text) > HIGHEST_LIMIT:
         raise ValueError(f"must be a whole number from 1 to {HIGHEST_LIMIT}, in plain digits")
     return int(text)
@@ -87,15 +87,15 @@ Limit = Annotated[
         json_schema_extra={"minimum": 1, "maximum": HIGHEST_LIMIT},
     ),
 ]
-Cursor = Annotated[str | None, Query(description="The `nextCursor` of the page before.")]
+Cursor = Annotated[str | None, Query(description="`nextCursor` of the previous page.")]
 
 type Remember = Callable[[int, Output | None], Write | None]
-"""Gives the write that remembers an answer (status, body), or None where the caller sent no Idempotency-Key."""
+"""Returns the write that stores a response (status, body), or None if the request has no Idempotency-Key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a route may answer besides its usual success and what every route may: for the API's document alone."""
+    """The responses of a route besides its success and those of every route. Used only for the OpenAPI document."""
 
     refusals: tuple[Refusal, ...]
     also: Mapping[int, str]
@@ -104,8 +104,8 @@ class Answers:
 class Api(APIGatewayHttpResolver):
     """The routes of one service behind the HTTP API.
 
-    `public` names the route keys ("GET /api/tickets") that take no user; `refusals` says how the service's errors are
-    told.
+    `public` are the route keys ("GET /api/tickets") that accept anonymous requests. `refusals` maps the errors of the
+    service to problems.
     """
 
     def __init__(self, *, public: Collection[str] = (), refusals: Mapping[type[Exception], Refusal]) -> None:
@@ -122,12 +122,12 @@ class Api(APIGatewayHttpResolver):
         self.exception_handler(_Replay)(lambda replay: _response(replay.answer))
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answer one request of the HTTP API (payload format 2.0)."""
+        """Handle one request of the HTTP API (payload format 2.0) and return its response."""
         request_id = event["requestContext"]["requestId"]
         route = event["routeKey"]
         is_head = route.startswith("HEAD ")
         with follow(Trace(correlation_id=request_id, causation_id=request_id)):
-            if is_head:  # what GET would answer, without its body (RFC 9110, 9.3.2)
+            if is_head:  # the response to GET, without its body (RFC 9110, 9.3.2)
                 event["routeKey"] = route.replace("HEAD", "GET", 1)
                 event["requestContext"]["http"]["method"] = "GET"
             try:
@@ -146,9 +146,9 @@ class Api(APIGatewayHttpResolver):
     def refuses[F: Callable[..., Any]](
         self, *errors: type[Exception], also: Mapping[int, str] = MappingProxyType({})
     ) -> Callable[[F], F]:
-        """Name the service's errors that a route tells, and its other good statuses, each with its meaning.
+        """Declare the service's errors that a route returns, and its further success statuses with their meanings.
 
-        `docs/openapi.json` is made from this. An answer that is not named here fails tests/hostile.
+        `docs/openapi.json` is generated from this. tests/security fails on responses that are not declared.
         """
 
         def name(route: F) -> F:
@@ -159,18 +159,18 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def user(self) -> User:
-        """The signed-in caller of a route that is not public."""
+        """Return the authenticated caller of a route that is not public."""
         user = _user(self.current_event.raw_event)
         if user is None:
             raise _unauthenticated()
         return user
 
     def once(self, table: Table, act: Callable[[Remember], Response[Any]]) -> Response[Any]:
-        """Do it once for each `Idempotency-Key`; without the header, just do it.
+        """Run `act` once for each `Idempotency-Key`, and every time for requests without the header.
 
-        `act` gets a function that turns the answer to be (status, body) into the write that remembers it, for the
-        transaction of the effect. An answer that no transaction took is remembered afterwards, a refusal too, unless it
-        asks to come again: by its status, or by `Retry-After`.
+        `act` receives a function that returns the write which stores the response (status, body), to be included in the
+        transaction of the effect. A response that no transaction has stored is stored afterwards, problems included,
+        unless it invites a retry by its status or by `Retry-After`.
         """
         request = self._idempotent_request()
         if request is None:
@@ -183,7 +183,7 @@ class Api(APIGatewayHttpResolver):
             answer = _answer(response.status_code, response.body)
         except Exception as error:
             problem = self._problem(error)
-            if problem.asks_to_come_again():
+            if problem.is_retryable():
                 begun.release()
             else:
                 begun.finish(idempotency.Answer(problem.status, problem.body(self._request_id)))
@@ -196,7 +196,10 @@ class Api(APIGatewayHttpResolver):
 
     @property
     def intention(self) -> str | None:
-        """What stands for all calls with this call's `Idempotency-Key` and body; None where it has no key."""
+        """Return an id that is equal for all requests with the same user, route, `Idempotency-Key`, path and body.
+
+        None for requests without the header.
+        """
         request = self._idempotent_request()
         if request is None:
             return None
@@ -210,7 +213,7 @@ class Api(APIGatewayHttpResolver):
             return None
         if not _KEY.fullmatch(key):
             message = (
-                f"must have 1 to {MAX_KEY_LENGTH} ASCII characters and no comma"  # by which two headers are joined
+                f"must have 1 to {MAX_KEY_LENGTH} ASCII characters and no comma"  # which would separate two headers
             )
             raise Problem(
                 400, "invalid_request", f"Idempotency-Key {message}", [FieldError(message, "Idempotency-Key")]
@@ -242,7 +245,7 @@ class Api(APIGatewayHttpResolver):
 
 
 class _Replay(Exception):
-    """The request was answered before; this is the answer."""
+    """The request was completed before; carries the stored response."""
 
     def __init__(self, answer: idempotency.Answer) -> None:
         super().__init__("answered before")
@@ -250,7 +253,7 @@ class _Replay(Exception):
 
 
 def problem_response(problem: Problem, event: dict[str, Any]) -> dict[str, Any]:
-    """The problem as a Lambda proxy response, for an entry point that has no routes."""
+    """Return the problem as a Lambda proxy response, for an entry point without routes."""
     return _http(problem, event["requestContext"]["requestId"])
 
 
@@ -264,7 +267,7 @@ def _http(problem: Problem, request_id: str) -> dict[str, Any]:
 
 
 def _user(event: dict[str, Any]) -> User | None:
-    """The caller, where the authorizer found one."""
+    """Return the caller, or None if the authorizer identified none."""
     context = event["requestContext"].get("authorizer", {}).get("lambda") or {}
     return User(UserID(context["userID"]), context["email"]) if context.get("userID") else None
 
@@ -276,7 +279,12 @@ def _unauthenticated() -> Problem:
 
 
 def _unavailable() -> Problem:
-    return Problem(503, "unavailable", "a service that we need did not answer; try again", headers={"Retry-After": "1"})
+    return Problem(
+        503,
+        "unavailable",
+        "a service that this API depends on did not respond; try again",
+        headers={"Retry-After": "1"},
+    )
 
 
 def _crashed() -> Problem:

@@ -1,12 +1,12 @@
-"""`Idempotency-Key`: the answer to a request is remembered in the very transaction that has its effect.
+"""`Idempotency-Key`: the response to a request is stored in the same transaction as its effect.
 
-A record goes from running (with a lease longer than any function may run, so that a dead process frees its key) to
-answered, and is forgotten after 24 hours.
+A record is first running, then answered, and expires after 24 hours. A running record has a lease that is longer than
+the timeout of any function, so that the key of a dead process becomes usable again.
 
     IdempotencyError
-    ├── KeyReused      the same key came with another request
-    ├── InProgress     the first call with this key is still running
-    └── Superseded     our lease ran out and another call has taken over
+    ├── KeyReused          the key was used for a different request
+    └── InProgress         the first request with the key is still running
+        └── Superseded     the lease of this request has expired and another request has taken over
 """
 
 from dataclasses import dataclass, replace
@@ -14,31 +14,31 @@ from datetime import timedelta
 
 from shared import clock
 from shared.ids import UserID, new_id
-from shared.table import Delete, Put, Refused, Table, Update
+from shared.table import ConditionFailed, Delete, Put, Table, Update
 
 LEASE = timedelta(seconds=30)
 REMEMBERED = timedelta(hours=24)
 
 
 class IdempotencyError(Exception):
-    """The key cannot be used for this request now."""
+    """Base of the errors of this module: the key cannot be used for this request now."""
 
 
 class KeyReused(IdempotencyError):
-    """The same key came with another request."""
+    """The key was used for a different request."""
 
 
 class InProgress(IdempotencyError):
-    """The first call with this key is still running."""
+    """The first request with this key is still running."""
 
 
 class Superseded(InProgress):
-    """This call's lease ran out and another call with the key has taken over."""
+    """The lease of this request has expired and another request with the key has taken over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered: HTTP status and JSON body."""
+    """A stored response: HTTP status and JSON body."""
 
     status: int
     body: str
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as the key's scope sees it: whose it is, which route, which key, and a digest of all it asks for."""
+    """Identity of a request. The key is scoped to user and route; `fingerprint` is a digest of path and body."""
 
     user_id: UserID
     route: str
@@ -56,7 +56,7 @@ class Request:
 
 @dataclass(slots=True)
 class Record:
-    """The record of a request that has begun; `is_answered` once its answer is known to be kept."""
+    """The record of a running request. `is_answered` is True once its response has been stored."""
 
     table: Table
     key: dict[str, str]
@@ -64,7 +64,11 @@ class Record:
     is_answered: bool = False
 
     def remember(self, answer: Answer) -> Update:
-        """The write that keeps the answer; it belongs into the effect's transaction. Raises Superseded there."""
+        """Return the write that stores the response, for the transaction of the effect.
+
+        Condition: this request owns the record and no response is stored. If only this write fails its condition, the
+        transaction raises Superseded.
+        """
         return Update(
             key=self.key,
             change="SET #status = :status, body = :body",
@@ -75,16 +79,22 @@ class Record:
         )
 
     def finish(self, answer: Answer) -> None:
-        """Keep the answer, unless the effect's transaction has kept it already."""
+        """Store the response unless the transaction of the effect has stored it.
+
+        Condition: as in `remember`; if it fails, the stored record is kept.
+        """
         if self.is_answered:
             return
         try:
             self.table.write(replace(self.remember(answer), refusal=None))
-        except Refused:
+        except ConditionFailed:
             return
 
     def release(self) -> None:
-        """Forget the call, so that it can be made again; an answer that was remembered stays."""
+        """Delete the record, so that the request can be retried.
+
+        Condition: this request owns the record and no response is stored; otherwise the record is kept.
+        """
         try:
             self.table.write(
                 Delete(
@@ -93,7 +103,7 @@ class Record:
                     values={"owner": self.owner},
                 )
             )
-        except Refused:
+        except ConditionFailed:
             return
 
     def _answered(self) -> None:
@@ -101,10 +111,10 @@ class Record:
 
 
 def begin(table: Table, request: Request) -> Record | Answer:
-    """Begin the request, or give the answer it had before.
+    """Begin a request: return its record, or the stored response if it was completed before.
 
-    Raises KeyReused or InProgress. The condition: no record, or one that is past its 24 hours, or one that
-    has no answer and whose lease ran out.
+    Condition: there is no record, or it has expired (24 hours), or it has no response and its lease has expired.
+    Raises KeyReused, InProgress.
     """
     now = clock.now()
     key = {"pk": f"idempotency#{request.user_id}#{request.route}#{request.key}"}
@@ -126,7 +136,7 @@ def begin(table: Table, request: Request) -> Record | Answer:
                 values={"seconds": int(now.timestamp()), "millis": clock.to_millis(now)},
             )
         )
-    except Refused as refused:
+    except ConditionFailed as refused:
         earlier = refused.items[0] or {}
         if earlier.get("owner") != owner:
             return _answer(earlier, request)

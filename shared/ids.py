@@ -1,6 +1,6 @@
-"""Identifiers: ULIDs, which sort by the time they were made.
+"""Identifiers: ULIDs, which sort by creation time.
 
-Each aggregate has a type of its own, so that a ticket's id cannot be passed where an order's is meant.
+Each aggregate has its own type, so that mypy rejects a ticket's id in place of an order's.
 """
 
 import re
@@ -16,25 +16,28 @@ TicketID = NewType("TicketID", str)
 OrderID = NewType("OrderID", str)
 PaymentID = NewType("PaymentID", str)
 
-# Crockford's base 32 in upper case; the first character holds the top three bits of 128.
+# Crockford's base 32 in upper case. The first character encodes the top three of 128 bits.
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII)
 
 
 def new_id() -> str:
-    """A new ULID of the current instant."""
+    """Create a ULID with the current time."""
     return str(ULID.from_timestamp(clock.to_millis(clock.now())))
 
 
 def is_id(text: str) -> bool:
-    """Whether the text has the form of an id that we make."""
+    """Return whether the text has the form of an id that `new_id` creates."""
     return _ULID.fullmatch(text) is not None
 
 
-def born(ident: str) -> int:
-    """When the id was made, in milliseconds since 1970. Callers send ids that claim years which no calendar has."""
+def created_at_millis(ident: str) -> int:
+    """Return the creation time of an id in milliseconds since 1970.
+
+    Not a datetime, since ids from callers can contain a year that datetime cannot represent.
+    """
     return ULID.from_str(ident).milliseconds
 
 
 def partition(ident: str, count: int) -> str:
-    """One of `count` index partitions, "0" first, to which ids spread evenly."""
+    """Return the index partition of an id, from "0" to `count` - 1. Ids are distributed evenly."""
     return str(zlib.crc32(ident.encode()) % count)

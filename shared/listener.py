@@ -1,8 +1,8 @@
-"""The frame of every consumer: a batch from SQS → typed events → the service's handler, message by message.
+"""Base of every listener: parses a batch of SQS messages into events and calls the service's handlers one by one.
 
-A message whose handler raises comes back after the queue's visibility time-out, the others of its batch do not; after
-five receipts it lies in the listener's dead-letter queue. Each failure is counted, since the dead-letter queue's
-alarm comes only after the fifth.
+A message whose handler raises is delivered again after the queue's visibility timeout; the others in its batch are not.
+After five receives it moves to the listener's dead-letter queue. Every failure is counted, since the alarm of the
+dead-letter queue is raised only after the fifth.
 """
 
 import json
@@ -14,14 +14,14 @@ from shared.telemetry import Trace, count, follow, logger
 
 
 class NotYet(Exception):
-    """The message came too early; it goes back to the queue."""
+    """The event cannot be handled yet; its message returns to the queue."""
 
 
 type Reaction = Callable[[Any], None]
 
 
 def listen(reactions: Mapping[type[Data], Reaction], batch: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Hand each event of the batch to the reaction for its type; answer which messages failed."""
+    """Pass each event of the batch to the handler of its type. Returns the failed messages as `batchItemFailures`."""
     failed = [record["messageId"] for record in batch["Records"] if not _is_handled(record, reactions)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

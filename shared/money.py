@@ -1,7 +1,7 @@
-"""Prices and amounts, by Decimal and the currency's exponent, never by float.
+"""Prices and amounts, computed with Decimal and the currency's exponent, never with float.
 
-A `Price` is the decimal string that people and events see ("1.10", "500" in yen), always with the currency's decimals,
-so that equal prices are equal strings. `MinorUnits` is what Stripe charges: cents, or yen.
+A `Price` is the decimal string in the API and in events ("1.10", or "500" in yen). It always has the currency's
+decimals, so that equal prices are equal strings. `MinorUnits` is the integer unit of Stripe: cents, or yen.
 """
 
 import re
@@ -20,12 +20,12 @@ PLAIN_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 
 
 class BadPrice(ValueError):
-    """The text is no price that can be charged in this currency; the message says why."""
+    """The text is not a price that can be charged in this currency; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency as Stripe charges it: ISO code in lower case, decimals, smallest charge in minor units."""
+    """A currency at Stripe: lower-case ISO code, number of decimals, minimum charge in minor units."""
 
     code: str
     exponent: int
@@ -60,10 +60,10 @@ CURRENCIES = {
 
 
 def parse_price(text: str, currency: Currency) -> Price:
-    """The price in its one written form.
+    """Return the price in canonical form.
 
-    Raises BadPrice unless the text is plain ASCII digits with at most the currency's decimals, between what Stripe can
-    charge at least and 999999.99.
+    Raises BadPrice unless the text is a plain decimal in ASCII with no more decimals than the currency has, between
+    Stripe's minimum charge and 999999.99.
     """
     amount = parse_decimal(text)
     decimals = len(text.partition(".")[2])
@@ -76,17 +76,17 @@ def parse_price(text: str, currency: Currency) -> Price:
 
 
 def parse_decimal(text: str) -> Decimal:
-    """The number that a plain decimal says, in whatever currency. Raises BadPrice."""
+    """Parse a plain decimal, for any currency. Raises BadPrice."""
     if not PLAIN_DECIMAL.fullmatch(text):
         raise BadPrice('must be a plain decimal number such as "12.50"')
     return Decimal(text)
 
 
 def to_minor_units(price: Price, currency: Currency) -> MinorUnits:
-    """What Stripe is asked to charge for this price."""
+    """Convert a price to the amount in minor units."""
     return MinorUnits(int(Decimal(price).scaleb(currency.exponent)))
 
 
 def format_amount(amount: MinorUnits, currency: Currency) -> Price:
-    """The amount with the currency's decimals."""
+    """Convert an amount in minor units to a price with the currency's decimals."""
     return Price(f"{Decimal(amount).scaleb(-currency.exponent):.{currency.exponent}f}")

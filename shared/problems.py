@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details, with the `errors` list that the platform's clients read."""
+"""Error responses as RFC 9457 problem details, with an additional `errors` list for clients."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ CONTENT_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with the request, and where."""
+    """One error of a request, and the field that it concerns."""
 
     message: str
     field: str | None = None
@@ -19,7 +19,7 @@ class FieldError:
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """A refusal in its HTTP form. `code` is what programs read, `detail` what people do."""
+    """An error response. `code` is for programs, `detail` for people; `members` are additional members."""
 
     status: int
     code: str
@@ -28,13 +28,13 @@ class Problem(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     members: Mapping[str, str] = field(default_factory=dict)
 
-    def asks_to_come_again(self) -> bool:
-        """Whether the same request may be answered differently soon: 5xx, 429, and whatever says `Retry-After`."""
-        is_passing = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status == HTTPStatus.TOO_MANY_REQUESTS
-        return is_passing or "Retry-After" in self.headers
+    def is_retryable(self) -> bool:
+        """Return whether a retry of the request can succeed soon: 5xx, 429, or a `Retry-After` header."""
+        is_transient = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status == HTTPStatus.TOO_MANY_REQUESTS
+        return is_transient or "Retry-After" in self.headers
 
     def body(self, request_id: str) -> str:
-        """The problem document."""
+        """Return the problem document as JSON."""
         document: dict[str, Any] = {
             "type": f"urn:admit-one:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,
@@ -53,9 +53,9 @@ class Problem(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refusal:
-    """How one kind of error is told: in its own words, under a status and code that the API's document can name.
+    """Maps one type of error to a problem with a fixed status and code; the error's message becomes `detail`.
 
-    `more` gives what else depends on the error, by the names of Problem's fields.
+    `more` returns the fields of Problem that depend on the error.
     """
 
     status: int
@@ -64,7 +64,7 @@ class Refusal:
     more: Callable[[Any], Mapping[str, Any]]
 
     def __call__(self, error: Exception) -> Problem:
-        """The error in its HTTP form."""
+        """Return the problem for an error."""
         fields = {"detail": str(error), "headers": self.headers, **self.more(error)}
         return Problem(self.status, self.code, **fields)
 
@@ -72,5 +72,5 @@ class Refusal:
 def refusal(
     status: int, code: str, more: Callable[[Any], Mapping[str, Any]] = lambda _error: {}, **headers: str
 ) -> Refusal:
-    """A Refusal; header names with `_` for `-`."""
+    """Create a Refusal. In the names of `headers`, `_` stands for `-`."""
     return Refusal(status, code, {name.replace("_", "-"): value for name, value in headers.items()}, more)

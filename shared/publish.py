@@ -1,4 +1,4 @@
-"""Putting events on the bus."""
+"""Publishing events to the bus."""
 
 from collections.abc import Iterator, Sequence
 from itertools import batched
@@ -8,12 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared import aws, clock
 
-ENTRIES_PER_CALL = 10  # PutEvents' own limit
+ENTRIES_PER_CALL = 10  # the limit of PutEvents
 ATTEMPTS = 3
 
 
 class NotPublished(Exception):
-    """Some events were not taken; `events` are those."""
+    """Some events were not accepted by the bus; `events` are those."""
 
     def __init__(self, events: Sequence[dict[str, Any]]) -> None:
         super().__init__(f"{len(events)} events were not published")
@@ -21,10 +21,10 @@ class NotPublished(Exception):
 
 
 def publish(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> None:
-    """Put events, each as `shared.events.tell` made it, on the bus, in their order.
+    """Publish events, each as returned by `shared.events.outbox_entry`, in the given order.
 
-    PutEvents can fail in part, so every entry's answer is looked at and those not taken are tried again.
-    Raises NotPublished with what is left after the last attempt.
+    PutEvents can fail in part, so the result of every entry is checked and failed entries are retried. Raises
+    NotPublished with the events that remain after the last attempt.
     """
     left = list(events)
     for attempt in range(ATTEMPTS):
@@ -37,7 +37,7 @@ def publish(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> None:
 
 
 def _put(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> Iterator[dict[str, Any]]:
-    """Put them once; yield those that were not taken."""
+    """Publish once; yield the events that were not accepted."""
     for some in batched(events, ENTRIES_PER_CALL, strict=False):
         try:
             answer = aws.events().put_events(

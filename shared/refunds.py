@@ -1,4 +1,4 @@
-"""Money of a completed order that went back to its buyer, as its order and its ticket keep it."""
+"""Refunds of completed orders, as stored with the order and the ticket."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ type RefundReason = Literal["refunded_at_stripe", "dispute_lost"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """`amount` is the total so far; `reason` and `at` (when Orders recorded it) are those of the latest part."""
+    """`amount` is the total so far; `reason` and `at` (time of recording in Orders) are those of the latest refund."""
 
     amount: Price
     reason: RefundReason
@@ -21,12 +21,12 @@ class Refund:
 
 
 def to_attribute(refund: Refund | None) -> dict[str, Any] | None:
-    """The refund as an attribute of an item."""
+    """Convert a refund to an item attribute."""
     return {"amount": refund.amount, "reason": refund.reason, "at": clock.to_millis(refund.at)} if refund else None
 
 
 def from_attribute(stored: Mapping[str, Any] | None) -> Refund | None:
-    """The refund that the attribute holds."""
+    """Convert an item attribute to a refund."""
     if stored is None:
         return None
     return Refund(amount=stored["amount"], reason=stored["reason"], at=clock.from_millis(stored["at"]))

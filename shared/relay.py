@@ -1,8 +1,9 @@
-"""The relay: from a table's stream to the bus, so that a state change and the event that tells of it are one write.
+"""The relay: publishes new outbox entries from a table's stream to the bus.
 
-It publishes if and only if a record is an INSERT or MODIFY whose new image holds an `event` with an id that the old
-image's does not have. What cannot be published goes, whole, to the relay's own dead-letter queue, since a stream
-forgets after 24 hours and its failure destination keeps no body.
+The outbox entry makes a state change and its event one write. A record is published if and only if it is an INSERT or
+MODIFY whose new image has an `event` with an id different from that in the old image. Records that cannot be published
+are sent complete to the relay's own dead-letter queue, since a stream keeps records for 24 hours only and its failure
+destination does not contain the record.
 """
 
 import json
@@ -17,7 +18,7 @@ from shared.telemetry import logger
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of a relay function."""
+    """Environment of a relay function."""
 
     event_bus_name: str
     event_source: str
@@ -25,7 +26,7 @@ class Settings:
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
-    """Publish what a batch of stream records tells."""
+    """Publish the new outbox entries of a batch of stream records."""
     env = settings.load(Settings)
     records = {told["id"]: (told, record) for record in event["Records"] if (told := _told(record))}
     try:
@@ -36,13 +37,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, list[dict[str,
             count=len(failure.events),
         )
         for told in failure.events:
-            # If this fails too the batch fails, and the stream delivers it again: consumers drop what they have.
+            # If this fails too, the stream delivers the whole batch again; consumers ignore duplicates.
             aws.sqs().send_message(QueueUrl=env.relay_dlq_url, MessageBody=json.dumps(records[told["id"]][1]))
     return {"batchItemFailures": []}
 
 
 def _told(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The event that this record tells of, or None."""
+    """Return the new outbox entry of a record, or None."""
     if record["eventName"] not in ("INSERT", "MODIFY"):
         return None
     new = _event(record["dynamodb"].get("NewImage"))

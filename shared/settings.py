@@ -1,4 +1,4 @@
-"""Settings come from the environment into one frozen dataclass per function, on first use."""
+"""Settings: read from the environment into one frozen dataclass per function, on first use."""
 
 import os
 from dataclasses import MISSING, fields
@@ -6,14 +6,14 @@ from functools import cache
 
 
 class MissingSetting(RuntimeError):
-    """The deployment left out an environment variable that this function needs."""
+    """An environment variable that this function requires is not set."""
 
 
 @cache
 def load[S](model: type[S]) -> S:
-    """The settings in `model`, each field (`str` or `int`) read from the variable of its name in upper case.
+    """Load the settings of `model`, reading each field (`str` or `int`) from the variable of its upper-case name.
 
-    Raises MissingSetting, naming the variable, where there is neither a value nor a default.
+    Raises MissingSetting with the name of the variable if there is neither a value nor a default.
     """
     values: dict[str, str | int] = {}
     for field in fields(model):  # type: ignore[arg-type]  # a dataclass, as the callers' types say

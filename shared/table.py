@@ -1,11 +1,11 @@
-"""A service's DynamoDB table: plain Python values in and out, and every write conditional.
+"""A service's DynamoDB table: reads and conditional writes with plain Python values.
 
     WriteError
-    ├── Refused      a condition did not hold; carries the items as they were
-    └── Busy         throttled, or in conflict with other transactions, beyond patience
+    ├── ConditionFailed    a condition did not hold; carries the current items
+    └── Contention         throttled, or in conflict with other transactions, in every attempt
 
-In expressions `#name` stands for the attribute `name` (many of ours are reserved words); values are given by keyword
-and stand as `:keyword`.
+In expressions, `#name` stands for the attribute `name` (many are reserved words of DynamoDB) and `:keyword` for the
+value that is passed under this keyword.
 """
 
 import random
@@ -35,14 +35,14 @@ CONFLICTS = frozenset({"TransactionConflictException", "TransactionConflict", "T
 
 
 class WriteError(Exception):
-    """A write did not happen."""
+    """Base of the errors of a write; nothing was written."""
 
 
-class Refused(WriteError):
+class ConditionFailed(WriteError):
     """A condition did not hold, so nothing was written.
 
-    `items` has, for each write in the order given, the item that refused it: None where that write was not refused, an
-    empty item where none exists.
+    `items` has one entry per write, in the given order: the current item if the condition of this write failed (empty
+    if no item exists), else None.
     """
 
     def __init__(self, items: Sequence[Item | None]) -> None:
@@ -50,13 +50,13 @@ class Refused(WriteError):
         self.items = tuple(items)
 
 
-class Busy(WriteError):
-    """Throttled or in conflict, after every retry; nothing was written."""
+class Contention(WriteError):
+    """Throttled or in conflict with other transactions in every attempt; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
-    """Write the whole item."""
+    """Replace the whole item."""
 
     item: Item
     condition: str | None = None
@@ -67,8 +67,8 @@ class Put:
 class Update:
     """Change some attributes of one item.
 
-    `refusal` is raised in place of Refused where only this is refused; `made` is called when the write is known to be
-    made.
+    `refusal` is raised in place of ConditionFailed if only this write failed its condition. `made` is called after the
+    write has been confirmed.
     """
 
     key: Key
@@ -81,7 +81,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Remove one item."""
+    """Delete one item."""
 
     key: Key
     condition: str | None = None
@@ -93,13 +93,13 @@ type Write = Put | Update | Delete
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table, by name; its key is `pk`, or `pk` and `sk`."""
+    """One table. Its key is `pk`, or `pk` and `sk` if it has a sort key."""
 
     name: str
     has_sort_key: bool = False
 
     def get(self, key: Key, *, consistent: bool = False) -> Item | None:
-        """The item, or None. An eventually consistent read costs half and may be some moments old."""
+        """Return the item, or None. An eventually consistent read costs half and can be stale by moments."""
         found = aws.dynamodb().get_item(TableName=self.name, Key=_to_dynamodb(key), ConsistentRead=consistent)
         return _from_dynamodb(found["Item"]) if "Item" in found else None
 
@@ -113,9 +113,9 @@ class Table:
         page_size: int | None = None,
         **values: object,
     ) -> Iterator[Item]:
-        """The items under a key condition that also meet `where`, in the order of their sort key.
+        """Iterate over the items that match a key condition and the filter `where`, in the order of their sort key.
 
-        Pages are fetched as the iterator is consumed, `page_size` items looked at in each.
+        Fetches pages as the iterator is consumed. DynamoDB evaluates `page_size` items per page, before the filter.
         """
         request: dict[str, Any] = {
             "TableName": self.name,
@@ -138,10 +138,10 @@ class Table:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def write(self, *writes: Write | None) -> None:
-        """Make all the writes or none; a None among them is skipped. One alone is not a transaction and costs half.
+        """Perform all writes or none; skips None. A single write is not a transaction and costs half.
 
-        Raises Refused or Busy. A write that carries an `event` is recognised if an earlier try of this very call had
-        landed unseen, and then counts as made.
+        Retries up to ATTEMPTS times under contention. Raises ConditionFailed or Contention. If an earlier attempt of
+        this call succeeded but its response was lost, the `event` it wrote identifies it, and the call succeeds.
         """
         wanted = [write for write in writes if write is not None]
         for attempt in range(ATTEMPTS):
@@ -152,16 +152,16 @@ class Table:
                     _write_one(self.name, wanted[0])
                 else:
                     _write_all(self.name, wanted)
-            except Refused as refused:
+            except ConditionFailed as refused:
                 if not any(map(_is_already_there, wanted, refused.items)):
                     raise _named(wanted, refused) from None
-            except Busy:
+            except Contention:
                 continue
             for write in wanted:
                 if isinstance(write, Update) and write.made:
                     write.made()
             return
-        raise Busy("the table is busy; try again")
+        raise Contention("the table is busy; try again")
 
 
 def _write_one(table: str, write: Write) -> None:
@@ -177,7 +177,7 @@ def _write_one(table: str, write: Write) -> None:
                 client.delete_item(**request)
     except client.exceptions.ConditionalCheckFailedException as error:
         item: Any = error.response.get("Item", {})
-        raise Refused([_from_dynamodb(item)]) from None
+        raise ConditionFailed([_from_dynamodb(item)]) from None
     except ClientError as error:
         raise _busy_or(error) from error
 
@@ -192,31 +192,31 @@ def _write_all(table: str, writes: Sequence[Write]) -> None:
         reasons: Any = error.response.get("CancellationReasons", [])
         codes = {reason.get("Code") for reason in reasons}
         if "ConditionalCheckFailed" in codes:
-            raise Refused(
+            raise ConditionFailed(
                 [
                     _from_dynamodb(reason.get("Item", {})) if reason.get("Code") == "ConditionalCheckFailed" else None
                     for reason in reasons
                 ]
             ) from None
         if codes & (CONFLICTS | THROTTLES | {"ProvisionedThroughputExceeded"}):
-            raise Busy("the transaction met others") from error
+            raise Contention("the transaction conflicts with others") from error
         raise
     except ClientError as error:
         raise _busy_or(error) from error
 
 
-def is_passing(error: ClientError) -> bool:
-    """Whether AWS refused for now only: throttled, or broken on its own side."""
+def is_transient(error: ClientError) -> bool:
+    """Return whether the error is transient: throttling or a 5xx of AWS."""
     broken = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
     return broken or error.response["Error"]["Code"] in THROTTLES
 
 
 def _busy_or(error: ClientError) -> Exception:
-    return Busy("the table is busy") if error.response["Error"]["Code"] in THROTTLES | CONFLICTS else error
+    return Contention("the table is busy") if error.response["Error"]["Code"] in THROTTLES | CONFLICTS else error
 
 
-def _named(writes: Sequence[Write], refused: Refused) -> Exception:
-    """The refusal that a write names, where that write alone was refused."""
+def _named(writes: Sequence[Write], refused: ConditionFailed) -> Exception:
+    """Return the `refusal` of the failed write if it is the only one that failed, else `refused`."""
     match [write for write, item in zip(writes, refused.items, strict=True) if item is not None]:
         case [Update(refusal=Exception() as named)]:
             return named
@@ -225,7 +225,7 @@ def _named(writes: Sequence[Write], refused: Refused) -> Exception:
 
 
 def _is_already_there(write: Write, found: Item | None) -> bool:
-    """Whether the item that refused the write carries the very event that the write was to tell."""
+    """Return whether the item already has the event of this write, so that an earlier attempt has succeeded."""
     event = write.item.get("event") if isinstance(write, Put) else write.values.get("event")
     return bool(event and found and found.get("event", {}).get("id") == event["id"])  # type: ignore[index]
 
@@ -256,7 +256,7 @@ def _expression_values(values: Mapping[str, object]) -> dict[str, dict[str, Any]
 
 
 def _to_dynamodb(item: Mapping[str, object]) -> dict[str, Any]:
-    """The item in DynamoDB's own form, without what is None: no attribute of ours is ever null."""
+    """Convert an item to DynamoDB's format. Omits None: attributes are never null."""
     return {name: _to_value(value) for name, value in item.items() if value is not None}
 
 
@@ -264,7 +264,7 @@ def _from_dynamodb(item: Mapping[str, Any]) -> Item:
     return {name: _from_value(value) for name, value in item.items()}
 
 
-# The types that our items have; boto3's own conversion has them all and costs a cold start a sixth.
+# Converts only the attribute types in use: boto3's conversion of all types takes a sixth of a cold start.
 
 
 def _to_value(value: object) -> dict[str, Any]:
@@ -278,7 +278,7 @@ def _to_value(value: object) -> dict[str, Any]:
         case Mapping():
             return {"M": _to_dynamodb(value)}
         case _:
-            raise TypeError(f"no attribute of ours is a {type(value).__name__}")
+            raise TypeError(f"unsupported attribute type {type(value).__name__}")
 
 
 def _from_value(value: Mapping[str, Any]) -> Any:
@@ -292,4 +292,4 @@ def _from_value(value: Mapping[str, Any]) -> Any:
         case {"M": dict(inner)}:
             return _from_dynamodb(inner)
         case _:
-            raise TypeError(f"no attribute of ours is a {', '.join(value)}")
+            raise TypeError(f"unsupported attribute type {', '.join(value)}")

@@ -1,8 +1,8 @@
-"""Structured logs, counted business facts, and the thread that ties one request to all that follows from it.
+"""Structured logs, business metrics, and the correlation of a request with its effects.
 
-No log line may hold a password, a token, card data or an e-mail address. So nothing that callers send is ever logged,
-and no model quotes its input in its errors. What libraries put into their exceptions is not in our hand: `_REDACTED`
-takes out of each line whatever has the form of a secret.
+A log line must not contain a password, a token, card data or an e-mail address. Caller input is therefore never
+logged, and models do not include their input in errors. Exceptions of libraries can still contain secrets: `_REDACTED`
+replaces everything in a line that has the form of one.
 """
 
 import json
@@ -22,8 +22,8 @@ NAMESPACE = "AdmitOne"
 _REDACTED = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.-]+"  # an e-mail address
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
-    r"|\b(?:sk|rk|whsec|tok|pm|src)_\w+|\bcard_\w*\d\w*"  # what opens Stripe, or stands for a card there
-    r"|\bpi_\w+_secret_\w+",  # what lets a browser confirm a payment
+    r"|\b(?:sk|rk|whsec|tok|pm|src)_\w+|\bcard_\w*\d\w*"  # a Stripe key, or a token or id of a card
+    r"|\bpi_\w+_secret_\w+",  # a client secret, with which a browser confirms a payment
     re.ASCII,
 )
 
@@ -32,13 +32,13 @@ def _serialize(line: dict[str, object]) -> str:
     return _REDACTED.sub("[redacted]", json.dumps(line, default=str))
 
 
-# Powertools puts X-Ray's trace id beside our own ids, from the environment that Lambda sets: no SDK is loaded for it.
+# Powertools adds X-Ray's trace id from the environment that Lambda sets, without loading the X-Ray SDK.
 logger = Logger(use_rfc3339=True, utc=True, serialize_stacktrace=False, json_serializer=_serialize)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What led here: the first request of the whole story, and the message that is its direct cause."""
+    """The ids of the first request of a causal chain, and of the message that directly caused the current work."""
 
     correlation_id: str
     causation_id: str
@@ -49,7 +49,7 @@ _trace: ContextVar[Trace] = ContextVar("trace")
 
 @contextmanager
 def follow(trace: Trace) -> Iterator[None]:
-    """Everything logged and every event told inside belongs to this trace."""
+    """Attach the trace to all log lines and events that are created inside the context."""
     token = _trace.set(trace)
     logger.append_keys(correlation_id=trace.correlation_id, causation_id=trace.causation_id)
     try:
@@ -60,28 +60,28 @@ def follow(trace: Trace) -> Iterator[None]:
 
 
 def current_trace() -> Trace | None:
-    """The trace of the call in progress, if it has one."""
+    """Return the trace of the current call, or None."""
     return _trace.get(None)
 
 
 def count(metric: str, number: float = 1) -> None:
     """Add to a business metric.
 
-    A fact is counted after the write that makes it one, and not when it is repeated. A process that dies between the
-    two leaves it uncounted: metrics show how a day goes, the tables are what the books are made of.
+    Count a fact once, after the write that establishes it. If the process dies between the two, the fact is not
+    counted: metrics are approximate, and accounting uses the tables.
     """
     _put(metric, number, "Count")
 
 
 def measure(metric: str, seconds: float) -> None:
-    """One more value of a metric of which CloudWatch makes percentiles and extremes."""
+    """Add a value in seconds to a metric from which CloudWatch computes percentiles and extremes."""
     _put(metric, seconds, "Seconds")
 
 
 def _put(metric: str, value: float, unit: str) -> None:
-    """Write the value as CloudWatch's embedded metric format: a line in the log, so no call is made and none can fail.
+    """Write the value to the log in CloudWatch's embedded metric format, which needs no API call that can fail.
 
-    By hand, since the format is ten lines and the library's import would be paid in every cold start.
+    Powertools' metrics module is not used, since its import would slow every cold start.
     """
     line: dict[str, object] = {
         "_aws": {

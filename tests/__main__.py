@@ -1,6 +1,6 @@
-"""`make test`: all layers of tests, in two lanes side by side that take about as long.
+"""`make test`: run all layers of tests in two parallel lanes of about the same duration.
 
-What the second lane says is shown when the first has ended. Options go on to pytest: `python -m tests -x`.
+The output of the second lane is shown when the first has ended. Options are passed on to pytest: `python -m tests -x`.
 """
 
 import os
@@ -15,14 +15,23 @@ from local.stack import LOCAL
 
 TESTS = Path(__file__).parent
 LANES = {
-    # What takes both processors comes first, while the other lane waits most.
-    "first": ("rules", "simulation", "faults", "handlers", "hostile", "template", "operations", "local"),
-    "second": ("e2e", "races"),
+    # The layers that use both processors come first, while the other lane spends most of its time waiting.
+    "first": (
+        "unit",
+        "simulation",
+        "fault_injection",
+        "integration",
+        "security",
+        "infrastructure",
+        "operations",
+        "emulator",
+    ),
+    "second": ("e2e", "concurrency"),
 }
 
 
 def main() -> int:
-    """The exit code of a lane that failed, or 0."""
+    """Run both lanes; return the exit code of a lane that failed, or 0."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     code = 0
@@ -48,8 +57,8 @@ def _start(name: str) -> Child:
 
 
 def _follow(lane: Child) -> int:
-    """Show what it has said and says, until it ends; its exit code."""
-    with lane.log.open("rb") as log:  # as bytes: what is there may end in the middle of a character
+    """Print the lane's output, past and coming, until the process ends; return its exit code."""
+    with lane.log.open("rb") as log:  # as bytes: the output so far may end inside a character
         while True:
             code = lane.exit_code()
             sys.stdout.buffer.write(log.read())

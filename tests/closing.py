@@ -1,3 +1,3 @@
-"""What a run of the tests tells at its end: lines that each layer adds."""
+"""Lines that each layer adds to the summary at the end of a test run."""
 
 LINES: list[str] = []

@@ -1,4 +1,4 @@
-"""What every layer of tests may use."""
+"""Fixtures and hooks for all layers of tests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,25 +10,25 @@ from tests.synthesized import synthesize
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell what the layers had to tell."""
+    """Print the lines that the layers added to the summary."""
     for line in closing.LINES:
         terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _roles() -> Iterator[None]:
-    """No function calls what its role on AWS would not allow."""
+    """Fail each AWS call that the function's role on AWS would not allow."""
     with grants.enforced():
         yield
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The CloudFormation template of an AWS stage, as plain JSON."""
+    """Return the CloudFormation template of an AWS stage, as plain JSON."""
     return synthesize("dev", tmp_path_factory.mktemp("dev"))
 
 
 @pytest.fixture(scope="session")
 def local_template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The template that `make run` deploys."""
+    """Return the template that `make run` deploys."""
     return synthesize("local", tmp_path_factory.mktemp("local"))

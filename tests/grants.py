@@ -1,6 +1,6 @@
-"""What each function's role allows: checked against the template, and held against the calls that tests make it make.
+"""The permissions of each function's role: compared with the template, and enforced on the calls that tests make.
 
-Neither moto nor the local AWS enforces IAM, so without this a missing right would first show on AWS.
+Neither moto nor the local AWS enforces IAM; without this, a missing permission would first show on AWS.
 """
 
 import re
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# Beside this, each may write to its own log group and send its traces, and nothing else.
+# In addition, each function may write to its own log group and send its traces, and nothing else.
 GRANTS: dict[str, set[str]] = {
     "auth api": {
         "dynamodb:GetItem on Auth/Users/Table",
@@ -127,7 +127,7 @@ GRANTS: dict[str, set[str]] = {
     },
 }
 
-# What clocks may do, by the construct that holds the role.
+# Permissions of schedules, by the construct that holds the role.
 CLOCKS: dict[str, set[str]] = {
     "Expiration/ScheduleRole": {
         "lambda:InvokeFunction on Expiration/Expire/Function",
@@ -148,7 +148,7 @@ ENTRY_POINT = re.compile(r"functions\.(\w+)\.(api|authorizer|expire|listener|rec
 
 @contextmanager
 def enforced() -> Iterator[None]:
-    """Inside, a function that calls AWS beyond its grants gets AccessDenied; calls that the tests make are free."""
+    """Answer AccessDenied to calls of functions beyond their grants; the tests' own calls are not checked."""
     from botocore.client import BaseClient
     from botocore.exceptions import ClientError
 
@@ -172,7 +172,7 @@ def enforced() -> Iterator[None]:
 
 
 def _calling_function(frame: FrameType | None) -> list[str]:
-    """The function in whose name the call is made, or all relays; none for a call of the tests' own."""
+    """Return the function that makes the call, or all relays; empty for a call that a test makes itself."""
     ours = False
     while frame:
         module = frame.f_globals.get("__name__", "")
@@ -187,7 +187,7 @@ def _calling_function(frame: FrameType | None) -> list[str]:
 
 
 def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each action that the call needs, and how the resource's name must end."""
+    """Return each action that the call needs, and the required ending of the resource's name."""
     if operation == "TransactWriteItems":
         for item in request["TransactItems"]:
             for kind in item:

@@ -1,4 +1,4 @@
-"""`kill -9` of a local AWS."""
+"""Kill a local AWS with `kill -9`."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ ENDS_WITHIN = 10.0
 
 
 def kill(aws: LocalAws) -> None:
-    """Returns when it has ended, and its functions with it."""
+    """Kill the process; return when it and its functions have ended."""
     guard = aws._process._process.pid
     ps = ["ps", "-A", "-o", "pid=,ppid="]
     processes = subprocess.run(ps, capture_output=True, text=True, check=True).stdout  # noqa: S603
@@ -21,5 +21,5 @@ def kill(aws: LocalAws) -> None:
             break
     deadline = time.monotonic() + ENDS_WITHIN
     while not aws.has_ended():
-        assert time.monotonic() < deadline, "it was killed and has not ended"
+        assert time.monotonic() < deadline, "the killed process has not ended"
         time.sleep(0.02)

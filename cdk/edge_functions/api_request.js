@@ -1,27 +1,27 @@
-// Runs in CloudFront before each request to /api/* goes on to the API, and in the front door of `make run`.
+// Runs in CloudFront for each request to /api/* before it is forwarded to the API, and in the edge proxy of `make run`.
 //
-// Session. An HTTP API's authorizer reads one header, and browsers send cookies: so session cookies become the
-// Authorization header, unless the caller has sent one. A browser may hold several under one name, for any site on a
-// parent domain can set its own; which of them is a session of ours only Auth can tell. So all that look like a token go
-// on: one as `Bearer <token>`, several as `Session <token> <token> ...`, of which Auth takes the first that is good.
-// `__Host-` goes first, since no other site can set it. No more than MOST tokens go on, and no cookies: other sites' junk
-// would exceed what API Gateway takes in headers (10,240 bytes), and lock the user out.
+// Session. The authorizer of an HTTP API reads one header, and browsers send cookies, so session cookies become the
+// Authorization header, unless the caller has sent one. A browser may send several cookies of one name, because any site
+// on a parent domain can set its own, and only Auth can verify which is ours. So every value in the form of a token is
+// forwarded: one as `Bearer <token>`, several as `Session <token> <token> ...`, of which Auth uses the first valid one.
+// `__Host-` comes first, since no other site can set it. At most MOST tokens and no cookies are forwarded: cookies of
+// other sites could exceed API Gateway's limit for headers (10,240 bytes) and lock the user out.
 //
-// Site. Browsers that do not send Sec-Fetch-Site yet send Origin with each write, but the API does not see which host they
-// called. The edge does, and says in that header whether the two agree.
+// Site. Older browsers do not send Sec-Fetch-Site, but send Origin with each write. The API does not see the host that
+// was called, so the edge compares Origin with the host and sets Sec-Fetch-Site.
 //
-// Viewer. Behind CloudFront the API sees CloudFront's address alone: whatever a caller claims to be is replaced by what
-// the edge sees.
+// Viewer. Behind CloudFront the API sees only CloudFront's address, so the edge sends the viewer's address in a header.
+// It replaces any value that the caller has sent.
 
 var TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
-var LONGEST = 1536; // a token with the longest e-mail address that there is has 1,400 characters
+var LONGEST = 1536; // a token with the longest possible e-mail address has 1,400 characters
 var MOST = 5;
 
-// `session` holds the sessions from before the name `__Host-admit-one`. They last 12 hours: it can go in the deployment
-// after the one that brings this, and Auth's OLD_COOKIE with it.
+// `session` is the name before `__Host-admit-one`. Its sessions last 12 hours: remove it, and OLD_COOKIE in
+// functions/auth/session.py, in the deployment after the one that introduced the new name.
 var NAMES = ['__Host-admit-one', 'session'];
-// Without TLS, as under `make run`, no browser takes a `__Host-` cookie. Behind TLS this name is never read: any site on a
-// parent domain could set it.
+// Without TLS, as under `make run`, browsers reject `__Host-` cookies. With TLS this name is never read, because any site
+// on a parent domain could set it.
 var NAMES_WITHOUT_TLS = ['admit-one', 'session'];
 
 function tokensIn(cookies, names) {

@@ -1,7 +1,8 @@
-// Runs in CloudFront before each request for the web client, and in the front door of `make run`.
+// Runs in CloudFront for each request to the web client, and in the edge proxy of `make run`.
 //
-// The client's pages have paths of their own and one file. What has no dot in its last part is a page; a file that is
-// missing stays missing. An error page for the whole distribution would turn the API's own 404s into HTML.
+// All pages of the client are served by index.html. A path without a dot in its last segment is a page; a missing file
+// remains a 404. A custom error page is no alternative: it applies to the whole distribution, so it would also replace
+// the API's 404 responses with HTML.
 
 function handler(event) {
   var request = event.request;

@@ -1,7 +1,7 @@
-"""Signing up and signing in."""
+"""The use cases of Auth: sign up and sign in."""
 
 from functions.auth import passwords
-from functions.auth.attempts import Counter, TooManyAttempts, counters
+from functions.auth.rate_limit import Counter, TooManyAttempts, counters
 from functions.auth.store import UserStore
 from functions.auth.tokens import Identity, Tokens
 from functions.auth.user import Account, BadCredentials, normalise_password
@@ -10,9 +10,9 @@ from shared.ids import UserID, new_id
 
 
 def sign_up(store: UserStore, tokens: Tokens, *, email: str, password: str) -> tuple[Identity, str]:
-    """A new user and their first token; `password` is normalised. Raises EmailInUse.
+    """Create an account and return it with its first token. `password` is normalised. Raises EmailInUse.
 
-    The token is made first: where it cannot be, nobody is left with an account and no answer.
+    The token is issued before the account is written: if issuing fails, no account exists without a response.
     """
     identity = Identity(user_id=UserID(new_id()), email=email)
     token = tokens.issue(identity)
@@ -22,17 +22,17 @@ def sign_up(store: UserStore, tokens: Tokens, *, email: str, password: str) -> t
 
 
 def sign_in(store: UserStore, tokens: Tokens, *, email: str, password: str, address: str) -> tuple[Identity, str]:
-    """The user with this e-mail and password, and a token for them. Raises BadCredentials, TooManyAttempts.
+    """Check e-mail and password, and return the user with a new token. Raises BadCredentials, TooManyAttempts.
 
-    `password` is as it was typed. One that was hashed like that is hashed anew in its normalised form, which fits
-    whatever device it is typed on next.
-    An e-mail that nobody has goes the same way in the same time, counters included.
+    `password` is as typed; `address` is the client's IP address. A hash of the password as typed is replaced by one of
+    its normalised form, which is the same on every device. An unknown e-mail takes the same steps and the same time,
+    including the counters.
     """
     counted = _count(store, email=email, address=address)
     account = store.account(email)
     password_hash = account.password_hash if account else None
     normalised = normalise_password(password)
-    # Before passwords were normalised they were hashed as typed. How many hashes are tried depends on the input alone.
+    # Older hashes are of the password as typed. The number of hashes tried depends on the input only (timing).
     forms = dict.fromkeys((normalised, password))
     right = next((form for form in forms if passwords.is_password(form, password_hash)), None)
     if account is None or right is None:
@@ -47,7 +47,7 @@ def sign_in(store: UserStore, tokens: Tokens, *, email: str, password: str, addr
 
 
 def _count(store: UserStore, *, email: str, address: str) -> list[Counter]:
-    """Count this try everywhere, or nowhere and raise TooManyAttempts."""
+    """Add the attempt to all counters; if one is full, undo the others and raise TooManyAttempts."""
     now = clock.now()
     counted: list[Counter] = []
     for counter in counters(email=email, address=address, now=now):

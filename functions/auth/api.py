@@ -1,4 +1,4 @@
-"""The HTTP routes of Auth, all of them public: here one becomes a user."""
+"""The HTTP routes of Auth. All are public."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from functions.auth import actions, session
-from functions.auth.attempts import TooManyAttempts
+from functions.auth.client_ip import client_ip
 from functions.auth.keys import key_ring
+from functions.auth.rate_limit import TooManyAttempts
 from functions.auth.schemas import CurrentUser, Health, SignedIn, SignIn, SignUp
 from functions.auth.store import UserStore
 from functions.auth.tokens import Identity, Tokens
 from functions.auth.user import BadCredentials, EmailInUse
-from functions.auth.viewer import viewer_address
 from shared import settings
 from shared.http import Api
 from shared.problems import refusal
@@ -22,7 +22,7 @@ from shared.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Auth API; the cookie's is in `session`."""
+    """Environment variables of the Auth API; those for the cookie are in `session`."""
 
     stage: str
     table_name: str
@@ -56,35 +56,35 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 @api.post("/api/users/signup", status_code=201)
 @api.refuses(EmailInUse)
 def sign_up(body: Annotated[SignUp, Body()]) -> Response[SignedIn]:
-    """Become a user."""
+    """Create an account and sign in."""
     return _signed_in(201, *actions.sign_up(_store(), _tokens(), email=body.email, password=body.password))
 
 
 @api.post("/api/users/signin")
 @api.refuses(BadCredentials, TooManyAttempts)
 def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
-    """Get a new token for an e-mail and its password."""
+    """Sign in with e-mail and password."""
     edge_secret_arn = settings.load(Settings).edge_secret_arn
-    address = viewer_address(api.current_event.raw_event, edge_secret_arn=edge_secret_arn)
+    address = client_ip(api.current_event.raw_event, edge_secret_arn=edge_secret_arn)
     signed_in = actions.sign_in(_store(), _tokens(), email=body.email, password=body.password, address=address)
     return _signed_in(200, *signed_in)
 
 
 @api.post("/api/users/signout", status_code=204)
 def sign_out() -> Response[None]:
-    """Clear the session cookie. A token that was kept elsewhere stays good until it expires."""
+    """Clear the session cookie. Copies of the token stay valid until they expire."""
     return Response(204, cookies=session.end())
 
 
 @api.get("/api/users/currentuser")
 def current_user() -> CurrentUser:
-    """Who the caller is, by their token; null without a good one."""
+    """Get the signed-in user; null without a valid token."""
     return CurrentUser.of(_tokens().first(session.candidates(api.current_event.raw_event)))
 
 
 @api.get("/api/health")
 def health() -> Health:
-    """Whether the API answers."""
+    """Check that the API is available."""
     return Health()
 
 

@@ -1,9 +1,10 @@
-"""The authorizer of the HTTP API: from a token to the user that the other services are told of.
+"""The Lambda authorizer of the HTTP API: verifies the token and passes the user to the services.
 
-Everybody is let in. Who has no good token comes without a user, and each service refuses that itself where it needs
-one, as a problem document; a refusal by API Gateway would be a 403 in words of its own.
+Every request is authorised. Requests without a valid token pass as anonymous; each service decides whether to reject
+them, with a problem document. A rejection by API Gateway would be a 403 in its own format.
 
-API Gateway keeps the answer for five minutes under the `Authorization` header, so nothing but that header may decide.
+API Gateway caches the result for five minutes by the `Authorization` header, so the decision must depend on that header
+only.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,14 @@ from shared import settings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the authorizer."""
+    """Environment variables of the authorizer."""
 
     stage: str
     jwt_secret_arn: str
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Entry point (Lambda authorizer, payload format 2.0, simple response)."""
+    """Entry point. Lambda authorizer, payload format 2.0, simple response."""
     env = settings.load(Settings)
     tokens = Tokens(key_ring(env.jwt_secret_arn), stage=env.stage)
     identity = tokens.first(tokens_in((event.get("headers") or {}).get("authorization")))

@@ -1,7 +1,7 @@
-"""The keys that sign tokens: versions of one secret in Secrets Manager, known by their version ids.
+"""The keys that sign tokens: versions of one secret in Secrets Manager, identified by their version ids.
 
-The current version signs; the current and the previous one verify, so a rotation logs nobody out. What is older than
-that is nothing: two rotations end every session that is left.
+The current version signs; the current and the previous version verify. So one rotation keeps all sessions, and two
+rotations end every session signed before the first.
 """
 
 from dataclasses import dataclass, field
@@ -23,10 +23,10 @@ class Key:
 
 
 class KeyRing:
-    """The keys of one secret, read on first use and again after five minutes, when a retired key is forgotten.
+    """A cache of the keys of one secret, refreshed after five minutes, so that retired keys stop verifying.
 
-    An id that is not known makes it look once more, for it may be a key made a moment ago, but not twice in a second:
-    made-up ids must not become calls. Whatever Secrets Manager raises goes through.
+    An unknown id triggers a refresh, since the key may be new, but at most once a second, so that forged ids do not
+    cause calls. Raises the errors of Secrets Manager.
     """
 
     def __init__(self, secret_arn: str) -> None:
@@ -36,7 +36,7 @@ class KeyRing:
         self._searched_at = clock.EPOCH
 
     def current(self) -> Key:
-        """The key that signs."""
+        """Return the key that signs."""
         now = clock.now()
         if now - self._read_at >= KEPT:
             self._keys = (self._read("AWSCURRENT"),)
@@ -44,13 +44,13 @@ class KeyRing:
         return self._keys[0]
 
     def find(self, key_id: str) -> Key | None:
-        """The key with this id, if tokens signed with it still count."""
+        """Return the key with this id, or None if tokens signed with it are no longer valid."""
         self.current()
         known = self._known(key_id)
         now = clock.now()
         if known is None and now - self._searched_at >= SEARCH_PAUSE:
-            # Both are read, so that what is kept is never older than five minutes; and only then is the time noted,
-            # for a search that failed has not shown that there is no such key.
+            # Read both, so that no cached key is older than five minutes. Set the times only afterwards: a failed
+            # search does not prove that the key does not exist.
             self._keys = (self._read("AWSCURRENT"), *self._read_previous())
             self._read_at = self._searched_at = now
             known = self._known(key_id)
@@ -64,7 +64,7 @@ class KeyRing:
         return Key(found["VersionId"], found["SecretString"])
 
     def _read_previous(self) -> tuple[Key, ...]:
-        """The key before the current one; none where it was never rotated."""
+        """Return the previous key; empty if the secret was never rotated."""
         try:
             return (self._read("AWSPREVIOUS"),)
         except aws.secretsmanager().exceptions.ResourceNotFoundException:
@@ -73,5 +73,5 @@ class KeyRing:
 
 @cache
 def key_ring(secret_arn: str) -> KeyRing:
-    """The process's keys of this secret."""
+    """Return the process's key ring for this secret."""
     return KeyRing(secret_arn)

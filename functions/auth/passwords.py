@@ -1,6 +1,6 @@
-"""Passwords, as argon2id hashes with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane.
+"""Password hashing: argon2id with the parameters of OWASP's Password Storage Cheat Sheet (19 MiB, 2 passes, 1 lane).
 
-argon2 is imported on first use: most calls of this service need no hash.
+argon2 is imported on first use: most requests of this service need no hash.
 """
 
 from functools import cache
@@ -13,30 +13,30 @@ MEMORY_KIB = 19 * 1024
 PASSES = 2
 LANES = 1
 
-# The hash of a password that nobody knows. An unknown e-mail is checked against it, to take the same time as a known
-# one; so its parameters must be those above.
-NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$VKI/cgBdXGVZR30iNmJ+wQ$gzGcpvV+dDcWQLKVBPhtVPqG4INJpmC6z6U1RtkUDwk"
+# The hash of a random password. Sign-ins with an unknown e-mail are checked against it, so that they take the same time
+# as with a known one. Its parameters must be those above.
+DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$VKI/cgBdXGVZR30iNmJ+wQ$gzGcpvV+dDcWQLKVBPhtVPqG4INJpmC6z6U1RtkUDwk"
 
 
 @cache
 def hasher() -> "PasswordHasher":
-    """The process's hasher."""
+    """Return the hasher of the process."""
     from argon2 import PasswordHasher
 
     return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
 
 def hash_password(password: str) -> str:
-    """The hash to keep, with its salt and parameters."""
+    """Return the encoded hash, which includes salt and parameters."""
     return hasher().hash(password)
 
 
 def is_password(password: str, password_hash: str | None) -> bool:
-    """Whether this is the password. Without a hash it never is, and finding that out takes as long."""
+    """Whether the password matches the hash. With None the result is False, after the same time."""
     from argon2.exceptions import VerifyMismatchError
 
     try:
-        hasher().verify(password_hash or NOBODYS_HASH, password)
+        hasher().verify(password_hash or DUMMY_HASH, password)
     except VerifyMismatchError:
         return False
     return password_hash is not None

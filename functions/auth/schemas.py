@@ -1,4 +1,4 @@
-"""Bodies of the Auth API."""
+"""Request and response bodies of the Auth API."""
 
 from typing import Annotated, Literal, Self
 
@@ -20,7 +20,7 @@ type Email = Annotated[
     str,
     AfterValidator(parse_email),
     Field(
-        description=f"Trimmed, and compared without case; at most {LONGEST_EMAIL} characters.",
+        description=f"Surrounding spaces are removed; case is ignored. At most {LONGEST_EMAIL} characters.",
         examples=["someone@example.com"],
         json_schema_extra={"format": "email", "maxLength": LONGEST_EMAIL},
     ),
@@ -28,7 +28,7 @@ type Email = Annotated[
 
 
 class SignUp(Input):
-    """A new user's e-mail and password. Case and spaces count in a password, at its ends too."""
+    """E-mail and password of a new account. Case and spaces in a password are significant, also at its ends."""
 
     email: Email
     password: Annotated[str, AfterValidator(parse_new_password)] = Field(
@@ -40,7 +40,7 @@ class SignUp(Input):
 
 
 class SignIn(Input):
-    """A user's e-mail and password. One that is too short to be anybody's is no other mistake than a wrong one."""
+    """E-mail and password of an account. A password shorter than the minimum is treated like any wrong password."""
 
     email: Email
     password: Annotated[str, AfterValidator(parse_known_password)] = Field(
@@ -51,7 +51,7 @@ class SignIn(Input):
 
 
 class SignedIn(Output):
-    """The user, and the token that the session cookie holds too."""
+    """The user and their session token, which is also in the session cookie."""
 
     id: UserID
     email: str
@@ -59,29 +59,29 @@ class SignedIn(Output):
 
     @classmethod
     def of(cls, identity: Identity, token: str) -> Self:
-        """The user with this token."""
+        """Build the response for this user and token."""
         return cls(id=identity.user_id, email=identity.email, token=token)
 
 
 class UserOut(Output):
-    """A user as they see themselves."""
+    """A user's own account."""
 
     id: UserID
     email: str
 
 
 class CurrentUser(Output):
-    """Who is signed in, if anybody is."""
+    """The signed-in user, or null."""
 
     currentUser: UserOut | None
 
     @classmethod
     def of(cls, identity: Identity | None) -> Self:
-        """The user that a token speaks for."""
+        """Build the response for the user of a token, or for None."""
         return cls(currentUser=UserOut(id=identity.user_id, email=identity.email) if identity else None)
 
 
 class Health(Output):
-    """The API answers."""
+    """The API is available."""
 
     status: Literal["ok"] = "ok"

@@ -1,39 +1,39 @@
-"""The Users table: who has signed up, and how often signing in has failed.
+"""The Users table: users, and counters of failed sign-ins.
 
     pk user#<userID>                             the user
-    pk email#<email>                             whose address it is, and the hash of their password
-    pk attempts#<scope>#<digest>#<window>        failed sign-ins in one window, forgotten after it
+    pk email#<email>                             the address's user id and password hash
+    pk attempts#<scope>#<digest>#<window>        failed sign-ins in one window; expires by TTL
 
-An address stands in the key of one item, so it can belong to one user. The counters' keys hold digests, for anybody
-may try to sign in with the address of somebody who never told us theirs.
+The address is the key of one item, so it can belong to one user only. The keys of counters contain digests, since an
+attempt may use the address of a person who has no account, and such addresses must not be stored.
 """
 
 from datetime import datetime, timedelta
 
-from functions.auth.attempts import Counter
+from functions.auth.rate_limit import Counter
 from functions.auth.user import Account, EmailInUse
 from shared import clock
 from shared.ids import UserID
-from shared.table import Put, Refused, Table, Update
+from shared.table import ConditionFailed, Put, Table, Update
 
-COUNTER_KEPT = timedelta(hours=1)  # beyond its window, so that a try that began inside it can be given back
+COUNTER_KEPT = timedelta(hours=1)  # after its window, so that an attempt from within the window can still be undone
 
 
 class UserStore:
-    """What Auth keeps."""
+    """Reads and writes the items of Auth."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
     def account(self, email: str) -> Account | None:
-        """The account with this e-mail, by a consistent read: who has just signed up can sign in."""
+        """Return the account with this e-mail, or None. The read is consistent: a new user can sign in at once."""
         item = self._table.get({"pk": f"email#{email}"}, consistent=True)
         if item is None:
             return None
         return Account(id=UserID(item["userID"]), email=item["email"], password_hash=item["passwordHash"])
 
     def add(self, account: Account, *, created_at: datetime) -> None:
-        """Write the new user and their claim on the address. Condition: neither exists. Raises EmailInUse."""
+        """Write the user and the address in one transaction. Condition: neither exists; otherwise raises EmailInUse."""
         user = Put(
             item={
                 "pk": f"user#{account.id}",
@@ -54,13 +54,13 @@ class UserStore:
         )
         try:
             self._table.write(user, claim)
-        except Refused as refused:
+        except ConditionFailed as refused:
             claimed = refused.items[1] or {}
-            if claimed.get("userID") != account.id:  # else an earlier try of this very call had landed unseen
+            if claimed.get("userID") != account.id:  # else an earlier attempt of this call succeeded
                 raise EmailInUse("this e-mail is in use") from None
 
     def replace_hash(self, account: Account, password_hash: str) -> None:
-        """Keep another hash of the same password. Condition: the hash is still the account's; else nothing changes."""
+        """Replace the hash. Condition: the stored hash is the account's; otherwise nothing is written."""
         try:
             self._table.write(
                 Update(
@@ -70,11 +70,11 @@ class UserStore:
                     values={"new": password_hash, "old": account.password_hash},
                 )
             )
-        except Refused:
+        except ConditionFailed:
             return
 
     def count(self, counter: Counter) -> bool:
-        """Count one try, on condition that the counter is below its limit; whether it was."""
+        """Add one attempt. Condition: the counter is below its limit; returns False if it is not."""
         try:
             self._table.write(
                 Update(
@@ -88,12 +88,12 @@ class UserStore:
                     },
                 )
             )
-        except Refused:
+        except ConditionFailed:
             return False
         return True
 
     def give_back(self, counter: Counter) -> None:
-        """Take one counted try off again. Condition: there is one."""
+        """Remove one attempt. Condition: the counter is above zero; otherwise nothing is written."""
         try:
             self._table.write(
                 Update(
@@ -103,7 +103,7 @@ class UserStore:
                     values={"less": -1, "none": 0},
                 )
             )
-        except Refused:
+        except ConditionFailed:
             return
 
 

@@ -1,6 +1,6 @@
-"""Session tokens: JWTs (RFC 7519), HS256, for 12 hours.
+"""Session tokens: JWTs (RFC 7519), HS256, valid for 12 hours.
 
-The authorizer imports this, and so only what it takes to check a token.
+The authorizer imports this module, so it imports only what verifying a token needs.
 """
 
 from collections.abc import Iterable
@@ -24,21 +24,21 @@ MOST_CANDIDATES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whom a token speaks for."""
+    """The user that a token identifies."""
 
     user_id: "UserID"
     email: str
 
 
 class Tokens:
-    """Makes and reads the tokens of one stage."""
+    """Issues and verifies the tokens of one stage."""
 
     def __init__(self, keys: KeyRing, *, stage: str) -> None:
         self._keys = keys
         self._issuer = f"admit-one-{stage}"
 
     def issue(self, identity: Identity) -> str:
-        """A token for this user, signed with the current key."""
+        """Return a token for this user, signed with the current key. Raises botocore's errors."""
         key = self._keys.current()
         now = clock.now()
         claims = {
@@ -52,11 +52,11 @@ class Tokens:
         return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.id})
 
     def first(self, candidates: Iterable[str]) -> Identity | None:
-        """Whom the first good token speaks for; None if none is good. What AWS raises goes through."""
+        """Return the identity of the first valid token, or None. Raises botocore's errors."""
         return next((identity for token in candidates if (identity := self.read(token))), None)
 
     def read(self, token: str) -> Identity | None:
-        """Whom the token speaks for; None for whatever is not a live token of ours. What AWS raises goes through."""
+        """Verify a token and return its identity; None if it is invalid or expired. Raises botocore's errors."""
         key_id = _key_id(token)
         key = self._keys.find(key_id) if key_id else None
         if key is None:
@@ -70,7 +70,7 @@ class Tokens:
                 issuer=self._issuer,
                 options={
                     "require": ["iss", "aud", "exp", "iat", "sub", "email"],
-                    # These PyJWT compares with the machine's own clock; ours is compared below.
+                    # PyJWT compares these with the machine's clock; `exp` is compared with ours below.
                     "verify_exp": False,
                     "verify_iat": False,
                     "verify_nbf": False,
@@ -84,10 +84,10 @@ class Tokens:
 
 
 def tokens_in(header: str | None) -> tuple[str, ...]:
-    """The tokens in an `Authorization` header; the scheme's case does not matter.
+    """Return the tokens in an `Authorization` header. The scheme is case-insensitive.
 
-    `Bearer <token>` has one (RFC 6750). `Session <token> <token> ...` is the edge's own, for a browser with several
-    cookies that may each be the session; what comes after the first `MOST_CANDIDATES` is not looked at.
+    `Bearer <token>` has one token (RFC 6750). `Session <token> <token> ...` is set by the edge if a browser sends
+    several session cookies; tokens after the first `MOST_CANDIDATES` are ignored.
     """
     scheme, _, rest = (header or "").strip().partition(" ")
     match scheme.lower():
@@ -102,6 +102,6 @@ def tokens_in(header: str | None) -> tuple[str, ...]:
 def _key_id(token: str) -> str | None:
     try:
         key_id: str | None = jwt.get_unverified_header(token).get("kid")
-    except (jwt.InvalidTokenError, UnicodeEncodeError):  # the latter for what is no text at all
+    except (jwt.InvalidTokenError, UnicodeEncodeError):  # the latter for unpaired surrogates
         return None
     return key_id

@@ -1,8 +1,8 @@
-"""Who somebody is to us: an e-mail address, a password, and the id that all other services know them by.
+"""A user's account: the e-mail address, the password, and the user id that all services share.
 
 AuthError
-├── EmailInUse         somebody has signed up with this address
-└── BadCredentials     no such address, or not its password; nobody is told which
+├── EmailInUse         an account with this address exists
+└── BadCredentials     unknown address or wrong password; the error does not reveal which
 """
 
 import unicodedata
@@ -14,19 +14,19 @@ LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
 
-_MOST_COMPOSED = 4  # code points that NFC can make one of: the longest canonical decomposition that there is
+_MOST_COMPOSED = 4  # code points that NFC may compose into one: the longest canonical decomposition
 
 
 class AuthError(Exception):
-    """Signing up or in is not possible like this."""
+    """Base class: the sign-up or sign-in failed."""
 
 
 class EmailInUse(AuthError):
-    """Somebody has signed up with this address."""
+    """An account with this address exists."""
 
 
 class BadCredentials(AuthError):
-    """The words are the same for an unknown address and a wrong password, so that nobody can ask who has an account."""
+    """Unknown address or wrong password. The message is the same for both, to prevent account enumeration."""
 
     def __init__(self) -> None:
         super().__init__("e-mail or password is wrong")
@@ -34,7 +34,7 @@ class BadCredentials(AuthError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a user signs in with. `email` is in the form of `parse_email`."""
+    """The credentials of a user. `email` is in the form that `parse_email` returns."""
 
     id: UserID
     email: str
@@ -42,9 +42,9 @@ class Account:
 
 
 def parse_email(text: str) -> str:
-    """The one form in which an address is kept and compared: trimmed, in lower case, NFC. Raises ValueError.
+    """Validate an address and return its canonical form: trimmed, lower case, NFC. Raises ValueError.
 
-    An address must be one that mail can reach (so no `localhost`, no `.test`), but nobody is asked whether it does.
+    The domain must be routable (not `localhost`, not `.test`); deliverability is not checked.
     """
     from email_validator import EmailNotValidError, validate_email
 
@@ -61,19 +61,21 @@ def parse_email(text: str) -> str:
 
 
 def normalise_password(text: str) -> str:
-    """The one form in which a password is hashed: that of RFC 8265, OpaqueString (section 4.2), so case stays.
+    """Return the form in which a password is hashed: the OpaqueString profile of RFC 8265, section 4.2.
 
-    Keyboards differ in how they write an `é` or a space: every space becomes U+0020, and the text NFC.
+    Keyboards encode `é` and spaces differently, so every space becomes U+0020 and the text becomes NFC. Case is kept.
     """
-    if len(text) > LONGEST_PASSWORD * _MOST_COMPOSED:  # too long in any form, and long texts are slow to normalise
+    if len(text) > LONGEST_PASSWORD * _MOST_COMPOSED:  # too long in any form; normalising it would be slow
         return text
     spaced = "".join(" " if unicodedata.category(character) == "Zs" else character for character in text)
     return unicodedata.normalize("NFC", spaced)
 
 
 def parse_new_password(text: str) -> str:
-    """The normalised password, counted in Unicode code points. Raises ValueError where it is too short or too long, or
-    has a control character, which a form cannot enter again.
+    """Validate a new password and return it normalised. The length is counted in Unicode code points.
+
+    Raises ValueError if it is too short or too long, or contains a control character, which a form could not enter
+    again.
     """
     password = normalise_password(text)
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
@@ -84,9 +86,9 @@ def parse_new_password(text: str) -> str:
 
 
 def parse_known_password(text: str) -> str:
-    """The password as it was typed. Raises ValueError for one that nobody can have.
+    """Return the password as typed. Raises ValueError if it is empty or too long to be the password of any account.
 
-    Passwords were once counted and hashed as they were typed, so either form may be the one that fits.
+    Older passwords were counted and hashed as typed, so either form may be within the limit.
     """
     if not text or min(len(text), len(normalise_password(text))) > LONGEST_PASSWORD:
         raise ValueError(f"must have 1 to {LONGEST_PASSWORD} characters")

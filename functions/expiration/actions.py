@@ -1,4 +1,4 @@
-"""What Expiration does: set an order's timer, and tell that its deadline has passed."""
+"""The use cases of Expiration: set an order's timer, and publish that its deadline has passed."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions.expiration.timer import has_passed, schedule_expression, schedule_name
 from shared import aws, clock
-from shared.events import ExpirationCompleted, tell
+from shared.events import ExpirationCompleted, outbox_entry
 from shared.ids import OrderID, UserID
 from shared.publish import publish
 from shared.telemetry import Trace, logger
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 SOURCE = "admit-one.expiration"
 
-# A call of the expire function that fails is tried again for an hour; then it is the dead-letter queue's, and alarmed
-# on. The order's sweep ends the order meanwhile.
+# A failed call of the expire function is retried for an hour, then sent to the dead-letter queue, which has an alarm.
+# Meanwhile the sweep expires the order.
 _RETRIES: "RetryPolicyTypeDef" = {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600}
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduling:
-    """Where timers are kept, what they call and as whom, and where a call goes that cannot be made (ARNs)."""
+    """The name of the schedule group, and the ARNs of the target function, its role and the dead-letter queue."""
 
     group: str
     function: str
@@ -35,13 +35,13 @@ class Scheduling:
 def set_timer(
     order_id: OrderID, user_id: UserID, deadline: datetime, *, trace: Trace, scheduling: Scheduling, bus: str
 ) -> None:
-    """Have `tell_expired` called when the deadline has passed; at once where it already has. A repeat changes nothing.
+    """Schedule `publish_expired` for the deadline, or call it now if the deadline has passed. Idempotent.
 
-    Raises botocore's errors, and NotPublished.
+    Raises NotPublished, and botocore's errors.
     """
     now = clock.now()
     if has_passed(deadline, now):
-        tell_expired(order_id, user_id, bus=bus)
+        publish_expired(order_id, user_id, bus=bus)
         return
     target: TargetTypeDef = {
         "Arn": scheduling.function,
@@ -69,9 +69,9 @@ def set_timer(
             Target=target,
         )
     except scheduler.exceptions.ConflictException:
-        logger.info("the order's timer is set already", order_id=order_id)
+        logger.info("the order's timer is already set", order_id=order_id)
 
 
-def tell_expired(order_id: OrderID, user_id: UserID, *, bus: str) -> None:
-    """Publish that the order's deadline has passed; Orders decides what that means. Raises NotPublished."""
-    publish([tell(ExpirationCompleted(orderId=order_id, userID=user_id))], bus=bus, source=SOURCE)
+def publish_expired(order_id: OrderID, user_id: UserID, *, bus: str) -> None:
+    """Publish that the order's deadline has passed; Orders decides what follows. Raises NotPublished."""
+    publish([outbox_entry(ExpirationCompleted(orderId=order_id, userID=user_id))], bus=bus, source=SOURCE)

@@ -1,6 +1,6 @@
-"""What an order's timer calls: tells that the order's deadline has passed.
+"""The target of an order's timer: publishes that the order's deadline has passed.
 
-It raises where that fails. Lambda then calls it twice more, and hands the call to its failure destination.
+Raises if publishing fails. Lambda then retries twice and sends the call to the failure destination.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from shared.telemetry import Trace, follow, logger
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the expire function."""
+    """Environment variables of the expire function."""
 
     event_bus_name: str
 
 
 class Timer(TypedDict):
-    """What `actions.set_timer` gave the timer to carry."""
+    """The payload of a timer, written by `actions.set_timer`."""
 
     orderId: OrderID
     userID: UserID
@@ -31,5 +31,5 @@ class Timer(TypedDict):
 def handler(timer: Timer, _context: object) -> None:
     """Entry point."""
     with follow(Trace(correlation_id=timer["correlationId"], causation_id=timer["causationId"])):
-        actions.tell_expired(timer["orderId"], timer["userID"], bus=settings.load(Settings).event_bus_name)
+        actions.publish_expired(timer["orderId"], timer["userID"], bus=settings.load(Settings).event_bus_name)
         logger.info("deadline told", order_id=timer["orderId"])

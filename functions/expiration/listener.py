@@ -1,4 +1,4 @@
-"""What Expiration does with the events of Orders: a new order gets a timer."""
+"""Consume the events of Orders: set a timer for each new order."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from shared.telemetry import Trace, current_trace
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Expiration listener."""
+    """Environment variables of the Expiration listener."""
 
     event_bus_name: str
     schedule_group: str

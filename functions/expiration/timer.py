@@ -1,27 +1,27 @@
-"""An order's timer: its name and its time, as pure rules."""
+"""The name and time of an order's timer, as pure functions."""
 
 from datetime import UTC, datetime, timedelta
 
 from shared.ids import OrderID
 
-# EventBridge Scheduler refuses a time in the past, so one nearer than a call may take is set this far off.
+# EventBridge Scheduler rejects times in the past, so a timer is set at least this far ahead to allow for the call.
 SOONEST = timedelta(seconds=3)
 
 
 def schedule_name(order_id: OrderID) -> str:
-    """One name for each order, so that setting its timer again changes nothing."""
+    """Return the schedule's name. One name per order makes setting the timer idempotent."""
     return f"order-{order_id}"
 
 
 def has_passed(deadline: datetime, now: datetime) -> bool:
-    """Whether the order has lapsed; at its deadline it has."""
+    """Whether the deadline has passed; true from the deadline itself on."""
     return now >= deadline
 
 
 def schedule_expression(deadline: datetime, now: datetime) -> str:
-    """When the timer goes off, as EventBridge Scheduler reads it, in UTC.
+    """Return the timer's time in the syntax of EventBridge Scheduler, in UTC.
 
-    The time is rounded up to the second: a timer may be late, never early.
+    Rounded up to the second: a timer may be late, never early.
     """
     instant = max(deadline, now + SOONEST).astimezone(UTC)
     whole = instant.replace(microsecond=0)

@@ -1,6 +1,6 @@
-"""What can be done with orders. Each action reads, asks the rules, and writes on condition that nothing has changed.
+"""The use cases of Orders. Each reads, applies the rules, and writes on condition that nothing has changed since.
 
-Where something has, it looks again: the conditional write that came first has won, and there is no third outcome.
+On a conflict the first conditional write takes effect; the other caller reads again and decides again.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,16 @@ from functions.orders.order import (
     TicketSold,
     TicketWithdrawn,
 )
-from functions.orders.store import HoldChanged, OrderChanged, OrderStore
+from functions.orders.store import HoldConflict, OrderStore, VersionConflict
 from shared import clock
 from shared.ids import OrderID, TicketID, UserID, is_id, new_id
 from shared.listener import NotYet
-from shared.patience import is_young, wait_for
-from shared.table import Busy, Write
+from shared.replication_lag import is_recent, read_until_replicated
+from shared.table import Contention, Write
 from shared.telemetry import count
 
-LOOKS = 10  # writes that may come in between before a caller is asked to try again
-LOOKS_TO_PLACE = 3  # somebody else's write to a wanted ticket is most often their order
+MAX_ATTEMPTS = 10  # conflicts before the caller is asked to retry
+MAX_PLACE_ATTEMPTS = 3  # lower: a conflicting write to the ticket is most often another order
 
 type Receipt = Callable[[Order], Write | None]
 
@@ -43,30 +43,31 @@ def place(
     window: timedelta,
     receipt: Receipt,
 ) -> tuple[Order, bool]:
-    """Hold a ticket: the new order and True, or the buyer's own live order for it and False.
+    """Place an order, which holds the ticket for `window`.
 
-    One eventually consistent read and one transaction where nobody races; a loser ends at the read. Raises
-    TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged.
+    Returns the new order and True, or the buyer's existing live order for the ticket and False. Without contention it
+    takes one eventually consistent read and one transaction; if the ticket is held, only the read. Raises
+    TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged, Contention.
     """
     ticket = _find(store, ticket_id)
-    for _ in range(LOOKS_TO_PLACE):
+    for _ in range(MAX_PLACE_ATTEMPTS):
         now = clock.now()
         try:
             ticket.check_can_be_held(buyer=buyer, shown_price=shown_price, now=now)
         except (TicketHeld, TicketSold, TicketWithdrawn, PriceChanged):
-            count("OrdersRefused")  # somebody wanted to buy, and could not
+            count("OrdersRefused")  # the buyer could not order the ticket
             raise
         except HeldByBuyer as held:
             own = store.order(buyer, held.order_id)
             if own and own.is_live(now):
                 return own, False
-            ticket = _again(store, ticket)  # the copy was old
+            ticket = _again(store, ticket)  # the read was stale
             continue
         order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, window=window)
         try:
             lapsed = _lapsed_order(store, ticket)
             store.place(order, ticket, lapsed, receipt(order))
-        except HoldChanged as changed:
+        except HoldConflict as changed:
             ticket = changed.ticket or _again(store, ticket)
         else:
             count("OrdersPlaced")
@@ -74,11 +75,11 @@ def place(
                 count("OrdersLapsed")
             return order, True
     count("OrdersRefused")
-    raise TicketHeld("others were faster; look again")
+    raise TicketHeld("other buyers were faster; reload the ticket")
 
 
 def find(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:
-    """The user's own order. Raises OrderNotFound."""
+    """Return the user's order. Raises OrderNotFound."""
     order = store.order(user_id, OrderID(order_id)) if is_id(order_id) else None
     if order is None:
         raise OrderNotFound
@@ -86,31 +87,35 @@ def find(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:
 
 
 def find_for_ticket(store: OrderStore, *, user_id: UserID, ticket_id: str) -> Order | None:
-    """The user's order that holds or has bought the ticket; None where another user's does, or nobody's.
+    """Return the order by which the user holds or has bought the ticket, or None if there is none.
 
-    Two consistent reads by key. An order past its deadline is included until something has ended it.
+    Takes two consistent reads by key. Includes an order past its deadline until it is cancelled.
     """
     ticket = store.ticket(TicketID(ticket_id), consistent=True) if is_id(ticket_id) else None
     if ticket is None or ticket.hold is None or ticket.hold.user_id != user_id:
         return None
     order = store.order(user_id, ticket.hold.order_id)
-    return order if order and order.status is not Status.CANCELLED else None  # it may have ended between the reads
+    return order if order and order.status is not Status.CANCELLED else None  # ended between the reads
 
 
 def cancel(store: OrderStore, *, user_id: UserID, order_id: str, receipt: Receipt) -> None:
-    """Cancel the user's order; one that is cancelled already stays so. Raises OrderNotFound, OrderPaid."""
+    """Cancel the user's order; idempotent. Raises OrderNotFound, OrderPaid, Contention."""
     if not is_id(order_id):
         raise OrderNotFound
     change(store, user_id, OrderID(order_id), Order.cancel, receipt=receipt)
 
 
 def expire(store: OrderStore, *, user_id: UserID, order_id: OrderID) -> bool:
-    """End an order whose deadline has passed; whether this call did. Raises NotYet before the deadline."""
+    """Cancel an order whose deadline has passed.
+
+    Returns True if the order was cancelled, False if its status was no longer `created`. Raises NotYet before the
+    deadline, OrderNotFound, Contention.
+    """
 
     def rule(order: Order) -> Order | None:
         after = order.expire()
         if after and clock.now() < order.expires_at:
-            raise NotYet(f"order {order.id} has until {order.expires_at}")
+            raise NotYet(f"order {order.id} expires at {order.expires_at}")
         return after
 
     return change(store, user_id, order_id, rule)
@@ -124,11 +129,12 @@ def change(
     *,
     receipt: Receipt = lambda _order: None,
 ) -> bool:
-    """Move the order as the rule says, looking again whenever another write came first; whether anything was written.
+    """Apply a rule to the order and write the result; read again and retry on a version conflict.
 
-    Raises OrderNotFound, Busy and what the rule raises.
+    `rule` returns the next state, or None to write nothing. Returns True if the order was written. Raises
+    OrderNotFound, Contention and the errors of the rule.
     """
-    for _ in range(LOOKS):
+    for _ in range(MAX_ATTEMPTS):
         order = store.order(user_id, order_id)
         if order is None:
             raise OrderNotFound
@@ -137,20 +143,20 @@ def change(
             return False
         try:
             store.advance(order, after, receipt(after))
-        except OrderChanged:
+        except VersionConflict:
             continue
-        if after.status is not order.status:  # else it was only told again
+        if after.status is not order.status:  # otherwise the state was only republished
             _count(after)
         return True
-    raise Busy("the order is changing; try again")
+    raise Contention("the order is changing; try again")
 
 
 def decide(store: OrderStore, change: RequestedChange) -> None:
-    """Decide about a seller's change and publish the decision, looking again whenever another write came first.
+    """Decide about a seller's change and publish the decision; read again and retry on a conflict.
 
-    Where a hold has lapsed, accepting the change ends its order, as a takeover does. Raises Busy.
+    Accepting the change cancels the order of a lapsed hold, as a takeover does. Raises Contention.
     """
-    for _ in range(LOOKS):
+    for _ in range(MAX_ATTEMPTS):
         before = store.ticket(change.ticket_id, consistent=True)
         after = (before or Ticket.first_heard_of(change)).decide(change, now=clock.now())
         if after is None:
@@ -158,12 +164,12 @@ def decide(store: OrderStore, change: RequestedChange) -> None:
         try:
             lapsed = _lapsed_order(store, before) if before and after.hold is None else None
             store.decide(before, after, lapsed)
-        except HoldChanged:
+        except HoldConflict:
             continue
         if lapsed:
             count("OrdersLapsed")
         return
-    raise Busy("the ticket is changing; try again")
+    raise Contention("the ticket is changing; try again")
 
 
 def _count(order: Order) -> None:
@@ -176,9 +182,9 @@ def _count(order: Order) -> None:
 def _find(store: OrderStore, ticket_id: str) -> Ticket:
     if not is_id(ticket_id):
         raise TicketNotFound
-    ticket = wait_for(lambda: store.ticket(TicketID(ticket_id)), ticket_id)
+    ticket = read_until_replicated(lambda: store.ticket(TicketID(ticket_id)), ticket_id)
     if ticket is None:
-        raise TicketNotFound(young=is_young(ticket_id))
+        raise TicketNotFound(young=is_recent(ticket_id))
     return ticket
 
 
@@ -190,13 +196,13 @@ def _again(store: OrderStore, ticket: Ticket) -> Ticket:
 
 
 def _lapsed_order(store: OrderStore, ticket: Ticket) -> Order | None:
-    """The order to be cancelled with the hold that has lapsed, if there is one.
+    """Return the order of the lapsed hold, to be cancelled with it, or None if the ticket has no hold.
 
-    Raises HoldChanged where the copy was old and the order has ended already.
+    Raises HoldConflict if the order is not `created` any more: the copy of the ticket is stale.
     """
     if ticket.hold is None:
         return None
     lapsed = store.order(ticket.hold.user_id, ticket.hold.order_id)
     if lapsed is None or lapsed.expire() is None:
-        raise HoldChanged(None)
+        raise HoldConflict(None)
     return lapsed

@@ -22,23 +22,24 @@ from functions.orders.schemas import OrderList, OrderOut, PlaceOrder
 from functions.orders.store import OrderStore
 from shared import settings
 from shared.http import Api, Cursor, Limit, Remember
-from shared.pages import DEFAULT_LIMIT, Page
+from shared.pagination import DEFAULT_LIMIT, Page
 from shared.problems import FieldError, Problem, refusal
 from shared.table import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Orders API."""
+    """Environment of the Orders API. `order_window_seconds` is the duration of a hold."""
 
     table_name: str
     order_window_seconds: int = 300
 
 
 OfTicket = Annotated[
-    str | None, Query(alias="ticketID", description="List only the order by which you hold or have bought this ticket.")
+    str | None,
+    Query(alias="ticketID", description="Return only the order by which you hold or have bought this ticket."),
 ]
-OfTicketAgain = Annotated[str | None, Query(alias="ticketId", description="Another spelling of `ticketID`.")]
+OfTicketAgain = Annotated[str | None, Query(alias="ticketId", description="Alias of `ticketID`.")]
 
 api = Api(
     refusals={
@@ -57,17 +58,20 @@ api = Api(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Entry point."""
+    """Handle one request of the HTTP API."""
     return api.handle(event, context)
 
 
 @api.post("/api/orders", status_code=201)
 @api.refuses(
     *(TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged),
-    also={200: "The order by which the caller holds the ticket already."},
+    also={200: "The caller's existing order, which holds the ticket already."},
 )
 def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
-    """Hold a ticket for the caller."""
+    """Place an order.
+
+    The order holds the ticket for the caller until `expiresAt`.
+    """
 
     def place(remember: Remember) -> Response[OrderOut]:
         order, is_new = actions.place(
@@ -87,17 +91,17 @@ def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
 def list_orders(
     limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None, ticket: OfTicket = None, ticket_again: OfTicketAgain = None
 ) -> OrderList:
-    """The caller's orders, newest first.
+    """List the caller's orders, newest first.
 
-    With `ticketID`, at most one: the order by which the caller holds or has bought that ticket, even past its
-    `expiresAt` as long as nothing has ended it. `ticketID` and `cursor` cannot be combined.
+    With `ticketID`, returns at most one order: the one by which the caller holds or has bought that ticket. An order
+    past its `expiresAt` is included until it is cancelled. `ticketID` and `cursor` cannot be combined.
     """
     if ticket is None and ticket_again is None:
         return OrderList.of(_store().orders(api.user.id, limit=limit, cursor=cursor))
     if ticket is not None and ticket_again is not None:
-        raise _refused("give ticketID or ticketId, not both", "ticketID")
+        raise _refused("use either ticketID or ticketId, not both", "ticketID")
     if cursor is not None:
-        raise _refused("cannot be given with ticketID", "cursor")
+        raise _refused("cannot be combined with ticketID", "cursor")
     order = actions.find_for_ticket(_store(), user_id=api.user.id, ticket_id=ticket or ticket_again or "")
     return OrderList.of(Page((order,) if order else (), None))
 
@@ -105,14 +109,14 @@ def list_orders(
 @api.get("/api/orders/<order_id>")
 @api.refuses(OrderNotFound)
 def get_order(order_id: Annotated[str, Path()]) -> OrderOut:
-    """One of the caller's orders."""
+    """Get one of the caller's orders."""
     return OrderOut.of(actions.find(_store(), user_id=api.user.id, order_id=order_id))
 
 
 @api.delete("/api/orders/<order_id>", status_code=204)
 @api.refuses(OrderNotFound, OrderPaid)
 def cancel_order(order_id: Annotated[str, Path()]) -> Response[None]:
-    """Cancel an order that is not paid yet."""
+    """Cancel an unpaid order."""
 
     def cancel(remember: Remember) -> Response[None]:
         actions.cancel(_store(), user_id=api.user.id, order_id=order_id, receipt=lambda _order: remember(204, None))

@@ -1,4 +1,4 @@
-"""What Orders does with other services' events."""
+"""The listener of Orders: consumes the events of Tickets, Expiration and Payments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ from shared.telemetry import logger
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Orders listener."""
+    """Environment of the Orders listener."""
 
     table_name: str
 
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Entry point."""
+    """Handle a batch of messages from the queue."""
     return listen(
         {
             TicketCreated: _keep_ticket,
@@ -92,7 +92,7 @@ def _move(event: PaymentEvent, rule: Callable[[Order], Order | None]) -> None:
 
 
 def _unless_unknown(order_id: OrderID, act: Callable[[], bool]) -> None:
-    """Every order that others tell of was made here, so one that is gone was deleted on purpose."""
+    """Run `act`, ignoring unknown orders. Orders creates every order, so a missing one was deleted on purpose."""
     try:
         act()
     except OrderNotFound:

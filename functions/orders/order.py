@@ -1,4 +1,4 @@
-"""An order and the ticket that it holds: statuses, transitions and who may hold, as pure rules.
+"""Pure rules of orders: statuses, transitions, and the conditions under which a buyer can hold a ticket.
 
        ┌──────────────── money captured by hand at Stripe ────────────────┐
        │                                                                  ▼
@@ -7,16 +7,17 @@
        │ or past its deadline                 ▼
        └────────────────────────────────► cancelled
 
-A refund of a part leaves the order completed. A refunded order keeps its ticket: it does not go back on sale by itself.
+A partial refund leaves the order completed. A refunded order keeps its ticket: the ticket does not return to sale
+automatically.
 
-What is written here decides; Payments and Tickets follow what it tells.
+Orders is authoritative for these rules; Payments and Tickets follow its events.
 
     OrderError
     ├── TicketNotFound, OrderNotFound
     ├── OwnTicket
     ├── TicketHeld, TicketSold, TicketWithdrawn, PriceChanged
     ├── HeldByBuyer          the buyer's own live order holds the ticket already
-    └── OrderPaid            too late to cancel
+    └── OrderPaid            the order can no longer be cancelled
 """
 
 from dataclasses import dataclass, replace
@@ -34,11 +35,11 @@ type DeclineReason = Literal["held", "sold"]
 
 
 class OrderError(Exception):
-    """The order cannot be made or changed like this."""
+    """Base of the errors of this module: the order cannot be placed or changed as requested."""
 
 
 class TicketNotFound(OrderError):
-    """There is no such ticket; `young` if it may only not have reached Orders yet."""
+    """The ticket does not exist. `young` is True if its id is recent, so it may not have been replicated yet."""
 
     def __init__(self, *, young: bool = False) -> None:
         super().__init__("there is no such ticket")
@@ -46,14 +47,14 @@ class TicketNotFound(OrderError):
 
 
 class OrderNotFound(OrderError):
-    """The caller has no such order."""
+    """The caller has no order with this id."""
 
     def __init__(self) -> None:
         super().__init__("you have no such order")
 
 
 class OwnTicket(OrderError):
-    """A seller cannot order what they sell."""
+    """Sellers cannot order their own tickets."""
 
 
 class TicketHeld(OrderError):
@@ -69,7 +70,7 @@ class TicketWithdrawn(OrderError):
 
 
 class PriceChanged(OrderError):
-    """The price is no longer the one that the buyer was shown."""
+    """The price has changed since the buyer was shown it."""
 
 
 class HeldByBuyer(OrderError):
@@ -81,11 +82,11 @@ class HeldByBuyer(OrderError):
 
 
 class OrderPaid(OrderError):
-    """The order is paid or being paid, so it cannot be cancelled any more."""
+    """The order is paid or its payment is in progress, so it can no longer be cancelled."""
 
 
 class Status(StrEnum):
-    """Where an order stands; the words are the contract's."""
+    """Status of an order. The values are part of the API and event contracts."""
 
     CREATED = "created"
     AWAITING_PAYMENT = "awaiting:payment"
@@ -103,13 +104,13 @@ class Hold:
     expires_at: datetime | None
 
     def is_live(self, now: datetime) -> bool:
-        """Whether the ticket is still kept from others: the deadline is compared, no timer is trusted."""
+        """Return whether the hold is in force. Compares the deadline with `now` and does not depend on a timer."""
         return self.expires_at is None or now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedChange:
-    """What its seller wants the ticket to become; `version` is the ticket's with which it was requested."""
+    """A change that a seller has requested. `version` is the ticket's version as of the request."""
 
     id: str
     ticket_id: TicketID
@@ -123,9 +124,10 @@ class RequestedChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What was decided last about a requested change of the ticket; `reason` says why it was declined.
+    """The latest decision about a requested change of a ticket.
 
-    `number` counts the decisions that were published, `version` is the one with which the change was requested.
+    `reason` is the reason for a decline, None if the change was accepted. `number` is the count of published decisions
+    of the ticket. `version` is the ticket's version as of the request.
     """
 
     change_id: str
@@ -136,10 +138,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """Orders' own copy of a ticket, and the one place that says who holds it.
+    """The copy of a ticket in Orders, and the authoritative record of its hold.
 
-    `hold_number` counts the changes of the hold over all its orders; every event of an order carries it. `version` is
-    that of its seller's last word that is kept here.
+    `hold_version` counts the changes of the hold over all its orders; every order event carries it. `version` is the
+    ticket's version as of the latest seller's change in this copy.
     """
 
     id: TicketID
@@ -150,13 +152,13 @@ class Ticket:
     withdrawn: bool = False
     sold: bool = False
     hold: Hold | None = None
-    hold_number: int = 0
+    hold_version: int = 0
     version: int = 0
     decision: Decision | None = None
 
     @classmethod
     def first_heard_of(cls, change: RequestedChange) -> "Ticket":
-        """The copy of a ticket whose creation has not arrived: no order can have it."""
+        """Create the copy of a ticket whose `ticket:created` has not arrived: no order can have the ticket."""
         return cls(
             id=change.ticket_id,
             seller_id=change.seller_id,
@@ -166,10 +168,11 @@ class Ticket:
         )
 
     def decide(self, change: RequestedChange, *, now: datetime) -> "Ticket | None":
-        """The copy with the decision about its seller's change; None for old news.
+        """Return the copy with the decision about the change, or None if the request is stale.
 
-        Declined while an order has the ticket. Accepted otherwise: the copy is then as changed, and a hold that has
-        lapsed is freed. A change that was decided last has the same decision again.
+        Declines the change while an order holds or has bought the ticket. Otherwise accepts it: the copy takes the
+        new content and a lapsed hold is removed. For the change of the latest decision, returns the same decision
+        under the next number, so that it is published again.
         """
         last = self.decision
         number = last.number + 1 if last else 1
@@ -191,17 +194,21 @@ class Ticket:
             withdrawn=change.withdrawn,
             version=change.version,
             hold=None,
-            hold_number=self.hold_number + (1 if self.hold else 0),
+            hold_version=self.hold_version + (1 if self.hold else 0),
         )
 
     def _claimed(self, now: datetime) -> DeclineReason | None:
-        """How an order has the ticket now."""
+        """Return `sold` or `held` (a hold that is live at `now`), or None if no order has the ticket."""
         if self.sold:
             return "sold"
         return "held" if self.hold and self.hold.is_live(now) else None
 
     def check_can_be_held(self, *, buyer: UserID, shown_price: Decimal | None, now: datetime) -> None:
-        """Raise the reason for which this buyer cannot hold the ticket now, if there is one."""
+        """Check that the buyer can hold the ticket at `now`.
+
+        `shown_price` is the price that the buyer has seen; None skips the comparison. Raises OwnTicket, TicketSold,
+        HeldByBuyer, TicketHeld, TicketWithdrawn, PriceChanged.
+        """
         if self.seller_id == buyer:
             raise OwnTicket("you cannot order your own ticket")
         if self.sold:
@@ -218,7 +225,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderedTicket:
-    """The ticket as it was ordered, and the number of the hold's last change that this order made."""
+    """The ticket as it was ordered. `hold` is the hold version of this order's latest change of the hold."""
 
     id: TicketID
     title: str
@@ -229,7 +236,7 @@ class OrderedTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order. Each transition gives the next state and raises the version and the hold's number by one."""
+    """One order. Each transition returns the next state, with the version and the hold version raised by one."""
 
     id: OrderID
     user_id: UserID
@@ -243,9 +250,10 @@ class Order:
 
     @classmethod
     def place(cls, ticket: Ticket, *, order_id: OrderID, buyer: UserID, now: datetime, window: timedelta) -> "Order":
-        """A new order for a ticket that is free, or whose hold has lapsed and is thereby taken over.
+        """Create an order for a ticket that is free, or whose hold has lapsed (a takeover).
 
-        A takeover changes the hold twice: first the lapsed order is cancelled, then this one created.
+        `window` is the duration of the hold. A takeover raises the hold version by two: for the cancellation of the
+        lapsed order and for the creation of this one.
         """
         return cls(
             id=order_id,
@@ -257,14 +265,14 @@ class Order:
                 title=ticket.title,
                 price=ticket.price,
                 currency=ticket.currency,
-                hold=ticket.hold_number + (2 if ticket.hold else 1),
+                hold=ticket.hold_version + (2 if ticket.hold else 1),
             ),
             version=1,
             created_at=now,
         )
 
     def is_live(self, now: datetime) -> bool:
-        """Whether the order still has a claim on its ticket."""
+        """Return whether the order has a claim on its ticket at `now`."""
         match self.status:
             case Status.CREATED:
                 return now < self.expires_at
@@ -274,7 +282,7 @@ class Order:
                 return False
 
     def cancel(self) -> "Order | None":
-        """By its buyer. None if it is cancelled already; raises OrderPaid."""
+        """Cancel the order on behalf of its buyer. Returns None if it is cancelled already. Raises OrderPaid."""
         if self.status is Status.CANCELLED:
             return None
         if self.status is not Status.CREATED:
@@ -282,34 +290,36 @@ class Order:
         return self._move(Status.CANCELLED, reason="cancelled_by_buyer")
 
     def expire(self) -> "Order | None":
-        """Because its deadline has passed; None unless it is still waiting for a payment."""
+        """Cancel the order after its deadline, which the caller checks. Returns None unless it is `created`."""
         return self._move(Status.CANCELLED, reason="expired") if self.status is Status.CREATED else None
 
     def payment_authorized(self) -> "Order":
-        """The funds are held, so it will not expire. What no longer fits is answered with the state as it is."""
-        return self._move(Status.AWAITING_PAYMENT) if self.status is Status.CREATED else self._tell_again()
+        """Funds are authorised: the order no longer expires. Republishes the current state unless it is `created`."""
+        return self._move(Status.AWAITING_PAYMENT) if self.status is Status.CREATED else self._republish()
 
     def payment_created(self) -> "Order":
-        """The money is captured: sold. What no longer fits is answered with the state as it is.
+        """Money is captured: the ticket is sold. Republishes the current state unless the order is open.
 
-        A created order completes too: somebody captured at Stripe before Orders knew of the authorisation.
+        A `created` order completes too: money can be captured by hand at Stripe before Orders has received the
+        authorisation.
         """
         is_open = self.status in (Status.CREATED, Status.AWAITING_PAYMENT)
-        return self._move(Status.COMPLETED) if is_open else self._tell_again()
+        return self._move(Status.COMPLETED) if is_open else self._republish()
 
     def payment_failed(self) -> "Order":
-        """Capture is impossible for good. What no longer fits is answered with the state as it is."""
+        """Capture has failed permanently. Republishes the current state unless the order is `awaiting:payment`."""
         if self.status is not Status.AWAITING_PAYMENT:
-            return self._tell_again()
+            return self._republish()
         return self._move(Status.CANCELLED, reason="payment_failed")
 
     def payment_refunded(
         self, amount: MinorUnits | None, *, in_full: bool, reason: RefundReason, now: datetime
     ) -> "Order | None":
-        """Money of a completed order went back: all of it, or a part whose total so far is `amount`.
+        """Record a full or partial refund of a completed order.
 
-        A refund only grows; what is not news is answered with the state as it is. None where the order is not
-        completed: a cancelled order's refund changes nothing, and an open order is asked about by Payments.
+        `amount` is the total refunded so far in minor units; None means the order's whole price. A total that is not
+        higher than the recorded one republishes the current state. Returns None if the order is not completed or
+        refunded: the refund of a cancelled order changes nothing, and the reconciler of Payments settles an open one.
         """
         if self.status not in (Status.COMPLETED, Status.REFUNDED):
             return None
@@ -319,7 +329,7 @@ class Order:
             return self._move(Status.REFUNDED, refund=refund)
         if self.status is Status.COMPLETED and Decimal(price) > self._amount_refunded():
             return self._move(Status.COMPLETED, refund=refund)
-        return self._tell_again()
+        return self._republish()
 
     def _amount_refunded(self) -> Decimal:
         return Decimal(self.refund.amount) if self.refund else Decimal(0)
@@ -334,6 +344,6 @@ class Order:
             ticket=replace(self.ticket, hold=self.ticket.hold + 1),
         )
 
-    def _tell_again(self) -> "Order":
-        """The same state under a new version, so that who missed it learns it."""
+    def _republish(self) -> "Order":
+        """Return the same state under a new version, to publish its event again for consumers that missed it."""
         return replace(self, version=self.version + 1)

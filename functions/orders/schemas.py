@@ -1,4 +1,4 @@
-"""Bodies of the Orders API."""
+"""Request and response bodies of the Orders API."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -9,7 +9,7 @@ from functions.orders.order import CancelReason, Order, Status
 from shared.http import Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import PLAIN_DECIMAL, Price, parse_decimal
-from shared.pages import Page
+from shared.pagination import Page
 from shared.refunds import Refund, RefundReason
 
 
@@ -23,7 +23,10 @@ def _is_absent(value: Any) -> bool:
 
 
 class PlaceOrder(Input):
-    """Which ticket, in either spelling, and optionally the price that the buyer was shown."""
+    """The ticket to order, as `ticketID` or `ticketId`, and optionally the price that the buyer was shown.
+
+    If `price` differs from the current price, the order is refused (409 `price_changed`).
+    """
 
     ticketID: str | None = None
     ticketId: str | None = None
@@ -35,17 +38,17 @@ class PlaceOrder(Input):
     @model_validator(mode="after")
     def _one_ticket(self) -> Self:
         if (self.ticketID is None) == (self.ticketId is None):
-            raise ValueError("ticketID is required, once")
+            raise ValueError("exactly one of ticketID and ticketId is required")
         return self
 
     @property
     def ticket_id(self) -> str:
-        """The ticket's id."""
+        """The ticket's id, from either spelling."""
         return self.ticketID or self.ticketId or ""
 
     @property
     def shown_price(self) -> Decimal | None:
-        """The price as a number."""
+        """The shown price as a number, or None."""
         return None if self.price is None else parse_decimal(self.price)
 
 
@@ -59,7 +62,7 @@ class TicketOut(Output):
 
 
 class RefundOut(Output):
-    """Money that went back to the buyer: the total so far, why, and when it was recorded."""
+    """A refund: the total refunded to the buyer so far, the reason, and the time at which it was recorded."""
 
     amount: Price
     reason: RefundReason
@@ -67,15 +70,15 @@ class RefundOut(Output):
 
     @classmethod
     def of(cls, refund: Refund) -> Self:
-        """The refund as buyer and seller see it."""
+        """Build the response from a refund."""
         return cls(amount=refund.amount, reason=refund.reason, at=refund.at)
 
 
 class OrderOut(Output):
-    """An order. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
+    """An order. Compare `expiresAt` with the `Date` header of the response, not with the device's clock.
 
-    `reason` says why a cancelled order was cancelled. `refund` is there once money of a completed order went back: all
-    of it makes the order `refunded`, a part leaves it `completed`.
+    `reason` is present if the order is cancelled. `refund` is present after a refund: a full refund changes the status
+    to `refunded`, a partial one leaves it `completed`.
     """
 
     id: OrderID
@@ -90,7 +93,7 @@ class OrderOut(Output):
 
     @classmethod
     def of(cls, order: Order) -> Self:
-        """The order as its buyer sees it."""
+        """Build the response from an order."""
         ticket = order.ticket
         return cls(
             id=order.id,
@@ -113,5 +116,5 @@ class OrderList(Output):
 
     @classmethod
     def of(cls, page: Page[Order]) -> Self:
-        """The page as its buyer sees it."""
+        """Build the response from a page of orders."""
         return cls(orders=[OrderOut.of(order) for order in page.entries], nextCursor=page.next_cursor)

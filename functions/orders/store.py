@@ -1,10 +1,10 @@
 """The Orders table: orders under their buyer, and the copies of tickets with their holds.
 
-    pk user#<userID>      sk order#<orderID>     an order, with the last event it told
-    pk ticket#<ticketID>  sk ticket              the copy of a ticket, with its hold and the last decision about a
-                                                 change, which is the event that it told
+    pk user#<userID>      sk order#<orderID>     an order; outbox entry: its latest event
+    pk ticket#<ticketID>  sk ticket              the copy of a ticket with its hold and the latest decision about a
+                                                 change; outbox entry: that decision
 
-Order and hold change in one transaction, so the ticket always says which order has it.
+An order and its hold change in one transaction, so the ticket always names the order that has it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,11 +14,11 @@ from datetime import datetime
 from functions.orders.order import Decision, Hold, Order, OrderedTicket, Status, Ticket
 from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
-from shared.pages import Page, decode_cursor, page_of
-from shared.table import Item, Put, Refused, Table, Update, Write
+from shared.pagination import Page, decode_cursor, page_of
+from shared.table import ConditionFailed, Item, Put, Table, Update, Write
 
 LISTING = "orders"
-OPEN_PARTITIONS = 8  # enough for 8,000 orders a second to enter the index of open orders
+OPEN_PARTITIONS = 8  # of the index of open orders; enough for 8,000 new orders a second
 
 _EVENTS: dict[Status, type[events.OrderEvent]] = {
     Status.CREATED: events.OrderCreated,
@@ -29,39 +29,42 @@ _EVENTS: dict[Status, type[events.OrderEvent]] = {
 }
 
 
-class HoldChanged(Exception):
-    """Somebody else's write to the ticket or the lapsed order came first; `ticket` as it is now, where it is known."""
+class HoldConflict(Exception):
+    """Another write preceded this one to the ticket or the lapsed order. `ticket` is the current copy, if known."""
 
     def __init__(self, ticket: Ticket | None) -> None:
         super().__init__("the ticket's hold has changed")
         self.ticket = ticket
 
 
-class OrderChanged(Exception):
-    """Somebody else's write to the order came first."""
+class VersionConflict(Exception):
+    """Another write to the order preceded this one."""
 
 
 class OrderStore:
-    """What Orders keeps."""
+    """Reads and writes orders and the copies of tickets. `also` is one more write for the transaction."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
 
     def ticket(self, ticket_id: TicketID, *, consistent: bool = False) -> Ticket | None:
-        """The copy of a ticket. An eventually consistent read is enough to place: the write's condition decides."""
+        """Return the copy of a ticket, or None.
+
+        An eventually consistent read is sufficient for placing an order, since its write is conditional.
+        """
         item = self.table.get(_ticket_key(ticket_id), consistent=consistent)
         return _to_ticket(item) if item else None
 
     def order(self, user_id: UserID, order_id: OrderID) -> Order | None:
-        """A user's order, by a consistent read."""
+        """Return a user's order, or None, by a consistent read."""
         item = self.table.get(_order_key(user_id, order_id), consistent=True)
         return _to_order(item) if item else None
 
     def orders(self, user_id: UserID, *, limit: int, cursor: str | None) -> Page[Order]:
-        """A user's orders, newest first. Raises BadCursor."""
+        """Return a page of a user's orders, newest first. Raises BadCursor."""
         after = (
             f"order#{decode_cursor(LISTING, cursor)}" if cursor is not None else "order$"
-        )  # "$" sorts right behind "#"
+        )  # "$" sorts directly after "#"
         items = self.table.query(
             "pk = :pk AND sk BETWEEN :first AND :after",
             newest_first=True,
@@ -74,10 +77,10 @@ class OrderStore:
         return page_of(found, listing=LISTING, limit=limit, ident=lambda order: order.id)
 
     def place(self, order: Order, ticket: Ticket, lapsed: Order | None, also: Write | None) -> None:
-        """Hold the ticket and create the order; in a takeover, cancel the lapsed order too.
+        """Hold the ticket and create the order; in a takeover, cancel the lapsed order too. One transaction.
 
-        Conditions: the ticket's hold is as it was when `ticket` was found free or lapsed, it has the same title and
-        price and is not withdrawn; the lapsed order is as it was read. Raises HoldChanged.
+        Conditions: the ticket has the hold version, title and price of `ticket` and is not withdrawn; the order's id is
+        new; the lapsed order has the version that was read. Raises HoldConflict.
         """
         hold = Update(
             key=_ticket_key(ticket.id),
@@ -88,7 +91,7 @@ class OrderStore:
                 "user": order.user_id,
                 "deadline": clock.to_millis(order.expires_at),
                 "next": order.ticket.hold,
-                "number": ticket.hold_number,
+                "number": ticket.hold_version,
                 "title": ticket.title,
                 "price": ticket.price,
                 "no": False,
@@ -99,26 +102,27 @@ class OrderStore:
         end = _replace(ended, lapsed) if lapsed and ended else None
         try:
             self.table.write(hold, create, end, also)
-        except Refused as refused:
-            raise HoldChanged(_to_ticket(refused.items[0]) if refused.items[0] else None) from None
+        except ConditionFailed as refused:
+            raise HoldConflict(_to_ticket(refused.items[0]) if refused.items[0] else None) from None
 
     def advance(self, before: Order, after: Order, also: Write | None = None) -> None:
-        """Write the order's next state, and the hold with it where its number changes.
+        """Write the order's next state, and its hold if the hold version changes. One transaction.
 
-        Conditions: the order is as it was read (so it has the status that it leaves), and the ticket is held by this
-        very order, so that an old order can never free a newer one's hold. Raises OrderChanged.
+        Conditions: the order has the version that was read, and therefore that status; this order holds the ticket, so
+        that an older order can never release the hold of a newer one. Raises VersionConflict.
         """
         hold = _hold(after) if after.ticket.hold != before.ticket.hold else None
         try:
             self.table.write(_replace(after, before), hold, also)
-        except Refused:
-            raise OrderChanged from None
+        except ConditionFailed:
+            raise VersionConflict from None
 
     def decide(self, before: Ticket | None, after: Ticket, lapsed: Order | None) -> None:
-        """Write the copy with the decision about a change and publish it; cancel the order whose hold has lapsed too.
+        """Write the copy with the decision about a change and publish it; cancel the lapsed order too. One transaction.
 
-        Conditions: hold, seller's last word and last decision are as they were read, or the copy is still unknown; the
-        lapsed order is as it was read. So no order can be placed or change its state in between. Raises HoldChanged.
+        Conditions: the copy has the hold version, ticket version and decision number that were read, or does not exist
+        if `before` is None; the lapsed order has the version that was read. So no order can be placed or change its
+        state in between. Raises HoldConflict.
         """
         decision = after.decision
         assert decision  # noqa: S101  # for the types
@@ -135,11 +139,11 @@ class OrderStore:
             "currency": after.currency,
             "withdrawn": after.withdrawn,
             "version": after.version,
-            "next": after.hold_number,
+            "next": after.hold_version,
             "change": decision.change_id,
             "decided": decision.version,
             "decision": decision.number,
-            "event": events.tell(_to_decision(after.id, decision)),
+            "event": events.outbox_entry(_to_decision(after.id, decision)),
         }
         if decision.reason:
             change, values = f"{change}, declinedFor = :reason", values | {"reason": decision.reason}
@@ -149,7 +153,7 @@ class OrderStore:
             condition = "attribute_not_exists(pk)"
         else:
             condition = "ticketVersion = :seen AND holdNumber = :number AND "
-            values |= {"seen": before.version, "number": before.hold_number}
+            values |= {"seen": before.version, "number": before.hold_version}
             if before.decision:
                 condition += "decisionNumber = :last"
                 values["last"] = before.decision.number
@@ -159,14 +163,15 @@ class OrderStore:
         end = _replace(ended, lapsed) if lapsed and ended else None
         try:
             self.table.write(Update(key=_ticket_key(after.id), change=change, condition=condition, values=values), end)
-        except Refused:
-            raise HoldChanged(None) from None
+        except ConditionFailed:
+            raise HoldConflict(None) from None
 
     def keep_ticket(self, data: events.TicketCreated | events.TicketUpdated) -> None:
-        """Take over what its seller said of a ticket, unless a newer word is here already.
+        """Copy the seller's content of a ticket from an event.
 
-        Of an edit or a withdrawal this is an echo, since Orders itself accepted it. It is news where the change came in
-        force without Orders: told by the version before a deployment, or by `make republish` to a restored table.
+        Condition: the copy does not exist or has an older ticket version; otherwise writes nothing. An edit or
+        withdrawal normally changes nothing here, since Orders has accepted it before. It matters if the change took
+        effect without Orders: published by the release before a deployment, or by `make republish` to a restored table.
         """
         withdrawn = isinstance(data, events.TicketUpdated) and data.status == "withdrawn"
         try:
@@ -188,11 +193,11 @@ class OrderStore:
                     },
                 )
             )
-        except Refused:
+        except ConditionFailed:
             return
 
     def overdue(self, deadline: datetime) -> Iterator[tuple[UserID, OrderID]]:
-        """The orders that are still `created` and whose deadline was before this instant."""
+        """Iterate over the `created` orders whose deadline is before the given instant."""
         for number in range(OPEN_PARTITIONS):
             items: Iterable[Item] = self.table.query(
                 "openPartition = :partition AND expiresAt < :deadline",
@@ -208,7 +213,7 @@ _HOLD = "holdOrderID, holdUserID, holdExpiresAt"
 
 
 def _hold(order: Order) -> Update:
-    """What the order's new status does to its hold, on condition that it is this order's."""
+    """Return the update of the hold for the order's new status. Condition: this order holds the ticket."""
     change, values = "SET holdNumber = :number", {"number": order.ticket.hold, "order": order.id}
     match order.status:
         case Status.AWAITING_PAYMENT:
@@ -254,7 +259,7 @@ def _to_ticket(item: Item) -> Ticket:
         withdrawn=item["withdrawn"],
         sold=item.get("sold", False),
         hold=hold,
-        hold_number=item["holdNumber"],
+        hold_version=item["holdNumber"],
         version=item["ticketVersion"],
         decision=Decision(
             change_id=item["decidedChangeID"],
@@ -284,7 +289,7 @@ def _to_item(order: Order) -> Item:
         "reason": order.reason,
         "refund": refunds.to_attribute(order.refund),
         "openPartition": partition(order.id, OPEN_PARTITIONS) if order.status is Status.CREATED else None,
-        "event": events.tell(_to_event(order)),
+        "event": events.outbox_entry(_to_event(order)),
     }
 
 

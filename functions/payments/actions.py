@@ -1,8 +1,8 @@
-"""What can be done with payments.
+"""The use cases of Payments.
 
-`settle` is the whole saga: read the order's status and Stripe's PaymentIntent, do what the one asks of the other, write
-what came of it together with the event that tells of it. Buyers, webhooks, Orders' events and the reconciler all end
-there, so that whichever of two things comes second acts on both.
+`settle` is the saga: it reads the order's status and the PaymentIntent, performs the required action at Stripe, and
+writes the result together with its outbox entry. Requests of buyers, webhooks, events of Orders and the reconciler all
+call it, so the second of two concurrent changes always acts on both.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from functions.payments.payment import (
-    Duty,
+    EventType,
     Intent,
     IntentStatus,
     OrderNotFound,
@@ -18,22 +18,22 @@ from functions.payments.payment import (
     Payment,
     PaymentNotFound,
     PaymentsNotConfigured,
+    RequiredAction,
     Status,
     StripeUnavailable,
-    Telling,
-    duty_of_unrecorded,
+    action_for_unrecorded,
 )
-from functions.payments.store import PaymentChanged, PaymentStore
+from functions.payments.store import PaymentStore, VersionConflict
 from functions.payments.stripe_gateway import Gateway, IntentMissing, WrongState
 from shared import clock
 from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderEvent
 from shared.ids import OrderID, PaymentID, UserID, is_id, new_id
 from shared.money import CURRENCIES, format_amount
-from shared.patience import is_young, wait_for
-from shared.table import Busy, Write
+from shared.replication_lag import is_recent, read_until_replicated
+from shared.table import Contention, Write
 from shared.telemetry import count, logger, measure
 
-LOOKS = 6  # writes that may come in between before the message or the caller is asked to come again
+MAX_ATTEMPTS = 6  # version conflicts before Contention is raised, and the message or request must be retried
 READ_EVERY = timedelta(seconds=2)
 
 type Receipt = Callable[[Payment], Write | None]
@@ -41,7 +41,7 @@ type Receipt = Callable[[Payment], Write | None]
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What `settle` left: the payment as it is now, and whether this call changed or told anything."""
+    """The result of `settle`: the current payment, and whether this call wrote a change or published an event."""
 
     payment: Payment
     acted: bool
@@ -50,10 +50,13 @@ class Settled:
 def start(
     store: PaymentStore, *, user_id: UserID, order_id: str, token: str | None, receipt: Receipt
 ) -> tuple[Payment, bool]:
-    """Start the order's payment and, with a token, authorise it; the payment, and whether this call did anything.
+    """Start the order's payment and, with a token, authorise it.
+
+    `receipt` builds the idempotency record, which is written in the transaction of the effect. Returns the payment and
+    whether it is new or was confirmed (False: an existing payment is returned unchanged).
 
     Raises OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, BadToken, CardDeclined, StripeUnavailable,
-    PaymentsNotConfigured.
+    PaymentsNotConfigured, Contention.
     """
     payment = _find(store, user_id, order_id)
     if payment.status in (Status.AUTHORIZED, Status.CAPTURED):
@@ -69,10 +72,10 @@ def start(
     return _confirm(store, stripe, payment, token, receipt), True
 
 
-def look(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payment:
-    """The order's payment; while it is open, read again from Stripe, every 2 seconds at most.
+def get_payment(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payment:
+    """Return the order's payment. An open payment is settled against Stripe first, at most every 2 seconds.
 
-    Raises OrderNotFound, PaymentNotFound. Where Stripe does not answer it shows what is known.
+    If Stripe does not respond, returns the recorded state. Raises OrderNotFound, PaymentNotFound.
     """
     payment = _find(store, user_id, order_id)
     if payment.stripe_id is None:
@@ -81,49 +84,51 @@ def look(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payment:
         try:
             return settle(store, Gateway(), payment.order.id).payment
         except (StripeUnavailable, PaymentsNotConfigured, IntentMissing) as error:
-            logger.warning("showing a payment as it was", order_id=payment.order.id, reason=str(error))
+            logger.warning("returning the recorded payment", order_id=payment.order.id, reason=str(error))
     return payment
 
 
 def follow_order(store: PaymentStore, event: OrderEvent) -> None:
-    """Take over what Orders says, and do what it asks for: capture, void, refund."""
+    """Record the order's new state and perform the action it requires: capture, void or refund."""
     payment = _keep_order(store, event)
     if payment.stripe_id is None:
         return
     match event:
         case OrderAwaitingPayment():
-            settle(store, Gateway(), event.id, tell_again=True)  # asked again, Orders has not had the answer
+            settle(store, Gateway(), event.id, republish=True)  # a repeated event: Orders lacks our answer
         case OrderCancelled():
             settle(store, Gateway(), event.id)
         case OrderCompleted() if payment.unanswered():
-            settle(store, Gateway(), event.id, tell_again=True)  # money went back before Orders had completed
+            settle(store, Gateway(), event.id, republish=True)  # refunded before Orders completed it
 
 
-def settle(store: PaymentStore, stripe: Gateway, order_id: OrderID, *, tell_again: bool = False) -> Settled:
-    """Bring the order, its PaymentIntent and what is written of the two into agreement.
+def settle(store: PaymentStore, stripe: Gateway, order_id: OrderID, *, republish: bool = False) -> Settled:
+    """Bring the order's status, the PaymentIntent and our record into agreement.
 
-    Raises what Stripe's calls raise, PaymentNotFound, and Busy; then nothing is lost, since nothing was written.
+    `republish` repeats the event of a state that Orders has not answered yet. Raises PaymentNotFound, Contention, and
+    the errors of `Gateway`; nothing has been written then, so a retry is safe.
     """
-    for _ in range(LOOKS):
+    for _ in range(MAX_ATTEMPTS):
         payment = store.payment(order_id)
         if payment is None or payment.stripe_id is None:
             raise PaymentNotFound
-        intent = _brought_up(stripe, payment, payment.stripe_id)
-        after, telling = payment.observe(intent, tell_again=tell_again)
-        if after == payment and telling is None:
+        intent = _apply_order_status(stripe, payment, payment.stripe_id)
+        after, event_type = payment.observe(intent, republish=republish)
+        if after == payment and event_type is None:
             return Settled(payment, acted=False)
         try:
-            return Settled(_save(store, payment, after, telling), acted=True)
-        except PaymentChanged:
+            return Settled(_save(store, payment, after, event_type), acted=True)
+        except VersionConflict:
             continue
-    raise Busy("the payment is changing; try again")
+    raise Contention("the payment is changing; try again")
 
 
-def take_in(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bool:
-    """Act on whatever has happened to a PaymentIntent; whether that changed or told anything, or gave money back.
+def reconcile_intent(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bool:
+    """Settle the payment of a PaymentIntent whose state may have changed at Stripe.
 
-    Ignores PaymentIntents of other stages or of unknown origin. Raises NotRecordedYet for one of ours that may be
-    recorded any moment.
+    An orphan PaymentIntent is voided or refunded. Ignores PaymentIntents of other stages or of unknown origin. Returns
+    whether anything was written, published, voided or refunded. Raises NotRecordedYet if the PaymentIntent is ours and
+    may still be recorded.
     """
     try:
         intent = stripe.retrieve(stripe_id)
@@ -135,48 +140,52 @@ def take_in(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bool:
     if payment and payment.stripe_id == stripe_id:
         if payment.agrees_with(intent, clock.now()):
             return False
-        # It reads both again, since what is done must rest on a PaymentIntent that is no older than the order.
+        # `settle` reads both again: it must decide on a PaymentIntent read after the order, never before.
         return settle(store, stripe, intent.order_id).acted
     return _give_back(stripe, payment, intent)
 
 
 def _give_back(stripe: Gateway, payment: Payment | None, intent: Intent) -> bool:
-    """Release or refund what an unrecorded PaymentIntent of ours holds; whether there was money to give back.
+    """Void or refund an orphan PaymentIntent; returns whether it held money.
 
-    Safe to repeat, and at the same moment as `_open`: what may still be recorded raises NotRecordedYet.
+    Idempotent, and safe to run concurrently with `_open`: raises NotRecordedYet while the PaymentIntent may still be
+    recorded.
     """
-    match duty_of_unrecorded(payment, intent, clock.now()):
-        case Duty.VOID:
+    match action_for_unrecorded(payment, intent, clock.now()):
+        case RequiredAction.VOID:
             _void(stripe, intent.id)
             return intent.status is IntentStatus.AUTHORIZED
-        case Duty.REFUND:
-            logger.warning("money of an unrecorded PaymentIntent goes back", stripe_id=intent.id)
+        case RequiredAction.REFUND:
+            logger.warning("refunding an orphan PaymentIntent", stripe_id=intent.id)
             return _refund(stripe, intent.id)
         case _:
             if intent.holds_money():
-                # Disputed, and the bank decides; or its order is paid for, and the record of that payment is lost.
-                logger.warning("money of an unrecorded PaymentIntent is left where it is", stripe_id=intent.id)
+                # Disputed: the bank decides. Or the order is paid and its payment record was lost in a restore.
+                logger.warning("not refunding an orphan PaymentIntent that holds money", stripe_id=intent.id)
             return False
 
 
 def _open(store: PaymentStore, stripe: Gateway, payment: Payment, receipt: Receipt) -> Payment:
-    """Create the PaymentIntent and record it where none is and the order still takes payments; else cancel it again."""
+    """Create a PaymentIntent and record it, if the order still takes payments and has none; else cancel it.
+
+    Raises OrderCancelled, OrderExpired, PaymentOver, Contention.
+    """
     intent = stripe.create(payment.order)
-    for _ in range(LOOKS):
+    for _ in range(MAX_ATTEMPTS):
         after = payment.opened(PaymentID(new_id()), intent)
         try:
             return store.save(payment, after, also=receipt(after))
-        except PaymentChanged:
+        except VersionConflict:
             now = store.payment(payment.order.id)
             if now is None or now.stripe_id == intent.id:
-                return now or after  # our own write, whose answer was lost
+                return now or after  # our own write had succeeded, and its response was lost
             payment = now
         if payment.stripe_id is not None or payment.order.status is OrderStatus.CANCELLED:
             _void(stripe, intent.id)
             payment.check_can_be_started(clock.now())
             return payment
     _void(stripe, intent.id)
-    raise Busy("the payment is changing; try again")
+    raise Contention("the payment is changing; try again")
 
 
 def _confirm(store: PaymentStore, stripe: Gateway, payment: Payment, token: str, receipt: Receipt) -> Payment:
@@ -185,44 +194,47 @@ def _confirm(store: PaymentStore, stripe: Gateway, payment: Payment, token: str,
         intent = stripe.confirm(payment.stripe_id, token)
     except WrongState:
         intent = stripe.retrieve(payment.stripe_id)
-    after, telling = payment.observe(intent, tell_again=False)
+    after, event_type = payment.observe(intent, republish=False)
     if after == payment:
-        return payment  # 3-D Secure: the buyer's device goes on with the client secret
+        return payment  # 3-D Secure: the browser continues with the client secret
     has_funds = after.status in (Status.AUTHORIZED, Status.CAPTURED)
     try:
-        now = _save(store, payment, after, telling, receipt(after) if has_funds else None)
-    except PaymentChanged:
+        now = _save(store, payment, after, event_type, receipt(after) if has_funds else None)
+    except VersionConflict:
         now = settle(store, stripe, payment.order.id).payment
     if now.status not in (Status.AUTHORIZED, Status.CAPTURED):
         now.check_can_be_started(clock.now())
     return now
 
 
-def _brought_up(stripe: Gateway, payment: Payment, stripe_id: str) -> Intent:
-    """The PaymentIntent once it is as the order asks. What is due to be captured is captured without a look at it."""
+def _apply_order_status(stripe: Gateway, payment: Payment, stripe_id: str) -> Intent:
+    """Perform the required action and return the resulting PaymentIntent.
+
+    A payment recorded as authorised is captured without reading the PaymentIntent first, which saves a call.
+    """
     if payment.is_due():
         try:
             return stripe.capture(stripe_id)
         except WrongState:
-            logger.info("a PaymentIntent was not there to be captured", stripe_id=stripe_id)
-    return _do_duty(stripe, payment, stripe.retrieve(stripe_id))
+            logger.info("PaymentIntent not capturable; reading its state", stripe_id=stripe_id)
+    return _perform(stripe, payment, stripe.retrieve(stripe_id))
 
 
-def _do_duty(stripe: Gateway, payment: Payment, intent: Intent) -> Intent:
-    """Do at Stripe what the order's status asks for; the PaymentIntent as it is then."""
-    duty = payment.duty(intent, clock.now())
+def _perform(stripe: Gateway, payment: Payment, intent: Intent) -> Intent:
+    """Perform the required action at Stripe and return the resulting PaymentIntent."""
+    required_action = payment.required_action(intent, clock.now())
     try:
-        match duty:
-            case Duty.CAPTURE:
+        match required_action:
+            case RequiredAction.CAPTURE:
                 return stripe.capture(intent.id)
-            case Duty.VOID:
+            case RequiredAction.VOID:
                 return stripe.cancel(intent.id)
-            case Duty.REFUND:
+            case RequiredAction.REFUND:
                 return stripe.refund(intent.id)
             case None:
                 return intent
     except WrongState:
-        # Somebody was faster, or an earlier try had landed: its real state is what counts.
+        # A concurrent call came first, or an earlier attempt had succeeded: continue with the actual state.
         return stripe.retrieve(intent.id)
 
 
@@ -230,23 +242,23 @@ def _void(stripe: Gateway, stripe_id: str) -> None:
     try:
         stripe.cancel(stripe_id)
     except WrongState:
-        logger.info("a PaymentIntent had ended already", stripe_id=stripe_id)
+        logger.info("PaymentIntent had already ended", stripe_id=stripe_id)
 
 
 def _refund(stripe: Gateway, stripe_id: str) -> bool:
     try:
         stripe.refund(stripe_id)
     except WrongState:
-        logger.info("a PaymentIntent was refunded or disputed already", stripe_id=stripe_id)
+        logger.info("PaymentIntent was already refunded or disputed", stripe_id=stripe_id)
         return False
     return True
 
 
 def _save(
-    store: PaymentStore, before: Payment, after: Payment, telling: Telling | None, also: Write | None = None
+    store: PaymentStore, before: Payment, after: Payment, event_type: EventType | None, also: Write | None = None
 ) -> Payment:
-    """Save what Stripe has shown, and count the money that it says was taken. Raises PaymentChanged."""
-    saved = store.save(before, after, telling, also)
+    """Save the state observed at Stripe, and count captured money once. Raises VersionConflict."""
+    saved = store.save(before, after, event_type, also)
     if saved.status is Status.CAPTURED and before.status is not Status.CAPTURED:
         order = saved.order
         count("MoneyCaptured", float(format_amount(order.amount, CURRENCIES[order.currency])))
@@ -254,22 +266,22 @@ def _save(
 
 
 def _keep_order(store: PaymentStore, event: OrderEvent) -> Payment:
-    for _ in range(LOOKS):
+    for _ in range(MAX_ATTEMPTS):
         try:
             before, payment = store.keep_order(event)
-        except PaymentChanged:
+        except VersionConflict:
             continue
         is_news = before is None or before.order.status is not payment.order.status
         if is_news and payment.order.status is OrderStatus.COMPLETED and payment.paid_at:
             measure("PaymentToTicket", (clock.now() - payment.paid_at).total_seconds())
         return payment
-    raise Busy("the payment is changing; try again")
+    raise Contention("the payment is changing; try again")
 
 
 def _find(store: PaymentStore, user_id: UserID, order_id: str) -> Payment:
-    payment = wait_for(lambda: store.payment(OrderID(order_id)), order_id) if is_id(order_id) else None
+    payment = read_until_replicated(lambda: store.payment(OrderID(order_id)), order_id) if is_id(order_id) else None
     if payment is None or payment.order.user_id != user_id:
-        raise OrderNotFound(young=payment is None and is_id(order_id) and is_young(order_id))
+        raise OrderNotFound(young=payment is None and is_id(order_id) and is_recent(order_id))
     return payment
 
 

@@ -30,7 +30,7 @@ from shared.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Payments API; Stripe's is in `stripe_gateway`."""
+    """Environment variables of the Payments API; those for Stripe are in `stripe_gateway`."""
 
     table_name: str
 
@@ -68,10 +68,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 @api.refuses(
     *(OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, BadToken, CardDeclined),
     *(StripeUnavailable, PaymentsNotConfigured, stripe_gateway.IntentMissing),
-    also={200: "The payment that is open or made already."},
+    also={200: "The existing payment; nothing was changed."},
 )
 def start_payment(body: Annotated[StartPayment, Body()]) -> Response[PaymentOut]:
-    """Start the payment of one of the caller's orders."""
+    """Start the payment of one of the caller's orders and, with a token, authorise it."""
 
     def start(remember: Remember) -> Response[PaymentOut]:
         payment, acted = actions.start(
@@ -89,12 +89,12 @@ def start_payment(body: Annotated[StartPayment, Body()]) -> Response[PaymentOut]
 @api.get("/api/payments/<order_id>")
 @api.refuses(OrderNotFound, PaymentNotFound, PaymentsNotConfigured)
 def get_payment(order_id: Annotated[str, Path()]) -> PaymentOut:
-    """The payment of one of the caller's orders."""
-    return _out(actions.look(_store(), user_id=api.user.id, order_id=order_id))
+    """Get the payment of one of the caller's orders."""
+    return _out(actions.get_payment(_store(), user_id=api.user.id, order_id=order_id))
 
 
 def _out(payment: Payment) -> PaymentOut:
-    """While it is open the browser also gets the publishable key, with which it confirms at Stripe itself."""
+    """Build the response. An open payment includes the publishable key; the browser needs it to confirm at Stripe."""
     key = stripe_gateway.publishable_key() if payment.status is Status.OPEN else None
     return PaymentOut.of(payment, publishable_key=key)
 

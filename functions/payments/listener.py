@@ -1,4 +1,4 @@
-"""What Payments does with Orders' events."""
+"""Consume the events of Orders."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from shared.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Payments listener."""
+    """Environment variables of the Payments listener."""
 
     table_name: str
 

@@ -1,11 +1,11 @@
-"""A payment: what its order asks for, what Stripe says of it, and what follows from the two, as pure rules.
+"""The rules of a payment, as pure functions: which action its order's status requires, and what Stripe's state means.
 
-Orders decides, money follows: capture only once the order is `awaiting:payment`, void or refund only once it is
-`cancelled`. Stripe's PaymentIntent is read again before anything is believed.
+Orders decides, Payments follows: capture only once the order is `awaiting:payment`, void or refund only once it is
+`cancelled`. The PaymentIntent is read from Stripe before each decision.
 
-    open ──► authorized ──► captured ──► refunded      a refund of a part leaves it captured
+    open ──► authorized ──► captured ──► refunded      a partial refund leaves the payment captured
       │          │
-      └──────────┴──► voided, failed       failed: Orders asked for a capture that is impossible for good
+      └──────────┴──► voided, failed       failed: Orders requires a capture that can never succeed
 
     PaymentError
     ├── OrderNotFound, PaymentNotFound
@@ -25,18 +25,18 @@ from typing import Any
 from shared.ids import OrderID, PaymentID, UserID
 from shared.money import NOTHING, MinorUnits
 
-ABANDONED_AFTER = timedelta(minutes=10)  # past the deadline; by then the sweep has ended every order
+ABANDONED_AFTER = timedelta(minutes=10)  # after the deadline; by then the sweep has expired the order
 RECORDED_WITHIN = timedelta(minutes=5)
-"""A PaymentIntent that is older than this and not recorded never will be: the call that makes one records it, and no
-call takes longer than 30 seconds."""
+"""An unrecorded PaymentIntent older than this will never be recorded: the request that creates it also records it, and
+no request takes longer than 30 seconds."""
 
 
 class PaymentError(Exception):
-    """The payment cannot be made or read like this."""
+    """Base class: the payment cannot be made or read."""
 
 
 class OrderNotFound(PaymentError):
-    """The caller has no such order; `young` if it may only not have reached Payments yet."""
+    """The caller has no such order. `young`: the order may be missing only because of replication lag."""
 
     def __init__(self, *, young: bool = False) -> None:
         super().__init__("you have no such order")
@@ -51,11 +51,11 @@ class PaymentNotFound(PaymentError):
 
 
 class OrderCancelled(PaymentError):
-    """The order is cancelled, so it takes no payment."""
+    """The order is cancelled and cannot be paid."""
 
 
 class OrderExpired(PaymentError):
-    """The order's deadline has passed, so it takes no payment."""
+    """The order's deadline has passed; it cannot be paid."""
 
 
 class PaymentOver(PaymentError):
@@ -67,7 +67,7 @@ class BadToken(PaymentError):
 
 
 class CardDeclined(PaymentError):
-    """The card was declined; another may be tried."""
+    """The card was declined; the buyer may try another."""
 
     def __init__(self, message: str, *, code: str, decline_code: str | None) -> None:
         super().__init__(message)
@@ -76,19 +76,19 @@ class CardDeclined(PaymentError):
 
 
 class StripeUnavailable(PaymentError):
-    """Stripe did not answer, or not in time; what it did is not known."""
+    """Stripe did not respond in time; the outcome is unknown."""
 
 
 class PaymentsNotConfigured(PaymentError):
-    """This stage has no Stripe keys, or wrong ones."""
+    """This stage has no Stripe keys, or invalid ones."""
 
 
 class NotRecordedYet(PaymentError):
-    """A PaymentIntent of ours is not recorded, but may be any moment."""
+    """A PaymentIntent of ours is not recorded yet, but may still be; try again."""
 
 
 class Status(StrEnum):
-    """Where a payment stands; the words are the contract's."""
+    """The status of a payment. The values are part of the API and event contracts."""
 
     OPEN = "open"
     AUTHORIZED = "authorized"
@@ -109,7 +109,7 @@ _RANK = {
 
 
 class OrderStatus(StrEnum):
-    """Where the order stands, as Orders told it last."""
+    """The order's status in the last event received from Orders."""
 
     CREATED = "created"
     AWAITING_PAYMENT = "awaiting:payment"
@@ -119,7 +119,7 @@ class OrderStatus(StrEnum):
 
 
 class IntentStatus(StrEnum):
-    """A PaymentIntent's status (Stripe, "The PaymentIntent lifecycle"), as far as it asks for different things."""
+    """A PaymentIntent's status (Stripe, "The PaymentIntent lifecycle"), reduced to the cases that we distinguish."""
 
     UNCONFIRMED = "unconfirmed"
     AUTHORIZED = "requires_capture"
@@ -129,7 +129,7 @@ class IntentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A PaymentIntent as Stripe has just shown it."""
+    """A PaymentIntent as just read from Stripe."""
 
     id: str
     status: IntentStatus
@@ -140,41 +140,44 @@ class Intent:
     captured: MinorUnits = NOTHING
     refunded: MinorUnits = NOTHING
     lost: MinorUnits = NOTHING
-    """What banks have given back in disputes that we lost."""
+    """The amount that banks returned to the buyer in lost disputes."""
     with_the_bank: bool = False
-    """Disputed: until the bank has decided, it has the money, and Stripe refunds nothing."""
+    """Disputed: the bank holds the money until it decides, and Stripe allows no refund."""
     cancellation_reason: str | None = None
 
     @property
     def returned(self) -> MinorUnits:
-        """How much of the captured money its payer has again; a bank may give back what was refunded already."""
+        """The part of the captured amount that went back to the buyer.
+
+        Capped at the captured amount: a bank may also return money that was refunded already.
+        """
         return MinorUnits(min(self.refunded + self.lost, self.captured))
 
     def is_returned(self) -> bool:
-        """Whether money was captured and all of it went back."""
+        """Whether the captured amount went back in full."""
         return self.status is IntentStatus.SUCCEEDED and self.returned == self.captured
 
     def holds_money(self) -> bool:
-        """Whether it holds a reservation on a card, or captured money that has not gone back."""
+        """Whether it has an authorisation, or captured money that did not go back in full."""
         return self.status is IntentStatus.AUTHORIZED or (
             self.status is IntentStatus.SUCCEEDED and not self.is_returned()
         )
 
     def is_refundable(self) -> bool:
-        """Whether there is money of the buyer's that can be given back now. A lost dispute ends all refunds."""
+        """Whether a refund is possible now. A lost dispute ends all refunds."""
         return not (self.is_returned() or self.lost or self.with_the_bank)
 
 
-class Duty(StrEnum):
-    """What must be done at Stripe."""
+class RequiredAction(StrEnum):
+    """The action that the order's status requires at Stripe."""
 
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
 
 
-class Telling(StrEnum):
-    """Which event a write tells."""
+class EventType(StrEnum):
+    """The event that a write publishes."""
 
     AUTHORIZED = "payment:authorized"
     CREATED = "payment:created"
@@ -186,7 +189,7 @@ class Telling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Payments' own copy of an order; `refunded` is how much of its money Orders knows to have gone back."""
+    """Payments' copy of an order. `refunded` is the refunded amount that Orders has recorded."""
 
     id: OrderID
     user_id: UserID
@@ -200,10 +203,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """An order and, once it was started, its one payment.
+    """An order and, once started, its one payment.
 
-    `version` rises with each write that tells an event, `revision` with every write. `paid_at` is when its buyer's
-    funds were first seen to be held or taken. `refunded` is the total that went back so far: it never shrinks.
+    `version` rises with each write that publishes an event, `revision` with every write. `paid_at` is when the payment
+    was first seen authorised or captured. `refunded` is the total that went back so far; it never decreases.
     """
 
     order: Order
@@ -219,7 +222,7 @@ class Payment:
     last_event: dict[str, Any] | None = None
 
     def check_can_be_started(self, now: datetime) -> None:
-        """Raise the reason for which no money can be taken for this order now, if there is one."""
+        """Check that the order can be paid now. Raises OrderCancelled, PaymentOver, OrderExpired."""
         if self.order.status is OrderStatus.CANCELLED:
             raise OrderCancelled("the order is cancelled")
         if self.status in (Status.FAILED, Status.VOIDED, Status.REFUNDED):
@@ -228,34 +231,34 @@ class Payment:
             raise OrderExpired("the order has expired")
 
     def opened(self, payment_id: PaymentID, intent: Intent) -> "Payment":
-        """The order with this PaymentIntent as its one payment."""
+        """Return the payment with this PaymentIntent recorded, status `open`."""
         return replace(self, id=payment_id, stripe_id=intent.id, client_secret=intent.client_secret, status=Status.OPEN)
 
     def with_order(self, order: Order) -> "Payment":
-        """The payment with what Orders says now; an older word changes nothing."""
+        """Return the payment with the newer copy of the order; an older one is ignored."""
         return replace(self, order=order) if order.version > self.order.version else self
 
-    def duty(self, intent: Intent, now: datetime) -> Duty | None:
-        """What this order's status asks to be done with its PaymentIntent."""
+    def required_action(self, intent: Intent, now: datetime) -> RequiredAction | None:
+        """Return the action that the order's status requires for its PaymentIntent, or None."""
         match self.order.status, intent.status:
             case OrderStatus.AWAITING_PAYMENT, IntentStatus.AUTHORIZED:
-                return Duty.CAPTURE
+                return RequiredAction.CAPTURE
             case OrderStatus.AWAITING_PAYMENT, IntentStatus.UNCONFIRMED:
-                return Duty.VOID  # the funds that were held are gone; nobody may pay into it any more
+                return RequiredAction.VOID  # the authorisation is gone; it must not be paid again
             case OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
-                return Duty.VOID
+                return RequiredAction.VOID
             case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if intent.is_refundable():
-                return Duty.REFUND
+                return RequiredAction.REFUND
             case OrderStatus.CREATED, IntentStatus.UNCONFIRMED if now >= self.order.expires_at + ABANDONED_AFTER:
-                return Duty.VOID
+                return RequiredAction.VOID
             case _:
                 return None
 
-    def observe(self, intent: Intent, *, tell_again: bool) -> tuple["Payment", Telling | None]:
-        """The payment as Stripe shows it, and the event that this asks to tell.
+    def observe(self, intent: Intent, *, republish: bool) -> tuple["Payment", EventType | None]:
+        """Return the payment in the state that Stripe shows, and the event to publish, if any.
 
-        A status never moves backwards, and what was refunded never shrinks. `tell_again` repeats the event of a state
-        that Orders has not answered yet.
+        The status never moves backwards, and the refunded amount never decreases. `republish` repeats the event of a
+        state that Orders has not answered yet.
         """
         status, reason = self._status_of(intent)
         if self.status is not None and _RANK[status] < _RANK[self.status]:
@@ -263,40 +266,41 @@ class Payment:
         refunded = max(self.refunded, intent.returned)
         seen = replace(self, status=status, reason=reason, refunded=refunded)
         if status is not self.status:
-            return seen, _TOLD_BY[status]
-        unanswered = seen.unanswered() if tell_again else None
+            return seen, _EVENT_TYPES[status]
+        unanswered = seen.unanswered() if republish else None
         has_grown = status is Status.CAPTURED and refunded > self.refunded
-        return seen, unanswered or (Telling.PARTLY_REFUNDED if has_grown else None)
+        return seen, unanswered or (EventType.PARTLY_REFUNDED if has_grown else None)
 
     def is_due(self) -> bool:
-        """Whether the buyer's funds were seen to be held, and the order has its ticket for good."""
+        """Whether the payment is recorded as authorised and the order waits for its capture."""
         return self.order.status is OrderStatus.AWAITING_PAYMENT and self.status is Status.AUTHORIZED
 
     def agrees_with(self, intent: Intent, now: datetime) -> bool:
-        """Whether the PaymentIntent asks for nothing: nothing to be done with it, to be written, or to be told."""
-        return self.duty(intent, now) is None and self.observe(intent, tell_again=False) == (self, None)
+        """Whether the PaymentIntent requires no action, no write and no event."""
+        return self.required_action(intent, now) is None and self.observe(intent, republish=False) == (self, None)
 
-    def unanswered(self) -> Telling | None:
-        """The event whose answer by Orders is missing."""
+    def unanswered(self) -> EventType | None:
+        """Return the event that Orders has not answered yet, or None."""
         match self.order.status, self.status:
             case OrderStatus.CREATED, Status.AUTHORIZED:
-                return Telling.AUTHORIZED
+                return EventType.AUTHORIZED
             case OrderStatus.CREATED, Status.VOIDED | Status.REFUNDED if self.paid_at:
-                # Orders was told of funds that somebody or a bank has let go since, and may wait for them. It answers.
-                return Telling.AUTHORIZED
+                # The authorisation was published and has since been released or refunded, and Orders may wait for the
+                # money. Orders answers the repeated event.
+                return EventType.AUTHORIZED
             case OrderStatus.CREATED | OrderStatus.AWAITING_PAYMENT, Status.CAPTURED:
-                return Telling.CREATED
+                return EventType.CREATED
             case OrderStatus.AWAITING_PAYMENT, Status.FAILED | Status.REFUNDED:
-                return Telling.FAILED
+                return EventType.FAILED
             case OrderStatus.COMPLETED, Status.REFUNDED:
-                return Telling.REFUNDED
+                return EventType.REFUNDED
             case OrderStatus.COMPLETED, Status.CAPTURED if self.refunded > self.order.refunded:
-                return Telling.PARTLY_REFUNDED
+                return EventType.PARTLY_REFUNDED
             case _:
                 return None
 
     def is_settled(self) -> bool:
-        """Whether nothing is left to be done at Stripe or to be heard from Orders."""
+        """Whether no action at Stripe and no answer from Orders is pending."""
         match self.status:
             case None:
                 return True
@@ -327,41 +331,42 @@ class Payment:
             case IntentStatus.SUCCEEDED if intent.is_returned():
                 return Status.REFUNDED, "dispute_lost" if intent.lost else ours or "refunded_at_stripe"
             case IntentStatus.SUCCEEDED if intent.lost and ours:
-                return Status.REFUNDED, "dispute_lost"  # of a part; Stripe refunds no more of it
+                return Status.REFUNDED, "dispute_lost"  # lost in part; Stripe refunds no more of it
             case IntentStatus.SUCCEEDED if intent.returned:
                 return Status.CAPTURED, "dispute_lost" if intent.lost else "refunded_at_stripe"
             case IntentStatus.SUCCEEDED:
                 return Status.CAPTURED, None
 
 
-def duty_of_unrecorded(payment: Payment | None, intent: Intent, now: datetime) -> Duty | None:
-    """What must be done with a PaymentIntent of ours that is not recorded as its order's payment.
+def action_for_unrecorded(payment: Payment | None, intent: Intent, now: datetime) -> RequiredAction | None:
+    """Return the action for an orphan PaymentIntent: ours, but not recorded as the payment of its order.
 
-    Only somebody's hand can have put money into one, since creating never confirms. It goes back, as soon as it is
-    certain that the PaymentIntent will not be recorded: its order has another one or is cancelled, or it is too old.
-    `payment` is None where Payments does not know the order. Raises NotRecordedYet as long as it is not certain.
+    It can hold money only if it was confirmed by hand, since `Gateway.create` never confirms. It is voided or refunded
+    once it is certain that it will never be recorded: its order has another PaymentIntent or is cancelled, or it is
+    older than `RECORDED_WITHIN`. `payment` is None if Payments does not know the order. Raises NotRecordedYet while
+    this is uncertain.
     """
     match intent.status:
         case IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
-            duty = Duty.VOID
+            action = RequiredAction.VOID
         case IntentStatus.SUCCEEDED if intent.is_refundable():
-            duty = Duty.REFUND
+            action = RequiredAction.REFUND
         case _:
             return None
     if payment and (payment.stripe_id or payment.order.status is OrderStatus.CANCELLED):
-        return duty
+        return action
     if payment and payment.order.status is not OrderStatus.CREATED:
-        return None  # the order is paid for and the record is lost, as after a restore: this may be its money
+        return None  # paid, but its record was lost, as after a restore: this may be its payment
     if now < intent.created_at + RECORDED_WITHIN:
         raise NotRecordedYet("this PaymentIntent is not recorded yet")
-    return duty
+    return action
 
 
-_TOLD_BY: dict[Status, Telling | None] = {
+_EVENT_TYPES: dict[Status, EventType | None] = {
     Status.OPEN: None,
-    Status.AUTHORIZED: Telling.AUTHORIZED,
-    Status.CAPTURED: Telling.CREATED,
-    Status.FAILED: Telling.FAILED,
-    Status.VOIDED: Telling.VOIDED,
-    Status.REFUNDED: Telling.REFUNDED,
+    Status.AUTHORIZED: EventType.AUTHORIZED,
+    Status.CAPTURED: EventType.CREATED,
+    Status.FAILED: EventType.FAILED,
+    Status.VOIDED: EventType.VOIDED,
+    Status.REFUNDED: EventType.REFUNDED,
 }

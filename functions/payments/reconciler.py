@@ -1,12 +1,12 @@
-"""The reconciler: whatever was lost between Stripe, Payments and Orders, money is settled all the same.
+"""The reconciler: settles payments whose events or webhooks were lost. Runs on a schedule.
 
-On a schedule it settles each payment whose verdict is missing and tells its event again. It reads Stripe's own log for
-refunds and disputes whose webhooks never came, and for money in PaymentIntents that are not recorded. What is on its
-normal way is left alone: nothing younger than two minutes is touched, and a refund waits for Orders to have said
-`cancelled`.
+Each run settles the unsettled payments and publishes their events again. It reads Stripe's event log for refunds and
+disputes whose webhooks were not delivered, and for orphan PaymentIntents that hold money. Payments changed within the
+last two minutes are skipped, as their normal processing may not have ended. A refund still requires that Orders has
+cancelled the order.
 
-Each run also tells how long the oldest authorisation has waited, for banks let go of one after about 7 days. It does so
-even if there is none, so that an alarm hears when the reconciler falls silent.
+Each run also emits the age of the oldest authorisation, because banks release one after about 7 days. It emits 0 if
+there is none, so that an alarm on missing data detects a reconciler that does not run.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -27,39 +27,39 @@ from shared.telemetry import count, logger, measure
 
 NORMAL_COURSE = timedelta(minutes=2)
 FIRST_LOOK_BACK = timedelta(hours=1)
-OVERLAP = timedelta(minutes=10)  # Stripe's log may gain an entry a little late
+OVERLAP = timedelta(minutes=10)  # events may appear late in Stripe's log
 BY_HAND = ["charge.refunded", "charge.dispute.created", "charge.dispute.closed"]
 PAID = ["payment_intent.amount_capturable_updated", "payment_intent.succeeded"]
 MOST_UNDELIVERED = 1000
-"""Events of payments that one run looks at, newest first: with the webhook out of order there is one for each purchase,
-and Stripe delivers them all once it is back."""
+"""Maximum number of undelivered events read in one run, newest first. While the webhook is down there is one for each
+purchase; Stripe delivers them all once it is back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the reconciler; Stripe's is in `stripe_gateway`."""
+    """Environment variables of the reconciler; those for Stripe are in `stripe_gateway`."""
 
     table_name: str
 
 
 def handler(_event: dict[str, Any], _context: object) -> None:
-    """Entry point, on a schedule."""
+    """Run once. Raises RuntimeError if a payment could not be reconciled; the others have been processed."""
     store = PaymentStore(Table(settings.load(Settings).table_name))
     unsettled = list(store.unsettled(clock.now() - NORMAL_COURSE))
-    _tell_longest_wait(store, unsettled)
+    _measure_longest_wait(store, unsettled)
     try:
         stripe = Gateway()
     except PaymentsNotConfigured:
         if unsettled:
             raise
-        logger.info("nothing to reconcile: there are no Stripe keys and no payments")
+        logger.info("nothing to reconcile: no Stripe keys and no unsettled payments")
         return
     failures = _settle_unsettled(store, stripe, unsettled) + _read_log(store, stripe)
     if failures:
-        raise RuntimeError(f"{failures} payments could not be reconciled; the next run tries them again")
+        raise RuntimeError(f"{failures} payments could not be reconciled; the next run will retry them")
 
 
-def _tell_longest_wait(store: PaymentStore, unsettled: Iterable[OrderID]) -> None:
+def _measure_longest_wait(store: PaymentStore, unsettled: Iterable[OrderID]) -> None:
     payments = [store.payment(order_id) for order_id in unsettled]
     since = [
         payment.paid_at for payment in payments if payment and payment.paid_at and payment.status is Status.AUTHORIZED
@@ -75,29 +75,29 @@ def _settle_unsettled(store: PaymentStore, stripe: Gateway, unsettled: Iterable[
 
 
 def _settle(store: PaymentStore, stripe: Gateway, order_id: OrderID) -> bool:
-    return actions.settle(store, stripe, order_id, tell_again=True).acted
+    return actions.settle(store, stripe, order_id, republish=True).acted
 
 
 def _read_log(store: PaymentStore, stripe: Gateway) -> int:
-    """Take in what was refunded or disputed at Stripe since the last run, and give back what is nobody's payment.
+    """Process refunds, disputes and orphan PaymentIntents in Stripe's event log since the last run.
 
-    The log is read on only if all of it was taken in.
+    Returns the number of failures. The position advances only if there were none.
     """
     started = clock.now()
     since = store.log_read_to() or started - FIRST_LOOK_BACK
     failures = 0
-    spoken_of = chain(stripe.spoken_of_since(since, BY_HAND), _unrecorded(store, stripe, since))
+    spoken_of = chain(stripe.intents_changed_since(since, BY_HAND), _unrecorded(store, stripe, since))
     for stripe_id in dict.fromkeys(spoken_of):
-        failures += _repair(stripe_id, partial(actions.take_in, store, stripe, stripe_id))
+        failures += _repair(stripe_id, partial(actions.reconcile_intent, store, stripe, stripe_id))
     if not failures:
         store.set_log_read_to(started - OVERLAP)
     return failures
 
 
 def _unrecorded(store: PaymentStore, stripe: Gateway, since: datetime) -> Iterator[str]:
-    """PaymentIntents that were authorised or captured and are not recorded, and of which no webhook has told.
+    """Yield PaymentIntents that were authorised or captured, are not recorded, and whose webhook was not delivered.
 
-    A recorded one is found without Stripe's log, as long as it is unsettled.
+    Recorded ones are found through the index of unsettled payments instead.
     """
     undelivered = islice(stripe.undelivered_since(since, PAID), MOST_UNDELIVERED)
     for order_id, stripe_id in dict.fromkeys(undelivered):
@@ -107,13 +107,16 @@ def _unrecorded(store: PaymentStore, stripe: Gateway, since: datetime) -> Iterat
 
 
 def _repair(subject: str, settle: Callable[[], bool]) -> int:
-    """Settle one payment and count it if there was anything to repair; 1 if it failed, so that the others go on."""
+    """Settle one payment, and count it if it needed a repair.
+
+    Logs any error so that the run continues with the next payment. Returns the number of failures: 0 or 1.
+    """
     try:
         if settle():
             logger.warning("repaired a payment", subject=subject)
             count("PaymentsRepaired")
     except NotRecordedYet:
-        logger.warning("Stripe knows a PaymentIntent of ours that is not recorded", subject=subject)
+        logger.warning("a PaymentIntent of ours is not recorded yet", subject=subject)
     except Exception:
         logger.exception("could not reconcile a payment", subject=subject)
         return 1

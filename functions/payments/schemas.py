@@ -1,4 +1,4 @@
-"""Bodies of the Payments API."""
+"""Request and response bodies of the Payments API."""
 
 from typing import Annotated, Self
 
@@ -15,16 +15,17 @@ def _is_absent(value: object) -> bool:
 
 
 class StartPayment(Input):
-    """For which order, and optionally a Stripe token or payment method to authorise it with at once."""
+    """The order to pay for and, optionally, a Stripe token or payment method to authorise the payment with at once."""
 
     orderId: str
     token: Annotated[str, Field(pattern=r"^(tok|pm)_[A-Za-z0-9_]{1,200}$", examples=["tok_visa"])] | None = None
 
 
 class PaymentOut(Output):
-    """A payment; what a browser needs to go on with it is there while it is open.
+    """A payment. Amounts are in minor units of the currency (cents for USD).
 
-    Amounts are in minor units. `amountRefunded` is how much went back so far, and absent as long as nothing did.
+    `amountRefunded` is the total refunded so far, and absent if nothing was refunded. `clientSecret` and
+    `publishableKey` let a browser confirm the payment with Stripe; they are present only while the payment is open.
     """
 
     id: PaymentID
@@ -39,7 +40,7 @@ class PaymentOut(Output):
 
     @classmethod
     def of(cls, payment: Payment, *, publishable_key: str | None) -> Self:
-        """The payment as its buyer sees it."""
+        """Build the buyer's view of the payment."""
         is_open = payment.status is Status.OPEN
         return cls.model_validate(
             {

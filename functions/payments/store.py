@@ -1,64 +1,66 @@
-"""The Payments table: one item for an order and its one payment, plus how far Stripe's own log was read.
+"""The Payments table: one item for each order and its payment, and the reconciler's position in Stripe's event log.
 
-    pk order#<orderID>     the copy of the order, and its payment with the last event it told
-    pk reconciler          the instant up to which Stripe's log was read
+    pk order#<orderID>     the copy of the order, and its payment with its outbox entry
+    pk reconciler          the instant up to which Stripe's event log was read
 
-Every write is conditioned on the item's revision: it is as it was read, or nothing is written.
+Every write of a payment is conditional on the item's revision, or on the item's absence.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from functions.payments.payment import Order, OrderStatus, Payment, Status, Telling
+from functions.payments.payment import EventType, Order, OrderStatus, Payment, Status
 from shared import clock, events
 from shared.ids import OrderID, PaymentID, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
-from shared.table import Item, Put, Refused, Table, Update, Write
+from shared.table import ConditionFailed, Item, Put, Table, Update, Write
 
-UNSETTLED_PARTITIONS = 8  # enough for 8,000 payments a second to enter the index of unsettled ones
+UNSETTLED_PARTITIONS = 8  # enough for 8,000 writes a second to the index of unsettled payments
 RECONCILER = {"pk": "reconciler"}
 
 
-class PaymentChanged(Exception):
-    """Somebody else's write to the payment or its order came first."""
+class VersionConflict(Exception):
+    """Another write to the payment or its order came first: read again and decide again."""
 
 
 class PaymentStore:
-    """What Payments keeps."""
+    """Reads and writes the items of Payments."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
 
     def payment(self, order_id: OrderID) -> Payment | None:
-        """The order with its payment, by a consistent read."""
+        """Return the order with its payment, by a consistent read; None if Payments does not know the order."""
         item = self.table.get(_key(order_id), consistent=True)
         return _to_payment(item) if item else None
 
     def save(
-        self, before: Payment, after: Payment, telling: Telling | None = None, also: Write | None = None
+        self, before: Payment, after: Payment, event_type: EventType | None = None, also: Write | None = None
     ) -> Payment:
-        """Write the payment's next state and the event that tells of it; the payment as it is now.
+        """Write the payment's next state with its outbox entry, and `also` in the same transaction.
 
-        Condition: the item is as it was read. Raises PaymentChanged.
+        Returns the payment as saved. Condition: the item has the revision of `before`; otherwise raises
+        VersionConflict.
         """
         saved = replace(after, revision=before.revision + 1)
         if saved.paid_at is None and saved.status in (Status.AUTHORIZED, Status.CAPTURED):
             saved = replace(saved, paid_at=clock.now())
-        if telling:
+        if event_type:
             saved = replace(saved, version=before.version + 1)
-            saved = replace(saved, last_event=events.tell(_to_event(saved, telling)))
+            saved = replace(saved, last_event=events.outbox_entry(_to_event(saved, event_type)))
         put = Put(item=_to_item(saved), condition="#revision = :revision", values={"revision": before.revision})
         try:
             self.table.write(put, also)
-        except Refused:
-            raise PaymentChanged from None
+        except ConditionFailed:
+            raise VersionConflict from None
         return saved
 
     def keep_order(self, event: events.OrderEvent) -> tuple[Payment | None, Payment]:
-        """Take over what Orders says of an order, unless a newer word is here already; the payment before and now.
+        """Record the order's state from an event; an event older than the stored order changes nothing.
 
-        Condition: the item is as it was read, or there is none. Raises PaymentChanged.
+        Returns the payment before (None for a new order) and after. Condition: the item has the revision that was read,
+        or does not exist; otherwise raises VersionConflict.
         """
         order = _to_copy(event)
         before = self.payment(event.id)
@@ -66,14 +68,17 @@ class PaymentStore:
             new = Payment(order=order)
             try:
                 self.table.write(Put(item=_to_item(new), condition="attribute_not_exists(pk)"))
-            except Refused:
-                raise PaymentChanged from None
+            except ConditionFailed:
+                raise VersionConflict from None
             return None, new
         after = before.with_order(order)
         return before, before if after is before else self.save(before, after)
 
     def claim_read(self, order_id: OrderID, every: timedelta) -> bool:
-        """Whether Stripe may be read again for this payment; the others wait their turn."""
+        """Claim the next read from Stripe for this payment; returns whether the caller may read now.
+
+        Condition: the last claim is at least `every` ago. Limits concurrent polls to one read per interval.
+        """
         now = clock.now()
         try:
             self.table.write(
@@ -84,12 +89,12 @@ class PaymentStore:
                     values={"now": clock.to_millis(now), "before": clock.to_millis(now - every)},
                 )
             )
-        except Refused:
+        except ConditionFailed:
             return False
         return True
 
     def unsettled(self, until: datetime) -> Iterator[OrderID]:
-        """The orders whose payment is not settled and has not changed since `until`, oldest first in each partition."""
+        """Yield orders whose payment is unsettled and unchanged since `until`, oldest first within each partition."""
         for number in range(UNSETTLED_PARTITIONS):
             for item in self.table.query(
                 "unsettledPartition = :partition AND updatedAt < :until",
@@ -100,12 +105,12 @@ class PaymentStore:
                 yield OrderID(item["pk"].removeprefix("order#"))
 
     def log_read_to(self) -> datetime | None:
-        """The instant up to which Stripe's log was read."""
+        """Return the instant up to which Stripe's event log was read; None before the first run."""
         item = self.table.get(RECONCILER)
         return clock.from_millis(item["logReadTo"]) if item else None
 
     def set_log_read_to(self, instant: datetime) -> None:
-        """Remember how far Stripe's log was read. Unconditional: reading a part of it twice changes nothing."""
+        """Save the position in Stripe's event log. Unconditional: reading events twice is idempotent."""
         self.table.write(Put(item=RECONCILER | {"logReadTo": clock.to_millis(instant)}))
 
 
@@ -179,13 +184,13 @@ def _to_payment(item: Item) -> Payment:
 
 
 def _refunded(item: Item) -> MinorUnits:
-    """What went back; an item from before it was kept says only that all of it did."""
+    """Return the refunded amount. Older items lack the attribute: there status `refunded` means the full amount."""
     before: MinorUnits = item["amount"] if item.get("status") == Status.REFUNDED else NOTHING
     return MinorUnits(item.get("refunded", before))
 
 
-def _to_event(payment: Payment, telling: Telling) -> events.Data:
-    return events.CONTRACTS[telling].model_validate(
+def _to_event(payment: Payment, event_type: EventType) -> events.Data:
+    return events.CONTRACTS[event_type].model_validate(
         {
             "id": payment.id,
             "version": payment.version,

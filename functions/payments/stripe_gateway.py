@@ -1,7 +1,7 @@
-"""Stripe, through its own SDK, as far as a payment needs it.
+"""The calls to Stripe, through its SDK.
 
-Every attempt has an idempotency key of its own, and no call is repeated in here: a time-out tells nothing of what
-Stripe did, so whoever asked reads the PaymentIntent again before going on.
+Calls are never retried here. After a timeout the outcome is unknown, so the caller reads the PaymentIntent again before
+it continues. Each attempt therefore has its own idempotency key.
 """
 
 import json
@@ -45,7 +45,7 @@ _WRONG_STATE = frozenset(
 
 
 class WrongState(Exception):
-    """The PaymentIntent is not in a state in which this can be done: read it again."""
+    """The PaymentIntent's state does not allow this call; read it again."""
 
 
 class IntentMissing(Exception):
@@ -54,7 +54,7 @@ class IntentMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of what talks to Stripe; the base is set only where a stand-in takes Stripe's place."""
+    """Environment variables for Stripe. `stripe_api_base` is set only where an emulator replaces Stripe."""
 
     stage: str
     stripe_secret_arn: str
@@ -63,7 +63,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Stripe's keys for this stage."""
+    """The Stripe keys of this stage."""
 
     secret: str
     publishable: str
@@ -80,9 +80,9 @@ _cached = _CachedKeys()
 
 
 def keys() -> Keys:
-    """The keys, read from Secrets Manager again every minute, so that new ones need no deployment.
+    """Return the keys, read from Secrets Manager at most once a minute, so that new keys need no deployment.
 
-    Raises PaymentsNotConfigured where there is no secret key.
+    Raises PaymentsNotConfigured if the secret key is empty.
     """
     now = clock.now()
     if _cached.keys is None or _cached.read_at is None or now - _cached.read_at >= KEYS_TTL:
@@ -96,14 +96,14 @@ def keys() -> Keys:
 
 
 def publishable_key() -> str:
-    """The key with which a browser talks to Stripe."""
+    """Return the publishable key, which a browser uses to call Stripe. Raises PaymentsNotConfigured."""
     return keys().publishable
 
 
 class Urllib3Client(stripe.HTTPClient):
-    """Stripe's SDK over urllib3, which botocore brings anyway: a time-out, and connections that stay open.
+    """HTTP client for Stripe's SDK with a timeout and connection reuse, over urllib3 (which botocore already installs).
 
-    The SDK's own client without `requests` is urllib, which knows neither.
+    Without `requests` the SDK falls back to its urllib client, which has neither.
     """
 
     name = "urllib3"
@@ -123,7 +123,7 @@ class Urllib3Client(stripe.HTTPClient):
         *,
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
-        """One HTTP call; raises stripe.APIConnectionError."""
+        """Send one request; returns body, status and headers. Raises stripe.APIConnectionError."""
         try:
             response = self._pool.request(method.upper(), url, headers=headers, body=post_data)
         except urllib3.exceptions.HTTPError as error:
@@ -132,21 +132,21 @@ class Urllib3Client(stripe.HTTPClient):
         return response.data.decode(), response.status, {k.lower(): v for k, v in response.headers.items()}
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections."""
         self._pool.clear()
 
 
 @cache
 def http_client() -> stripe.HTTPClient:
-    """The process's connections to Stripe; a simulation puts its own in this place."""
+    """Return the HTTP client of the process; the simulation replaces this function."""
     return Urllib3Client()
 
 
 class Gateway:
-    """The calls that a payment makes.
+    """The Stripe calls of a payment.
 
-    Each raises StripeUnavailable, PaymentsNotConfigured, and where they apply WrongState, IntentMissing, CardDeclined,
-    BadToken.
+    Every method may raise StripeUnavailable and PaymentsNotConfigured and, depending on the call, WrongState,
+    IntentMissing, CardDeclined or BadToken.
     """
 
     def __init__(self) -> None:
@@ -160,7 +160,7 @@ class Gateway:
         )
 
     def create(self, order: Order) -> Intent:
-        """A PaymentIntent for the order, cards only, to be captured by us. Creating never confirms."""
+        """Create an unconfirmed PaymentIntent for the order: cards only, manual capture."""
         return self._intent(
             lambda: self._client.v1.payment_intents.create(
                 {
@@ -175,11 +175,11 @@ class Gateway:
         )
 
     def retrieve(self, stripe_id: str) -> Intent:
-        """The PaymentIntent as it is."""
+        """Read the PaymentIntent."""
         return self._intent(lambda: self._client.v1.payment_intents.retrieve(stripe_id, {"expand": ["latest_charge"]}))
 
     def confirm(self, stripe_id: str, token: str) -> Intent:
-        """Authorise it with a Stripe token (`tok_…`) or payment method (`pm_…`)."""
+        """Authorise the PaymentIntent with a Stripe token (`tok_…`) or payment method (`pm_…`)."""
         asked: PaymentIntentConfirmParams = {"use_stripe_sdk": True}
         if token.startswith("tok_"):
             asked["payment_method_data"] = {"type": "card", "card": {"token": token}}  # type: ignore[typeddict-unknown-key]
@@ -190,32 +190,35 @@ class Gateway:
         )
 
     def capture(self, stripe_id: str) -> Intent:
-        """Take the authorised money."""
+        """Capture the authorised amount."""
         return self._intent(
             lambda: self._client.v1.payment_intents.capture(stripe_id, {}, {"idempotency_key": new_id()})
         )
 
     def cancel(self, stripe_id: str) -> Intent:
-        """Release the hold; afterwards it can take no payment."""
+        """Cancel the PaymentIntent, which releases authorised money; it can never be confirmed again."""
         return self._intent(
             lambda: self._client.v1.payment_intents.cancel(stripe_id, {}, {"idempotency_key": new_id()})
         )
 
     def refund(self, stripe_id: str) -> Intent:
-        """Give back all that is left of the captured money."""
+        """Refund the remaining captured amount, and return the PaymentIntent."""
         self._call(lambda: self._client.v1.refunds.create({"payment_intent": stripe_id}, {"idempotency_key": new_id()}))
         return self.retrieve(stripe_id)
 
-    def spoken_of_since(self, instant: datetime, types: list[str]) -> Iterator[str]:
-        """The PaymentIntents that Stripe's own log of events speaks of, in any order, perhaps more than once."""
+    def intents_changed_since(self, instant: datetime, types: list[str]) -> Iterator[str]:
+        """Yield the ids of PaymentIntents that charge or dispute events since `instant` refer to.
+
+        The order is undefined, and an id may repeat.
+        """
         for event in self._events({"types": types, "created": {"gte": int(instant.timestamp())}, "limit": 100}):
             if isinstance(stripe_id := getattr(event.data.object, "payment_intent", None), str):
                 yield stripe_id
 
     def undelivered_since(self, instant: datetime, types: list[str]) -> Iterator[tuple[OrderID, str]]:
-        """This stage's PaymentIntents of whose events a webhook has not been answered yet, each with its order.
+        """Yield order id and PaymentIntent id for this stage's PaymentIntent events that no webhook has acknowledged.
 
-        The events are PaymentIntents' own; Stripe, "List all events": `delivery_success`.
+        `types` must be types of PaymentIntent events. Source: Stripe, "List all events", `delivery_success`.
         """
         for event in self._events(
             {"types": types, "created": {"gte": int(instant.timestamp())}, "delivery_success": False, "limit": 100}
@@ -281,9 +284,9 @@ def _raise(error: stripe.StripeError) -> NoReturn:
         case stripe.InvalidRequestError() if error.code == "resource_missing" or error.param in _TOKEN_PARAMS:
             raise BadToken("Stripe does not know this token or payment method") from error
         case stripe.AuthenticationError() | stripe.PermissionError():
-            raise PaymentsNotConfigured("payments are not set up: Stripe refuses the keys of this stage") from error
+            raise PaymentsNotConfigured("payments are not set up: Stripe rejects the keys of this stage") from error
         case stripe.APIConnectionError() | stripe.APIError() | stripe.RateLimitError():
-            raise StripeUnavailable("Stripe does not answer; try again") from error
+            raise StripeUnavailable("Stripe did not respond; try again") from error
         case _:
             raise error
 

@@ -1,7 +1,14 @@
-"""Stripe's webhook: signed over its raw body, and then believed only as to which PaymentIntent it speaks of.
+"""Receive Stripe's webhooks.
 
-Answers: 200 done or not ours; 400 unsigned, forged or too old; 500 ours but not recorded yet, so that Stripe comes
-again; 503 Stripe or AWS did not answer.
+The signature covers the raw body. Of a verified event only the type and the PaymentIntent's id are used; the state is
+read from Stripe.
+
+Responses:
+
+    200  processed, or ignored because the PaymentIntent is not ours
+    400  not signed, wrong signature, or signed too long ago
+    500  ours but not recorded yet; Stripe retries
+    503  Stripe or AWS did not respond; Stripe retries
 """
 
 import re
@@ -20,10 +27,10 @@ from shared import settings
 from shared.admission import raw_body
 from shared.http import problem_response
 from shared.problems import Problem
-from shared.table import Busy, Table
+from shared.table import Contention, Table
 from shared.telemetry import Trace, follow, logger
 
-TOLERANCE_SECONDS = 300  # Stripe's own default
+TOLERANCE_SECONDS = 300  # the default of Stripe's SDK
 TYPES = frozenset(
     {
         "payment_intent.amount_capturable_updated",
@@ -38,7 +45,7 @@ TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the webhook; Stripe's is in `stripe_gateway`."""
+    """Environment variables of the webhook; those for Stripe are in `stripe_gateway`."""
 
     table_name: str
 
@@ -47,7 +54,7 @@ _INTENT_ID = re.compile(r"pi_\w{1,255}", re.ASCII)
 
 
 class _Subject(BaseModel):
-    """What the event is about: a PaymentIntent, or something that belongs to one."""
+    """The object of the event: a PaymentIntent, or an object that refers to one (charge, dispute)."""
 
     object: str = ""
     id: str | None = None
@@ -59,13 +66,13 @@ class _Data(BaseModel):
 
     @property
     def stripe_id(self) -> str | None:
-        """The PaymentIntent's id; None where there is none, or something that never was one."""
+        """The PaymentIntent's id; None if it is missing or malformed."""
         found = self.object.id if self.object.object == "payment_intent" else self.object.payment_intent
         return found if found and _INTENT_ID.fullmatch(found) else None
 
 
 class StripeEvent(BaseModel):
-    """As much of a Stripe event as is believed; `account` is set on another account's (Stripe Connect)."""
+    """The fields of a Stripe event that are used. `account` is set on events of connected accounts (Stripe Connect)."""
 
     id: str = ""
     type: str
@@ -74,19 +81,19 @@ class StripeEvent(BaseModel):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Entry point, for one webhook delivery."""
+    """Handle one webhook delivery."""
     request_id = event["requestContext"]["requestId"]
     with follow(Trace(correlation_id=request_id, causation_id=request_id)):
         try:
             _receive(event)
         except Problem as problem:
-            logger.warning("webhook refused", code=problem.code, status=problem.status)
+            logger.warning("webhook rejected", code=problem.code, status=problem.status)
             return problem_response(problem, event)
         except NotRecordedYet as error:
             return problem_response(Problem(500, "not_recorded_yet", str(error)), event)
-        except (StripeUnavailable, PaymentsNotConfigured, Busy, BotoCoreError, ClientError) as error:
-            logger.warning("webhook postponed", reason=str(error))
-            return problem_response(Problem(503, "unavailable", "not now; come again"), event)
+        except (StripeUnavailable, PaymentsNotConfigured, Contention, BotoCoreError, ClientError) as error:
+            logger.warning("webhook failed; Stripe will retry", reason=str(error))
+            return problem_response(Problem(503, "unavailable", "temporarily unavailable; try again"), event)
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}", "isBase64Encoded": False}
 
 
@@ -96,23 +103,26 @@ def _receive(request: dict[str, Any]) -> None:
         return
     stripe_id = told.data.stripe_id
     logger.info("webhook received", event_type=told.type, stripe_event=told.id, stripe_id=stripe_id)
-    actions.take_in(PaymentStore(Table(settings.load(Settings).table_name)), Gateway(), stripe_id)
+    actions.reconcile_intent(PaymentStore(Table(settings.load(Settings).table_name)), Gateway(), stripe_id)
 
 
 def _verified(request: dict[str, Any]) -> StripeEvent:
-    """The event, if Stripe signed it lately. Raises a Problem (400, or 503 without a webhook secret)."""
+    """Verify the signature and its age, and return the event.
+
+    Raises Problem: 400 for a bad signature or body, 503 if the stage has no webhook secret.
+    """
     secret = stripe_gateway.keys().webhook
     if not secret:
         raise Problem(503, "payments_not_configured", "the Stripe secret of this stage holds no webhook secret")
     signature = request.get("headers", {}).get("stripe-signature", "")
     try:
         body = raw_body(request).decode()
-        if not signature.isascii():  # which the SDK cannot compare
+        if not signature.isascii():  # the SDK cannot compare it
             signature = ""
         stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_SECONDS)
         return StripeEvent.model_validate_json(body)
     except stripe.SignatureVerificationError as error:
-        logger.info("webhook not signed for us", reason=str(error))  # Stripe's advice is for whoever operates this
+        logger.info("webhook signature rejected", reason=str(error))  # Stripe's advice is meant for the operator
         raise Problem(400, "bad_signature", "the signature is missing, not made for us, or too old") from None
     except ValueError:
-        raise Problem(400, "invalid_request", "the body is no Stripe event") from None
+        raise Problem(400, "invalid_request", "the body is not a Stripe event") from None

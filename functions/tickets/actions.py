@@ -1,21 +1,21 @@
-"""What can be done with tickets. Each action reads, asks the rules, and writes on condition that nothing has changed.
+"""The use cases of Tickets. Each reads, applies the rules, and writes on condition that nothing has changed since.
 
-Where something has, it looks again, so that two changes at once both count, each with a version of its own.
+On a version conflict it reads again and retries, so that concurrent changes all take effect, each with its own version.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from functions.tickets.store import TicketChanged, TicketStore
+from functions.tickets.store import TicketStore, VersionConflict
 from functions.tickets.ticket import Change, ChangePending, Content, Ticket, TicketNotFound
 from shared import clock
 from shared.ids import TicketID, UserID, is_id, new_id
 from shared.money import Price
-from shared.table import Busy, Write
+from shared.table import Contention, Write
 
-LOOKS = 10  # writes that may come in between before a caller is asked to try again
-WAIT = timedelta(seconds=3)  # for Orders' decision, which mostly comes within half a second
+MAX_ATTEMPTS = 10  # conflicts before the caller is asked to retry
+WAIT = timedelta(seconds=3)  # for the decision of Orders, which usually arrives within half a second
 PAUSE_SECONDS = 0.1
 
 type Receipt = Callable[[Ticket], Write | None]
@@ -24,7 +24,7 @@ type Receipt = Callable[[Ticket], Write | None]
 def put_on_sale(
     store: TicketStore, *, seller: UserID, title: str, price: Price, currency: str, receipt: Receipt
 ) -> Ticket:
-    """A new ticket."""
+    """Create a ticket."""
     ticket = Ticket(
         id=TicketID(new_id()),
         seller_id=seller,
@@ -39,7 +39,7 @@ def put_on_sale(
 
 
 def find(store: TicketStore, ticket_id: str) -> Ticket:
-    """The ticket, whosever it is. Raises TicketNotFound."""
+    """Return a ticket of any seller. Raises TicketNotFound."""
     ticket = store.ticket(TicketID(ticket_id)) if is_id(ticket_id) else None
     if ticket is None:
         raise TicketNotFound
@@ -47,7 +47,7 @@ def find(store: TicketStore, ticket_id: str) -> Ticket:
 
 
 def find_own(store: TicketStore, *, seller: UserID, ticket_id: str) -> Ticket | None:
-    """The seller's ticket; None where it is somebody else's, or nobody's."""
+    """Return the seller's ticket, or None if it does not exist or has another seller."""
     ticket = store.ticket(TicketID(ticket_id)) if is_id(ticket_id) else None
     return ticket if ticket is not None and ticket.seller_id == seller else None
 
@@ -63,7 +63,7 @@ def edit(
     currency: str,
     based_on: int | None,
 ) -> tuple[Ticket, bool]:
-    """Give the ticket another title and price, as `change_ticket` does. Raises EditOutdated too."""
+    """Change the title and price of a ticket. Returns and raises as `change_ticket`."""
 
     def wanted(ticket: Ticket) -> Content:
         return ticket.edited(title=title, price=price, currency=currency)
@@ -72,7 +72,7 @@ def edit(
 
 
 def withdraw(store: TicketStore, ticket_id: str, *, seller: UserID, change_id: str) -> tuple[Ticket, bool]:
-    """Take the ticket off sale for good, as `change_ticket` does; one that is withdrawn stays so."""
+    """Withdraw a ticket permanently; idempotent. Returns and raises as `change_ticket`."""
     return change_ticket(store, ticket_id, Ticket.withdrawn, seller=seller, change_id=change_id)
 
 
@@ -85,11 +85,12 @@ def change_ticket(
     change_id: str,
     based_on: int | None = None,
 ) -> tuple[Ticket, bool]:
-    """Request a change and wait for Orders' decision: the ticket and True once it is in force.
+    """Request a change and wait for the decision of Orders.
 
-    The ticket and False if there is no decision within WAIT. A request whose `change_id` was decided before is answered
-    with that decision, and one for the very content that is pending waits with it. Raises TicketNotFound, NotYours,
-    TicketHeld, TicketSold, EditOutdated, ChangePending, Busy.
+    `wanted` returns the requested content for the current ticket. Returns the ticket and True once the change is in
+    force, or the ticket and False if there is no decision within WAIT. If `change_id` was decided before, returns or
+    raises that decision. A request for the content that is already pending waits for the pending change. Raises
+    TicketNotFound, NotYours, TicketHeld, TicketSold, EditOutdated, ChangePending, Contention.
     """
     until = clock.now() + WAIT
     while True:
@@ -108,7 +109,7 @@ def change_ticket(
         else:
             after = ticket.request(change_id, content, based_on=based_on, now=now)
         if after:
-            with suppress(TicketChanged):  # somebody else's write came first: look again
+            with suppress(VersionConflict):  # read again
                 store.request(ticket, after)
                 ticket = after
         if now >= until:
@@ -117,20 +118,21 @@ def change_ticket(
 
 
 def _undecided(ticket: Ticket, change_id: str) -> Ticket:
-    """The ticket with our change pending. Raises ChangePending where it is another one, Busy where it is none."""
+    """Return the ticket with this change pending. Raises ChangePending if it is another one, Contention if none is."""
     if ticket.pending is None:
-        raise Busy("the ticket is changing; try again")
+        raise Contention("the ticket is changing; try again")
     if ticket.pending.id != change_id:
         raise ChangePending
     return ticket
 
 
 def change(store: TicketStore, ticket_id: str, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> Ticket:
-    """The ticket as the rule changes it, or as it is where the rule changes nothing.
+    """Apply a rule to the ticket and write the result; read again and retry on a version conflict.
 
-    Looks again whenever another write came first. Raises TicketNotFound, Busy and what the rule raises.
+    `rule` returns the next state and the published `Change`, or None to write nothing. Returns the ticket as it is
+    afterwards. Raises TicketNotFound, Contention and the errors of the rule.
     """
-    for _ in range(LOOKS):
+    for _ in range(MAX_ATTEMPTS):
         before = find(store, ticket_id)
         match rule(before):
             case None:
@@ -138,7 +140,7 @@ def change(store: TicketStore, ticket_id: str, rule: Callable[[Ticket], tuple[Ti
             case after, told:
                 try:
                     store.replace(before, after, told)
-                except TicketChanged:
+                except VersionConflict:
                     continue
                 return after
-    raise Busy("the ticket is changing; try again")
+    raise Contention("the ticket is changing; try again")

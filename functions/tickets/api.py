@@ -22,11 +22,11 @@ from shared import clock, settings
 from shared.http import Api, Cursor, Limit, Remember
 from shared.ids import new_id
 from shared.money import Price
-from shared.pages import DEFAULT_LIMIT, Page
+from shared.pagination import DEFAULT_LIMIT, Page
 from shared.problems import FieldError, Problem, refusal
 from shared.table import Table
 
-OfTicket = Annotated[str | None, Query(alias="ticketID", description="List only this ticket, if you sell it.")]
+OfTicket = Annotated[str | None, Query(alias="ticketID", description="Return only this ticket, if you are its seller.")]
 
 api = Api(
     public=("GET /api/tickets", "GET /api/tickets/{id}"),
@@ -42,7 +42,7 @@ api = Api(
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Entry point."""
+    """Handle one request of the HTTP API."""
     return api.handle(event, context)
 
 
@@ -73,13 +73,13 @@ def list_on_sale(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> TicketL
 
 @api.get("/api/tickets/mine")
 def list_mine(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None, ticket: OfTicket = None) -> OwnTicketList:
-    """What the caller sells, whatever its status, newest first.
+    """List the caller's tickets in any status, newest first.
 
-    With `ticketID`, at most one: that ticket, if the caller sells it. `ticketID` and `cursor` cannot be combined.
+    With `ticketID`, returns only that ticket, if the caller is its seller. `ticketID` and `cursor` cannot be combined.
     """
     if ticket is not None:
         if cursor is not None:
-            message = "cannot be given with ticketID"
+            message = "cannot be combined with ticketID"
             raise Problem(400, "invalid_request", f"cursor: {message}", [FieldError(message, "cursor")])
         own = actions.find_own(_store(), seller=api.user.id, ticket_id=ticket)
         return OwnTicketList.of(Page((own,) if own else (), None), clock.now())
@@ -89,24 +89,24 @@ def list_mine(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None, ticket: OfTic
 @api.get("/api/tickets/<ticket_id>")
 @api.refuses(TicketNotFound)
 def get_ticket(ticket_id: Annotated[str, Path()]) -> TicketOut:
-    """One ticket."""
+    """Get a ticket."""
     return TicketOut.of(actions.find(_store(), ticket_id), clock.now())
 
 
 UNDECIDED = {
-    202: "No buyer held the ticket when the change was requested, and it is not decided yet whether one was faster: the"
-    " change is neither in force nor refused. `pendingChange` has it. Repeat the call, with the same Idempotency-Key,"
-    " for the outcome."
+    202: "The change is pending: neither in force nor refused. No buyer held the ticket at the time of the request, but"
+    " an order may have been placed first. `pendingChange` contains the change. Repeat the request with the same"
+    " Idempotency-Key to get the outcome."
 }
 
 
 @api.put("/api/tickets/<ticket_id>")
 @api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold, EditOutdated, ChangePending, also=UNDECIDED)
 def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketEdit, Body()]) -> Response[OwnTicketOut]:
-    """Give one of the caller's tickets another title and price.
+    """Change the title and price of one of the caller's tickets.
 
-    After a 200 the ticket can only be ordered as changed, and no order that was placed before can complete. Refused
-    while a buyer holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+    After a 200 the ticket can only be ordered as changed, and no order placed before the change can complete. Refused
+    while a buyer holds the ticket or has bought it. An unpaid order past its `expiresAt` is cancelled.
     """
 
     def edit(_remember: Remember) -> Response[OwnTicketOut]:
@@ -120,7 +120,7 @@ def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketEdit, B
             currency=stage_currency().code,
             based_on=body.version,
         )
-        return Response(200, "application/json", _own(ticket)) if is_in_force else _come_again(ticket)
+        return Response(200, "application/json", _own(ticket)) if is_in_force else _accepted(ticket)
 
     return api.once(_store().table, edit)
 
@@ -128,25 +128,25 @@ def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketEdit, B
 @api.delete("/api/tickets/<ticket_id>", status_code=204)
 @api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold, ChangePending, also=UNDECIDED)
 def withdraw_ticket(ticket_id: Annotated[str, Path()]) -> Response[OwnTicketOut | None]:
-    """Take one of the caller's tickets off sale.
+    """Withdraw one of the caller's tickets from sale.
 
-    After a 204 nobody can order the ticket, and no order that was placed before can complete. Refused while a buyer
-    holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+    After a 204 the ticket can no longer be ordered, and no order placed before the withdrawal can complete. Refused
+    while a buyer holds the ticket or has bought it. An unpaid order past its `expiresAt` is cancelled.
     """
 
     def withdraw(_remember: Remember) -> Response[OwnTicketOut | None]:
         ticket, is_in_force = actions.withdraw(_store(), ticket_id, seller=api.user.id, change_id=_change_id())
-        return Response(204) if is_in_force else _come_again(ticket)
+        return Response(204) if is_in_force else _accepted(ticket)
 
     return api.once(_store().table, withdraw)
 
 
 def _change_id() -> str:
-    """The same for each call with the same Idempotency-Key, so that a repeated request is recognised by its change."""
+    """Return an id that is equal for all calls with the same Idempotency-Key, so that a retry finds its change."""
     return api.intention or new_id()
 
 
-def _come_again(ticket: Ticket) -> Response[Any]:
+def _accepted(ticket: Ticket) -> Response[Any]:
     return Response(202, "application/json", _own(ticket), headers={"Retry-After": "1"})
 
 

@@ -1,6 +1,6 @@
-"""What Tickets does with the events of Orders.
+"""The listener of Tickets: consumes the events of Orders.
 
-An order reserves, frees or sells the ticket that it names; a decision puts its seller's change in force or drops it.
+An order event reserves, frees or sells a ticket. A decision applies or drops the seller's pending change.
 """
 
 from collections.abc import Callable
@@ -30,13 +30,13 @@ from shared.telemetry import logger
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment of the Tickets listener."""
+    """Environment of the Tickets listener."""
 
     table_name: str
 
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Entry point."""
+    """Handle a batch of messages from the queue."""
     return listen(
         {
             OrderCreated: _reserve,
@@ -87,5 +87,5 @@ def _change(ticket_id: TicketID, rule: Callable[[Ticket], tuple[Ticket, Change] 
     try:
         actions.change(store, ticket_id, rule)
     except TicketNotFound:
-        # Every ticket that Orders knows was put on sale here, so one that is gone was deleted on purpose.
+        # Tickets creates every ticket, so a missing one was deleted on purpose.
         logger.warning("event for a ticket that does not exist", ticket_id=ticket_id)

@@ -1,4 +1,4 @@
-"""Bodies of the Tickets API."""
+"""Request and response bodies of the Tickets API."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -10,39 +10,39 @@ from functions.tickets.ticket import LONGEST_TITLE, Content, Status, Ticket, par
 from shared.http import Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import HIGHEST_PRICE, PLAIN_DECIMAL, Price, parse_price
-from shared.pages import Page
+from shared.pagination import Page
 from shared.refunds import Refund, RefundReason
 
 
 class TicketIn(Input):
-    """What a seller says of a ticket."""
+    """Title and price of a new ticket."""
 
     title: Annotated[str, AfterValidator(parse_title)] = Field(
-        description=f"Trimmed; 1 to {LONGEST_TITLE} characters, without control characters.",
+        description=f"1 to {LONGEST_TITLE} characters after trimming, without control characters.",
         examples=["Row 1, seat 2"],
         json_schema_extra={"minLength": 1, "maxLength": LONGEST_TITLE},
     )
     price: Annotated[str, AfterValidator(lambda text: parse_price(text, stage_currency()))] = Field(
-        description=f"A plain decimal up to {HIGHEST_PRICE}, with at most the currency's decimals.",
+        description=f"Decimal number up to {HIGHEST_PRICE}, with no more decimals than the currency has.",
         examples=["12.50"],
         json_schema_extra={"pattern": f"^{PLAIN_DECIMAL.pattern}$"},
     )
 
 
 class TicketEdit(TicketIn):
-    """What a seller wants to say of a ticket that is on sale."""
+    """New title and price of a ticket."""
 
     version: int | None = Field(
         None,
         ge=1,
-        description="The ticket's version on which the edit is based. If its title, its price or its withdrawal was"
-        " changed after that version, the edit is refused (409 `ticket_changed`); reservations do not count.",
+        description="The version of the ticket on which the edit is based. If the title or price was changed after that"
+        " version, or the ticket withdrawn, the edit is refused (409 `ticket_changed`). Reservations do not count.",
         examples=[3],
     )
 
 
 class PendingChangeOut(Output):
-    """What the ticket will be if the requested change is accepted: no buyer may hold or have bought it."""
+    """The content of the ticket once the change is accepted; declined if a buyer holds or has bought the ticket."""
 
     title: str
     price: Price
@@ -50,12 +50,12 @@ class PendingChangeOut(Output):
 
     @classmethod
     def of(cls, content: Content) -> Self:
-        """The content that was requested."""
+        """Build the response from the requested content."""
         return cls(title=content.title, price=content.price, withdrawn=content.withdrawn)
 
 
 class TicketOut(Output):
-    """A ticket as anyone sees it."""
+    """The public view of a ticket."""
 
     id: TicketID
     title: str
@@ -68,7 +68,7 @@ class TicketOut(Output):
 
     @classmethod
     def of(cls, ticket: Ticket, now: datetime) -> Self:
-        """The ticket as it stands at this instant."""
+        """Build the response from a ticket and the current time."""
         return cls(
             id=ticket.id,
             title=ticket.title,
@@ -82,7 +82,7 @@ class TicketOut(Output):
 
 
 class RefundOut(Output):
-    """Money that went back to the buyer: the total so far, why, and when it was recorded."""
+    """A refund: the total refunded to the buyer so far, the reason, and the time at which it was recorded."""
 
     amount: Price
     reason: RefundReason
@@ -90,15 +90,15 @@ class RefundOut(Output):
 
     @classmethod
     def of(cls, refund: Refund) -> Self:
-        """The refund as buyer and seller see it."""
+        """Build the response from a refund."""
         return cls(amount=refund.amount, reason=refund.reason, at=refund.at)
 
 
 class OwnTicketOut(TicketOut):
-    """A ticket as its seller sees it: with the order that holds or has bought it, if there is one.
+    """The seller's view of a ticket.
 
-    `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`. `pendingChange` is
-    there while a change that the seller has requested is not decided yet.
+    `orderID` is present if an order holds or has bought the ticket. `refund` is present after a full or partial refund
+    to the buyer; the ticket stays `sold`. `pendingChange` is present until the requested change is decided.
     """
 
     orderID: OrderID | None = Field(None, exclude_if=lambda order_id: order_id is None)
@@ -107,7 +107,7 @@ class OwnTicketOut(TicketOut):
 
     @classmethod
     def of(cls, ticket: Ticket, now: datetime) -> Self:
-        """The ticket as it stands at this instant."""
+        """Build the response from a ticket and the current time."""
         refund = RefundOut.of(ticket.refund) if ticket.refund else None
         pending = PendingChangeOut.of(ticket.pending.content) if ticket.pending else None
         own = {"orderID": ticket.order_id(now), "refund": refund, "pendingChange": pending}
@@ -115,24 +115,24 @@ class OwnTicketOut(TicketOut):
 
 
 class TicketList(Output):
-    """One page of the tickets on sale."""
+    """One page of tickets on sale."""
 
     tickets: list[TicketOut]
     nextCursor: str | None
 
     @classmethod
     def of(cls, page: Page[Ticket], now: datetime) -> Self:
-        """The page as anyone sees it."""
+        """Build the response from a page of tickets and the current time."""
         return cls(tickets=[TicketOut.of(ticket, now) for ticket in page.entries], nextCursor=page.next_cursor)
 
 
 class OwnTicketList(Output):
-    """One page of what the caller sells."""
+    """One page of the caller's tickets."""
 
     tickets: list[OwnTicketOut]
     nextCursor: str | None
 
     @classmethod
     def of(cls, page: Page[Ticket], now: datetime) -> Self:
-        """The page as the seller sees it."""
+        """Build the response from a page of tickets and the current time."""
         return cls(tickets=[OwnTicketOut.of(ticket, now) for ticket in page.entries], nextCursor=page.next_cursor)

@@ -1,4 +1,4 @@
-"""The environment of the Tickets API."""
+"""Environment of the Tickets API."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from shared.money import CURRENCIES, Currency
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`currency` is the ISO code, in lower case, in which this stage sells."""
+    """`currency` is the currency of this stage, as a lower-case ISO code."""
 
     table_name: str
     currency: str
 
 
 def stage_currency() -> Currency:
-    """The currency in which this stage sells."""
+    """Return the currency of this stage."""
     return CURRENCIES[settings.load(Settings).currency]

@@ -1,10 +1,10 @@
-"""The Tickets table: one item a ticket, with the last event that it told.
+"""The Tickets table: one item per ticket, with its latest event as the outbox entry.
 
     pk ticket#<id>
-    index on-sale      onSalePartition, id     the tickets that are neither sold nor withdrawn
+    index on-sale      onSalePartition, id     tickets that are neither sold nor withdrawn
     index by-seller    userID, id              a seller's tickets
 
-Every write puts the whole item, on condition that it has the version that was read.
+Every write replaces the whole item, on condition that it has the version that was read.
 """
 
 import heapq
@@ -14,48 +14,48 @@ from datetime import datetime
 from functions.tickets.ticket import Change, Content, Decision, Hold, PendingChange, Status, Ticket
 from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
-from shared.pages import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor, page_of
-from shared.table import Item, Put, Refused, Table, Write
+from shared.pagination import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor, page_of
+from shared.table import ConditionFailed, Item, Put, Table, Write
 
 ON_SALE = "on-sale"
 MINE = "mine"
 
-# A key of the index takes 1,000 writes a second, so four take the 4,000 that a fresh on-demand table takes, and a flash
-# sale's reservations are not slowed by their listing. Each more costs every listing one more query.
+# One partition key of the index supports 1,000 writes a second. Four support the 4,000 of a new on-demand table, so the
+# index does not throttle the reservations of a flash sale. Each partition costs every listing one query.
 ON_SALE_PARTITIONS = 4
 
-# Tickets that one request for the list looks at. Where thousands in a row are reserved it hands over a short page and
-# the cursor to go on from, after about half a second, in place of reading until it times out.
-MOST_LOOKED_AT = 1000
+# Maximum number of tickets that one request of the listing reads. If thousands of consecutive tickets are reserved, it
+# returns a short page with a cursor after about half a second, rather than reading until the timeout.
+MAX_SCANNED = 1000
 
-_NEWEST = "~"  # sorts behind every id
+_NEWEST = "~"  # sorts after every id
 
 
-class TicketChanged(Exception):
-    """Somebody else's write to the ticket came first."""
+class VersionConflict(Exception):
+    """Another write to the ticket preceded this one."""
 
 
 class TicketStore:
-    """What Tickets keeps."""
+    """Reads and writes tickets. `also` is one more write for the transaction."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
 
     def ticket(self, ticket_id: TicketID) -> Ticket | None:
-        """A ticket, by a consistent read."""
+        """Return a ticket, or None, by a consistent read."""
         item = self.table.get(_key(ticket_id), consistent=True)
         return _to_ticket(item) if item else None
 
     def on_sale(self, now: datetime, *, limit: int, cursor: str | None) -> Page[Ticket]:
-        """The tickets on sale at this instant, newest first. Raises BadCursor.
+        """Return a page of the tickets on sale at `now`, newest first. Raises BadCursor.
 
-        Reserved ones are passed over by the clock, and the page filled with those that follow; see MOST_LOOKED_AT.
+        Skips tickets that are reserved at `now` and fills the page with those that follow; see MAX_SCANNED.
         """
         found: list[Ticket] = []
         last_id = ""
         for looked_at, ticket in enumerate(self._unsold(_after(ON_SALE, cursor), page_size=max(limit, DEFAULT_LIMIT))):
             is_on_sale = ticket.status(now) is Status.AVAILABLE
-            if looked_at == MOST_LOOKED_AT or (is_on_sale and len(found) == limit):
+            if looked_at == MAX_SCANNED or (is_on_sale and len(found) == limit):
                 return Page(tuple(found), encode_cursor(ON_SALE, last_id))
             if is_on_sale:
                 found.append(ticket)
@@ -63,7 +63,7 @@ class TicketStore:
         return Page(tuple(found), None)
 
     def of_seller(self, seller_id: UserID, *, limit: int, cursor: str | None) -> Page[Ticket]:
-        """All that a user sells, sold or has withdrawn, newest first. Raises BadCursor."""
+        """Return a page of a seller's tickets in any status, newest first. Raises BadCursor."""
         items = self.table.query(
             "userID = :seller AND id < :after",
             index="by-seller",
@@ -75,18 +75,24 @@ class TicketStore:
         return page_of(map(_to_ticket, items), listing=MINE, limit=limit, ident=lambda ticket: ticket.id)
 
     def insert(self, ticket: Ticket, also: Write | None = None) -> None:
-        """Keep a new ticket. Condition: its id is new. Raises TicketChanged."""
-        told = events.tell(events.TicketCreated.model_validate(_to_data(ticket)))
+        """Write a new ticket and publish it. Condition: its id is new. Raises VersionConflict."""
+        told = events.outbox_entry(events.TicketCreated.model_validate(_to_data(ticket)))
         self._put(Put(item=_to_item(ticket) | {"event": told}, condition="attribute_not_exists(pk)"), also)
 
     def replace(self, before: Ticket, after: Ticket, change: Change) -> None:
-        """Write the ticket's next state and publish it. Condition: it is as it was read. Raises TicketChanged."""
+        """Write the ticket's next state and publish it.
+
+        Condition: the ticket has the version of `before`. Raises VersionConflict.
+        """
         now = clock.now()
         said = {"status": after.status(now), "change": change, "orderID": after.order_id(now)}
         self._replace(before, after, events.TicketUpdated.model_validate(_to_data(after) | said))
 
     def request(self, before: Ticket, after: Ticket) -> None:
-        """Keep the pending change and publish the request. Condition: it is as it was read. Raises TicketChanged."""
+        """Write the pending change and publish the request.
+
+        Condition: the ticket has the version of `before`. Raises VersionConflict.
+        """
         assert after.pending  # noqa: S101  # for the types
         wanted = _to_content(after.pending.content) | {"changeID": after.pending.id}
         self._replace(before, after, events.TicketChangeRequested.model_validate(_to_data(after) | wanted))
@@ -94,7 +100,7 @@ class TicketStore:
     def _replace(self, before: Ticket, after: Ticket, data: events.Data) -> None:
         self._put(
             Put(
-                item=_to_item(after) | {"event": events.tell(data)},
+                item=_to_item(after) | {"event": events.outbox_entry(data)},
                 condition="version = :before",
                 values={"before": before.version},
             )
@@ -103,11 +109,11 @@ class TicketStore:
     def _put(self, put: Put, also: Write | None = None) -> None:
         try:
             self.table.write(put, also)
-        except Refused:
-            raise TicketChanged from None
+        except ConditionFailed:
+            raise VersionConflict from None
 
     def _unsold(self, after: str, *, page_size: int) -> Iterator[Ticket]:
-        """The tickets neither sold nor withdrawn, newest first, over all partitions, read as they are consumed."""
+        """Iterate lazily over the tickets neither sold nor withdrawn, newest first, merged from all partitions."""
         partitions = [
             self.table.query(
                 "onSalePartition = :partition AND id < :after",
@@ -143,7 +149,7 @@ def _to_item(ticket: Ticket) -> Item:
         "createdAt": clock.to_millis(ticket.created_at),
         "holdOrderID": hold.order_id if hold else None,
         "holdExpiresAt": _to_millis(hold.expires_at if hold else None),
-        "holdNumber": ticket.hold_number,
+        "holdNumber": ticket.hold_version,
         "soldAt": _to_millis(ticket.sold_at),
         "refund": refunds.to_attribute(ticket.refund),
         "withdrawnAt": _to_millis(ticket.withdrawn_at),
@@ -173,11 +179,11 @@ def _to_ticket(item: Item) -> Ticket:
         version=item["version"],
         created_at=clock.from_millis(item["createdAt"]),
         hold=hold,
-        hold_number=item.get("holdNumber", 0),  # not in the indexes: only a write needs it, and starts from the table
+        hold_version=item.get("holdNumber", 0),  # not in the indexes: only writes need it, and they read the table
         sold_at=_from_millis(item.get("soldAt")),
         refund=refunds.from_attribute(item.get("refund")),
         withdrawn_at=_from_millis(item.get("withdrawnAt")),
-        edited_version=item.get("editedVersion", 1),  # nor are this and the decisions
+        edited_version=item.get("editedVersion", 1),  # not in the indexes; nor are the decisions
         pending=_from_pending(item["pending"]) if "pending" in item else None,
         decisions=tuple(
             Decision(change_id=change_id, version=decision["version"], reason=decision.get("reason"))

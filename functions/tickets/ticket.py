@@ -1,21 +1,21 @@
-"""A ticket on sale: its status by the clock, what its seller may do, and how it follows its orders, as pure rules.
+"""Pure rules of tickets: the status at an instant, the changes that a seller can make, and the effects of orders.
 
     withdrawn ◄── by its seller ── available ◄── freed or lapsed ── reserved ── paid ──► sold
                                        └────────── ordered ────────────►
 
-Orders decides who holds a ticket. What is kept of that here follows Orders' events by the number that they carry, so a
-repeated or late one changes nothing; it shows the ticket's status and sells nothing.
+Orders is authoritative for the hold of a ticket. The hold in this module is a replica that determines the displayed
+status, not whether the ticket can be ordered. It follows the events of Orders by their hold version, so duplicate and
+late events have no effect.
 
-Orders decides on a seller's change too, since only Orders knows at each instant whether an order holds the ticket. So
-an edit or withdrawal is requested first: it is kept as `pending` until Orders' decision comes, and then applied or
-dropped.
+Orders also decides about a seller's change, since only Orders knows at any instant whether an order holds the ticket.
+An edit or withdrawal is therefore requested first, stored as `pending`, and applied or dropped on the decision.
 
     TicketError
     ├── TicketNotFound
     ├── NotYours
-    ├── TicketHeld, TicketSold      too late to edit or withdraw
+    ├── TicketHeld, TicketSold      the ticket can no longer be edited or withdrawn
     ├── EditOutdated                the edit is based on a version of the ticket that is out of date
-    └── ChangePending               another change of the ticket is not decided yet
+    └── ChangePending               another change of the ticket is pending
 """
 
 import unicodedata
@@ -30,32 +30,32 @@ from shared.refunds import Refund
 
 LONGEST_TITLE = 200
 
-# Letters and symbols by their category that draw nothing: Hangul fillers and the Braille blank.
+# Characters in a letter or symbol category without a visible glyph: Hangul fillers and the Braille blank.
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
-REMEMBERED_DECISIONS = 8
-"""How many decided changes a ticket remembers, so that a repeated request is answered with the outcome of the first."""
+KEPT_DECISIONS = 8
+"""Number of decided changes that a ticket stores, so that a repeated request returns the outcome of the first."""
 
-REQUESTED_AGAIN_AFTER = timedelta(seconds=5)
-"""A request this old may be lost, or its decision: a retry publishes it again."""
+REPUBLISH_AFTER = timedelta(seconds=5)
+"""Age at which a pending request or its decision may be lost: a retry publishes the request again."""
 
 type Change = Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded", "declined"]
 type DeclineReason = Literal["held", "sold"]
 
 
 class TicketError(Exception):
-    """The ticket cannot be read or changed like this."""
+    """Base of the errors of this module: the ticket cannot be read or changed as requested."""
 
 
 class TicketNotFound(TicketError):
-    """There is no such ticket."""
+    """The ticket does not exist."""
 
     def __init__(self) -> None:
         super().__init__("there is no such ticket")
 
 
 class NotYours(TicketError):
-    """Only its seller may change a ticket."""
+    """Only the seller can change a ticket."""
 
     def __init__(self) -> None:
         super().__init__("this is not your ticket")
@@ -70,22 +70,22 @@ class TicketSold(TicketError):
 
 
 class EditOutdated(TicketError):
-    """The ticket's content was changed after the version on which the edit is based."""
+    """The ticket's content has changed since the version on which the edit is based."""
 
 
 class ChangePending(TicketError):
-    """Another change of the ticket is not decided yet."""
+    """Another change of the ticket is pending."""
 
     def __init__(self) -> None:
         super().__init__("an earlier change of the ticket is not decided yet; try again in a moment")
 
 
 class BadTitle(ValueError):
-    """The text is no title; the message says why."""
+    """The text is not a valid title; the message gives the reason."""
 
 
 class Status(StrEnum):
-    """How a ticket stands; the words are the contract's."""
+    """Status of a ticket. The values are part of the API and event contracts."""
 
     AVAILABLE = "available"
     RESERVED = "reserved"
@@ -95,19 +95,19 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """The order that has the ticket. Without a deadline it lasts until the payment's outcome is known."""
+    """An order's claim on the ticket. Without a deadline it lasts until the payment's outcome is known."""
 
     order_id: OrderID
     expires_at: datetime | None
 
     def is_live(self, now: datetime) -> bool:
-        """Whether the ticket is still kept from others: the deadline is compared, no timer is trusted."""
+        """Return whether the hold is in force. Compares the deadline with `now` and does not depend on a timer."""
         return self.expires_at is None or now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a seller decides about a ticket."""
+    """The attributes of a ticket that its seller determines."""
 
     title: str
     price: Price
@@ -117,22 +117,23 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChange:
-    """A change that its seller has requested and Orders has not decided: the content that the ticket is to have."""
+    """A change that the seller has requested and Orders has not decided. `content` is the requested content."""
 
     id: str
     content: Content
     requested_at: datetime
 
     def is_for(self, change_id: str, content: Content) -> bool:
-        """Whether this is the change with this id, or asks for the very same content: a retry."""
+        """Return whether a request is a retry of this change: the same id or the same content."""
         return self.id == change_id or self.content == content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What Orders decided about a change; `reason` says why it was declined, None that it was accepted.
+    """The decision of Orders about a change.
 
-    `version` is the ticket's with which the decision was kept.
+    `reason` is the reason for a decline, None if the change was accepted. `version` is the ticket's version with which
+    the decision was stored.
     """
 
     change_id: str
@@ -140,7 +141,7 @@ class Decision:
     reason: DeclineReason | None
 
     def check_accepted(self) -> None:
-        """Raise TicketHeld or TicketSold where the change was declined."""
+        """Raise TicketHeld or TicketSold if the change was declined."""
         match self.reason:
             case "held":
                 raise TicketHeld("an order holds the ticket")
@@ -150,10 +151,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """One ticket. Each change gives the next state, with a version one higher, and the word for it that is told.
+    """One ticket. Each change returns the next state, with the version raised by one, and the published `Change`.
 
-    `hold_number` is that of the last order event that was followed; `edited_version` is the version that put the
-    content in force; `decisions` are those about the latest changes, the oldest first.
+    `hold_version` is that of the latest order event applied. `edited_version` is the version at which the current
+    content took effect. `decisions` are the latest KEPT_DECISIONS ones, oldest first.
     """
 
     id: TicketID
@@ -164,7 +165,7 @@ class Ticket:
     version: int
     created_at: datetime
     hold: Hold | None = None
-    hold_number: int = 0
+    hold_version: int = 0
     sold_at: datetime | None = None
     refund: Refund | None = None
     withdrawn_at: datetime | None = None
@@ -180,7 +181,7 @@ class Ticket:
         )
 
     def status(self, now: datetime) -> Status:
-        """How the ticket stands at this instant. An order placed just before the withdrawal may still get it."""
+        """Return the status at `now`. `sold` and `reserved` take precedence over `withdrawn`."""
         if self.sold_at is not None:
             return Status.SOLD
         if self.hold and self.hold.is_live(now):
@@ -188,15 +189,15 @@ class Ticket:
         return Status.AVAILABLE if self.withdrawn_at is None else Status.WITHDRAWN
 
     def order_id(self, now: datetime) -> OrderID | None:
-        """The order that holds or has bought the ticket."""
+        """Return the order that holds or has bought the ticket at `now`, or None."""
         return self.hold.order_id if self.hold and self.status(now) in (Status.RESERVED, Status.SOLD) else None
 
     def edited(self, *, title: str, price: Price, currency: str) -> Content:
-        """The content with another title and price; a withdrawn ticket stays withdrawn."""
+        """Return the content with another title and price; a withdrawn ticket stays withdrawn."""
         return replace(self.content, title=title, price=price, currency=currency)
 
     def withdrawn(self) -> Content:
-        """The content of the ticket off sale."""
+        """Return the content of the ticket after withdrawal."""
         return replace(self.content, withdrawn=True)
 
     def check_seller(self, user_id: UserID) -> None:
@@ -205,35 +206,42 @@ class Ticket:
             raise NotYours
 
     def decision(self, change_id: str) -> Decision | None:
-        """What was decided about a change, if it is among the latest ones."""
+        """Return the decision about a change, or None if it is not among the stored ones."""
         return next((decision for decision in self.decisions if decision.change_id == change_id), None)
 
     def is_withdrawn_as(self, content: Content) -> bool:
-        """Whether the ticket is withdrawn with this content already, so that nothing is left to be decided."""
+        """Return whether the ticket is withdrawn with this content already, so that no decision is needed."""
         return self.withdrawn_at is not None and self.sold_at is None and content == self.content
 
     def request(self, change_id: str, content: Content, *, based_on: int | None, now: datetime) -> "Ticket | None":
-        """With the change pending; None while another one is. Raises TicketHeld, TicketSold, EditOutdated.
+        """Return the ticket with the change pending, or None while another change is pending.
 
-        `based_on` is the version that the seller has seen. Only content that was changed since then makes an edit
-        out of date (reservations do not), and an edit to the content in force never is.
+        `based_on` is the version that the seller has seen; None skips the check. An edit is outdated if the content has
+        changed since that version (reservations do not count) or the ticket never had that version, unless the
+        requested content is already in force. Raises TicketHeld, TicketSold, EditOutdated.
         """
         self._check_not_ordered(now)
         is_current = based_on is None or self.edited_version <= based_on <= self.version
         if not is_current and content != self.content:
-            raise EditOutdated("the ticket was changed meanwhile; look again")
+            raise EditOutdated("the ticket has been changed in the meantime; reload it")
         if self.pending:
             return None
         return self._next(pending=PendingChange(id=change_id, content=content, requested_at=now))
 
     def request_again(self, *, now: datetime) -> "Ticket | None":
-        """With the same change requested anew; None where none is pending for long."""
-        if self.pending is None or now - self.pending.requested_at < REQUESTED_AGAIN_AFTER:
+        """Return the ticket with the pending change requested again.
+
+        Returns None if no change is pending or the request is younger than REPUBLISH_AFTER.
+        """
+        if self.pending is None or now - self.pending.requested_at < REPUBLISH_AFTER:
             return None
         return self._next(pending=replace(self.pending, requested_at=now))
 
     def apply(self, change_id: str, *, now: datetime) -> "tuple[Ticket, Change] | None":
-        """With the change in force that Orders has accepted, whatever holds the ticket. None if it is not pending."""
+        """Apply the pending change that Orders has accepted, regardless of the hold.
+
+        Returns None if the change is not pending.
+        """
         if self.pending is None or self.pending.id != change_id:
             return None
         content = self.pending.content
@@ -249,43 +257,47 @@ class Ticket:
         ), ("withdrawn" if is_withdrawal else "edited")
 
     def decline(self, change_id: str, reason: DeclineReason) -> "tuple[Ticket, Change] | None":
-        """Without the change that Orders has declined. None if it is not pending."""
+        """Drop the pending change that Orders has declined. Returns None if it is not pending."""
         if self.pending is None or self.pending.id != change_id:
             return None
         return self._decided(change_id, reason), "declined"
 
     def reserve(self, hold: Hold, *, number: int) -> "tuple[Ticket, Change] | None":
-        """An order has taken the ticket, or its deadline was taken off. None for news that is old."""
-        return (self._next(hold=hold, hold_number=number), "reserved") if self._is_news(number) else None
+        """Set the hold of an order, or remove its deadline.
+
+        `number` is the event's hold version. Returns None for a stale event.
+        """
+        return (self._next(hold=hold, hold_version=number), "reserved") if self._is_newer(number) else None
 
     def sell(
         self, order_id: OrderID, *, number: int, now: datetime, refund: Refund | None = None
     ) -> "tuple[Ticket, Change] | None":
-        """Paid for by this order; with a refund, some of the money or all of it went back. None for news that is old.
+        """Mark the ticket as sold to this order, and record its refund if there is one, full or partial.
 
-        A refunded ticket stays sold: it does not go back on sale by itself.
+        A refunded ticket stays sold: it does not return to sale automatically. `number` is the event's hold
+        version. Returns None for a stale event.
         """
-        if not self._is_news(number):
+        if not self._is_newer(number):
             return None
         hold = Hold(order_id=order_id, expires_at=None)
-        after = self._next(hold=hold, hold_number=number, sold_at=self.sold_at or now, refund=refund)
+        after = self._next(hold=hold, hold_version=number, sold_at=self.sold_at or now, refund=refund)
         return after, "refunded" if refund else "sold"
 
     def free(self, *, number: int) -> "tuple[Ticket, Change] | None":
-        """Its order has ended without a sale. None for news that is old.
+        """Release the hold of an order that ended without a sale.
 
-        The number is kept even where no hold was known, so that the creation of an order whose cancellation came first
-        is old news.
+        `number` is the event's hold version. Returns None for a stale event. The hold version is stored even if there
+        was no hold, so that an `order:created` that arrives after the order's cancellation is stale.
         """
-        return (self._next(hold=None, hold_number=number), "freed") if self._is_news(number) else None
+        return (self._next(hold=None, hold_version=number), "freed") if self._is_newer(number) else None
 
-    def _is_news(self, number: int) -> bool:
-        """Whether an order's event with this number tells of a later change than the last one followed."""
-        return number > self.hold_number
+    def _is_newer(self, number: int) -> bool:
+        """Return whether a hold version is newer than that of the latest event applied."""
+        return number > self.hold_version
 
     def _decided(self, change_id: str, reason: DeclineReason | None) -> Self:
         decision = Decision(change_id=change_id, version=self.version + 1, reason=reason)
-        return self._next(pending=None, decisions=(*self.decisions, decision)[-REMEMBERED_DECISIONS:])
+        return self._next(pending=None, decisions=(*self.decisions, decision)[-KEPT_DECISIONS:])
 
     def _check_not_ordered(self, now: datetime) -> None:
         match self.status(now):
@@ -301,9 +313,9 @@ class Ticket:
 
 
 def parse_title(text: str) -> str:
-    """The title without the space around it.
+    """Return the title without surrounding whitespace.
 
-    Raises BadTitle where it is longer than 200 characters, shows nothing, or holds control characters or line breaks.
+    Raises BadTitle if it has more than 200 characters, no visible character, control characters or line breaks.
     """
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
         raise BadTitle("must not have control characters or line breaks")

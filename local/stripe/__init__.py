@@ -2,11 +2,11 @@
 
 Read it from the inside out:
 
-    cards.py       what each of Stripe's test cards does
+    cards.py       the behaviour of each of Stripe's test cards
     objects.py     the JSON shapes: PaymentIntent, Charge, Refund, Dispute, Event
     payments.py    the state machine that moves them
-    wire.py        forms in, errors out
-    parameters.py  which parameters each call takes
+    wire.py        decodes forms, encodes errors
+    parameters.py  the parameters of each call
     state.py       the tables, and the journal that keeps them through a restart
     account.py     one Stripe account: keys, routes, idempotency, lists, pending webhooks
     webhooks.py    signatures and retries

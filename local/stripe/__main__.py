@@ -13,20 +13,20 @@ from local.stripe.state import BadJournal
 from local.stripe.webhooks import WebhookEndpoint
 
 RESEND_OVERLAP = 60.0
-"""Seconds: an event may have been answered although what came of it was not saved any more."""
+"""Seconds; the receiver may have answered an event shortly before its own last save."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.stripe", description=__doc__)
     parser.add_argument("--port", type=int, default=12111)
-    parser.add_argument("--state", type=Path, help="the file that keeps everything through a restart")
-    parser.add_argument("--resend-since", type=float, help="deliver events from this Unix time on again")
-    parser.add_argument("--webhook-url", help="where events are posted")
+    parser.add_argument("--state", type=Path, help="file that keeps the state through a restart")
+    parser.add_argument("--resend-since", type=float, help="redeliver events created since this Unix time")
+    parser.add_argument("--webhook-url", help="URL that events are posted to")
     parser.add_argument("--webhook-secret", default="whsec_local_admit_one")
     parser.add_argument("--secret-key", default=SECRET_KEY)
     parser.add_argument("--publishable-key", default=PUBLISHABLE_KEY)
-    parser.add_argument("--public-url", help="where a browser reaches this server, if not at its own address")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds that each call takes")
+    parser.add_argument("--public-url", help="URL of this server for browsers, if not its own address")
+    parser.add_argument("--latency", type=float, default=0.0, help="delay of each call in seconds")
     parser.add_argument("--verbose", action="store_true", help="print each request")
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)

@@ -39,13 +39,13 @@ from local.stripe.wire import (
     missing_object,
 )
 
-SECRET_KEY = "sk_test_local_admit_one"  # noqa: S105 - opens nothing but this stand-in
+SECRET_KEY = "sk_test_local_admit_one"  # noqa: S105 - accepted by this emulator only
 PUBLISHABLE_KEY = "pk_test_local_admit_one"
 IDEMPOTENCY_SECONDS = 24 * 3600
 
 _log = logging.getLogger(__name__)
 
-# Which property may be expanded, and the table that holds what it names.
+# Expandable properties, and the table of the objects that they refer to.
 _EXPANDABLE = {
     "charge": "charges",
     "latest_charge": "charges",
@@ -66,7 +66,7 @@ type Action = Callable[["Call"], Reply]
 
 @dataclass(frozen=True)
 class Route:
-    """`pattern` has at most one group, the object's id. `/local/` routes are the stand-in's own and take no key."""
+    """`pattern` has at most one group, the object's id. `/local/` routes are the emulator's own and take no key."""
 
     method: str
     pattern: str
@@ -77,7 +77,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Call:
-    """A request that has been read: its route is known and its parameters are valid."""
+    """A parsed request: its route is known and its parameters are valid."""
 
     method: str
     path: str
@@ -91,9 +91,9 @@ class Call:
 
 
 def random_ids(source: random.Random | None = None) -> Callable[[str], str]:
-    """Ids as Stripe's, `pi_` + 24 letters and digits.
+    """Ids in Stripe's form: `pi_` + 24 letters and digits.
 
-    A seeded source gives the same ids each time: not for an account that is kept through a restart.
+    A seeded source gives the same ids each time: not suitable for an account that is kept through a restart.
     """
     choose = (source or secrets.SystemRandom()).choices
     return lambda prefix: prefix + "".join(choose(string.ascii_letters + string.digits, k=24))
@@ -102,9 +102,9 @@ def random_ids(source: random.Random | None = None) -> Callable[[str], str]:
 class StripeAccount:
     """Deterministic given `clock` (Unix seconds) and `ids` (prefix → new id), and safe to call from many threads.
 
-    `state` names the file that keeps everything through a restart. `webhook` is the account's one endpoint; without
-    it events are only listed. `on_request(method, path)` is called when an idempotency key has been claimed and
-    nothing has happened yet: it may sleep, or raise StripeError to play an outage.
+    `state` is the file that keeps the account through a restart. `webhook` is the account's one endpoint; without it
+    events are only listed. `on_request(method, path)` is called after an idempotency key has been claimed and before
+    any effect: it may sleep, or raise StripeError to simulate an outage.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class StripeAccount:
         )
         self._routes = self._all_routes()
 
-    # What callers use
+    # Public methods
 
     def handle(
         self,
@@ -143,7 +143,7 @@ class StripeAccount:
         headers: Mapping[str, str] | None = None,
         body: bytes | str = b"",
     ) -> Reply:
-        """Answer one HTTP request; `path` includes the query. Never raises for what a client can send."""
+        """Answer one HTTP request; `path` includes the query. Never raises, whatever the client sends."""
         given = {name.lower(): value for name, value in (headers or {}).items()}
         request_id = self._ids("req_")
         key: KeyKind = "none"
@@ -164,11 +164,11 @@ class StripeAccount:
         }
         if "idempotency-key" in given:
             own["Idempotency-Key"] = given["idempotency-key"]
-        # Through JSON and back, so that nobody who changes an answer changes the account.
+        # Round trip through JSON, so that changing an answer does not change the account.
         return Reply(reply.status, own | reply.headers, json.loads(json.dumps(shown)))
 
     def tick(self) -> None:
-        """Let the clock take effect: authorisations run out, idempotency keys are forgotten."""
+        """Apply the passing of time: expire authorisations and idempotency keys."""
         with self._lock:
             self._request = {"id": None, "idempotency_key": None}
             self._payments.expire()
@@ -179,12 +179,12 @@ class StripeAccount:
             self._tables.commit()
 
     def pending_webhooks(self) -> list[PendingWebhook]:
-        """Events that are not yet delivered, soonest first, each signed for the clock's now."""
+        """Undelivered events, soonest first, each signed for the current time."""
         with self._lock:
             return [self._signed(event_id) for event_id in self._undelivered()]
 
     def next_webhook(self, *, excluding: Collection[str] = ()) -> PendingWebhook | None:
-        """The first undelivered event whose time has come."""
+        """The first undelivered event that is due."""
         with self._lock:
             for event_id in self._undelivered(due_by=self._clock()):
                 if event_id not in excluding:
@@ -192,19 +192,19 @@ class StripeAccount:
         return None
 
     def due_webhooks(self) -> list[str]:
-        """The undelivered events whose time has come, soonest first, by id."""
+        """The ids of the undelivered events that are due, soonest first."""
         with self._lock:
             return self._undelivered(due_by=self._clock())
 
     def webhook(self, event_id: str) -> PendingWebhook:
-        """One event as it is to be delivered, signed for the clock's now."""
+        """One event as it is delivered, signed for the current time."""
         with self._lock:
             return self._signed(event_id)
 
     def webhook_answered(self, event_id: str, status: int | None) -> None:
-        """The endpoint answered with this status, or not at all (None).
+        """Record the endpoint's answer: its status, or None if there was none.
 
-        2xx is done; anything else is tried again later, and given up after three days.
+        2xx completes the delivery; anything else is retried later, and given up after three days.
         """
         with self._lock:
             delivery = self._tables.get("deliveries", event_id)
@@ -224,7 +224,7 @@ class StripeAccount:
             self._tables.commit()
 
     def deliver_again(self, *, since: float) -> None:
-        """Deliver the events that were created since then once more, as when their receiver has lost what they told."""
+        """Deliver events that were created since then once more, as after the receiver has lost their effects."""
         with self._lock:
             now = self._clock()
             for event in self._tables.newest("events"):
@@ -238,7 +238,7 @@ class StripeAccount:
         with self._lock:
             self._tables.close()
 
-    # Reading a request
+    # Parsing a request
 
     def _form(self, method: str, path: str, headers: Mapping[str, str], body: bytes | str) -> Form:
         query = path.partition("?")[2]
@@ -257,7 +257,7 @@ class StripeAccount:
         return decode_form(text) | (decode_form(query) if query else {})
 
     def _key_kind(self, path: str, headers: Mapping[str, str], form: Form) -> KeyKind:
-        """Bearer or Basic, or `key=` in the form as Stripe.js sends it (taken out of the form)."""
+        """Authenticate by Bearer, Basic, or `key=` in the form as Stripe.js sends it (removed from the form)."""
         if path.startswith("/local/"):
             return "none"
         in_form = form.pop("key", None)
@@ -335,11 +335,11 @@ class StripeAccount:
     def _once(self, call: Call) -> Reply:
         """Execute, or replay the first answer to this key.
 
-        What is refused before it begins (bad parameters, a wrong key) has been raised by now and is not remembered.
+        Requests refused before execution (bad parameters, a wrong key) have raised by now and are not recorded.
         """
         if call.idempotency_key is None:
             return self._execute(call, remember_as=None)
-        # By kind of key too: a browser that guesses a server's key must not be shown the server's answer.
+        # Separate for each kind of key: a browser that guesses a server's key must not see the server's answer.
         name = f"{call.key}:{call.idempotency_key}"
         with self._lock:
             replayed = self._recall(name, call)
@@ -384,7 +384,7 @@ class StripeAccount:
         return Reply(record["status"], headers, record["body"])
 
     def _execute(self, call: Call, *, remember_as: str | None) -> Reply:
-        """The call's effects, its events and the memory of its answer are one commit."""
+        """Commit the call's effects, its events and its recorded answer together."""
         refused: Reply | None = None
         try:
             if self._on_request is not None:
@@ -497,7 +497,7 @@ class StripeAccount:
                 parameters.RETRIEVE,
                 lambda call: self._retrieve("events", "id", call),
             ),
-            # What at Stripe a cardholder or a bank does.
+            # Actions of a cardholder or a bank.
             Route("POST", r"/local/3ds/(\w+)", parameters.AUTHENTICATE, authenticate),
             Route("POST", "/local/disputes", parameters.CREATE_DISPUTE, dispute),
             Route("POST", r"/local/disputes/(\w+)/close", parameters.CLOSE_DISPUTE, close_dispute),
@@ -513,7 +513,7 @@ class StripeAccount:
         if "type" in call.params and "types" in call.params:
             raise StripeError(400, "You may pass either `type` or `types`, but not both.", param="type")
         wanted = call.params.get("types") or [call.params.get("type", "*")]
-        # `payment_intent.*` stands for all of them.
+        # `payment_intent.*` matches all of them.
         patterns = [re.compile(re.escape(kind).replace(r"\*", ".*")) for kind in wanted]
         delivered = call.params.get("delivery_success")
 
@@ -544,7 +544,7 @@ class StripeAccount:
         return Reply(200, {}, body)
 
     def _expand(self, body: Json, names: Iterable[str]) -> None:
-        """Put the object in place of its id, as `latest_charge`, or `data.latest_charge` in a list."""
+        """Replace an id by its object: `latest_charge`, or `data.latest_charge` in a list."""
         for name in names:
             *way, last = name.split(".")
             holders: list[Any] = [body]
@@ -571,7 +571,7 @@ class StripeAccount:
         if self._webhook is None:
             return []
         waiting = [(row["due"], event_id) for event_id, row in self._tables.rows("deliveries")]
-        # By time alone: among equals, the order in which they happened.
+        # Sorted by time only: equal times keep the order in which the events happened.
         return [event_id for due, event_id in sorted(waiting, key=lambda item: item[0]) if due <= due_by]
 
     def _signed(self, event_id: str) -> PendingWebhook:
@@ -618,7 +618,7 @@ def _refusal(error: StripeError, request_id: str) -> Reply:
 
 
 def _for_browser(body: Json) -> Json:
-    """The answer to a publishable key: PaymentIntents without what is the seller's own."""
+    """The answer to a publishable key: PaymentIntents without fields reserved for secret keys."""
     if body.get("object") == "payment_intent":
         return {name: body[name] for name in objects.BROWSER_FIELDS}
     if "payment_intent" in body.get("error", {}):

@@ -1,4 +1,4 @@
-"""Stripe's test cards (docs: "Testing"): what each number does, and the names it goes by.
+"""Stripe's test cards (docs: "Testing"): the behaviour and the names of each number.
 
 A card called `visa` is the payment method `pm_card_visa` and the token `tok_visa`.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Decline:
-    """Why an issuer says no: the error's `code`, its `decline_code` and the words for the cardholder."""
+    """An issuer's refusal: the error's `code`, its `decline_code` and the message for the cardholder."""
 
     code: str
     decline_code: str
@@ -17,7 +17,7 @@ class Decline:
 
 @dataclass(frozen=True)
 class TestCard:
-    """One test card; `decline` comes after authentication where the card asks for both."""
+    """One test card; `decline` applies after authentication if the card requires both."""
 
     number: str
     names: tuple[str, ...] = ()
@@ -115,17 +115,17 @@ _BY_NAME = {name: card for card in CARDS for name in card.names}
 
 
 def by_payment_method(name: str) -> TestCard | None:
-    """The card behind `pm_card_…`, or None."""
+    """The card of `pm_card_…`, or None."""
     return _BY_NAME.get(name.removeprefix("pm_card_")) if name.startswith("pm_card_") else None
 
 
 def by_token(name: str) -> TestCard | None:
-    """The card behind `tok_…`, or None."""
+    """The card of `tok_…`, or None."""
     return _BY_NAME.get(name.removeprefix("tok_")) if name.startswith("tok_") else None
 
 
 def by_number(number: str) -> TestCard | None:
-    """The card with this number; a real one is declined as Stripe's test mode does; None if it is no number."""
+    """The card with this number. A real card is declined as in Stripe's test mode; None if the number is invalid."""
     digits = number.replace(" ", "").replace("-", "")
     if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19 and _passes_luhn(digits)):
         return None

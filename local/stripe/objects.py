@@ -1,11 +1,11 @@
-"""The JSON shapes of Stripe's objects, new and empty; payments.py changes them."""
+"""The JSON shapes of Stripe's objects when created; payments.py changes them."""
 
 from local.stripe.cards import Decline, TestCard
 from local.stripe.wire import Json
 
 API_VERSION = "2026-10-28.endive"
 
-# What a publishable key may read of a PaymentIntent: no metadata, no charge, no customer.
+# The fields of a PaymentIntent that a publishable key may read: no metadata, no charge, no customer.
 BROWSER_FIELDS = (
     "id",
     "object",
@@ -34,7 +34,7 @@ BROWSER_FIELDS = (
 
 def payment_intent(intent_id: str, client_secret: str, created: int, params: Json) -> Json:
     listed_types = params.get("allowed_payment_method_types") or params.get("payment_method_types")
-    # Since API version 2023-08-16 an intent that names no types takes what the Dashboard enables, redirects included.
+    # Since API version 2023-08-16 an intent without types accepts those enabled in the Dashboard, redirects included.
     automatic_methods = params.get("automatic_payment_methods", None if listed_types else {"enabled": True})
     if automatic_methods is not None:
         redirects = automatic_methods.get("allow_redirects", "always")

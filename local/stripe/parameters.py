@@ -1,4 +1,4 @@
-"""Which parameters each call takes. Anything else is `parameter_unknown`, as at Stripe."""
+"""The parameters of each call. Others are refused with `parameter_unknown`, as at Stripe."""
 
 from local.stripe.wire import (
     Json,
@@ -50,7 +50,7 @@ CREATE_PAYMENT_INTENT = Schema(
         "amount": integer(1),
         "currency": string,
         "capture_method": one_of("automatic", "automatic_async", "manual"),
-        # Only what we use: with `manual` a further confirmation would follow each authentication.
+        # Only the value that we use: with `manual` another confirmation would follow each authentication.
         "confirmation_method": one_of("automatic"),
         "confirm": boolean,
         "allowed_payment_method_types": strings,
@@ -88,7 +88,7 @@ CREATE_REFUND = Schema(
 
 
 def refuse_retired(params: Json, version: str) -> None:
-    """What an API version no longer takes (Stripe's changelog: "Removes the payment method types parameter…")."""
+    """Refuse parameters that a version has removed (changelog: "Removes the payment method types parameter…")."""
     if "payment_method_types" in params and version >= "2026-09-30":
         raise ParameterError(
             "payment_method_types is no longer supported on this API version. Use allowed_payment_method_types, or "

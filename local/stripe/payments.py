@@ -3,8 +3,8 @@
     requires_payment_method ──► requires_confirmation ──► requires_action ──► requires_capture ──► succeeded
               ▲   a decline or a failed authentication leads back here, every state but `succeeded` to `canceled`
 
-What is refused raises StripeError and has changed nothing. A decline is no refusal in that sense: it changes the
-intent, so it is a Reply of status 402.
+A refused call raises StripeError and changes nothing. A decline changes the intent, so it does not raise: it is a Reply
+of status 402.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_act
 CAPTURABLE = ("requires_capture",)
 CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")
 
-# The least that Stripe charges, in the smallest unit (docs: "Supported currencies", minimum charge amounts).
+# Minimum charge amounts, in the smallest unit (docs: "Supported currencies").
 MINIMUM_AMOUNTS = {
     "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50,
     "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50,
@@ -38,7 +38,7 @@ _AUTHENTICATION_FAILED = (
 
 
 class Payments:
-    """Moves the objects in `tables` and tells each step to `emit(event type, object)`. Nothing here commits."""
+    """Moves the objects in `tables` and reports each step to `emit(event type, object)`. Does not commit."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Payments:
         self._emit = emit
         self._public_url = public_url
 
-    # The acts
+    # Calls
 
     def create(self, params: Json) -> Reply:
         currency = params["currency"].lower()
@@ -99,11 +99,11 @@ class Payments:
         return self._confirm(intent, params, from_browser=from_browser)
 
     def authenticate(self, intent_id: str, *, completed: bool) -> Reply:
-        """The cardholder has answered the 3-D Secure challenge. No call of Stripe's: the stand-in's page makes it."""
+        """Record the answer to the 3-D Secure challenge. Not in Stripe's API: the emulator's page calls it."""
         intent = self.intent(intent_id)
         if intent["status"] != "requires_action":
             raise _unexpected_state(
-                intent, f"This PaymentIntent awaits no authentication: it has a status of {intent['status']}."
+                intent, f"This PaymentIntent is not awaiting authentication: it has a status of {intent['status']}."
             )
         intent["next_action"] = None
         if completed:
@@ -117,7 +117,7 @@ class Payments:
                 payment_method=method,
             )
             self._fail(intent, error)
-        # A decline after the challenge is the intent's news, not this call's.
+        # A decline after the challenge is reported on the intent, not by this call.
         return Reply(200, {}, self.intent(intent_id))
 
     def capture(self, intent_id: str, params: Json) -> Reply:
@@ -160,12 +160,12 @@ class Payments:
                 "PaymentIntent with one of the following statuses may be canceled: "
                 f"{', '.join((*CANCELABLE, 'processing'))}.",
             )
-        # A released authorisation is no refund any more (changelog 2025-03-31, "Partially capturing or cancelling…").
+        # A released authorisation is not a refund (changelog 2025-03-31, "Partially capturing or cancelling…").
         self._void(intent, reason=params.get("cancellation_reason"))
         return Reply(200, {}, intent)
 
     def expire(self) -> None:
-        """Cancel the intents whose authorisation has run out (docs: "Place a hold on a payment method")."""
+        """Cancel the intents whose authorisation has expired (docs: "Place a hold on a payment method")."""
         due = [pi for pi, hold in self._tables.rows("authorisations") if hold["expires"] <= self._clock()]
         for intent_id in due:
             intent = self.intent(intent_id)
@@ -195,7 +195,7 @@ class Payments:
         return Reply(200, {}, made)
 
     def dispute(self, intent_id: str, reason: str) -> Reply:
-        """The cardholder has disputed the charge. No call of Stripe's: cardholders do that at their bank."""
+        """Dispute the charge. Not a call of Stripe's API: cardholders dispute at their bank."""
         intent = self._tables.get("payment_intents", intent_id)
         if intent is None:
             raise missing_object("payment_intent", intent_id, "payment_intent")
@@ -207,7 +207,7 @@ class Payments:
         return Reply(200, {}, self._dispute(charged, reason))
 
     def close_dispute(self, dispute_id: str, status: str) -> Reply:
-        """The bank has decided: `won` gives the money back to the seller, `lost` leaves it with the cardholder."""
+        """Close the dispute: `won` returns the money to the seller, `lost` leaves it with the cardholder."""
         disputed = self._tables.get("disputes", dispute_id)
         if disputed is None:
             raise missing_object("dispute", dispute_id, "dispute", in_path=True)
@@ -234,7 +234,7 @@ class Payments:
             raise missing_object("charge", charge_id, "charge", in_path=True)
         return charged
 
-    # The steps
+    # Steps
 
     def _confirm(self, intent: Json, params: Json, *, from_browser: bool) -> Reply:
         redirects = intent["automatic_payment_methods"] or {}
@@ -263,7 +263,7 @@ class Payments:
         return Reply(200, {}, intent)
 
     def _challenge(self, intent: Json, params: Json) -> Json:
-        """`redirect_to_url` for who gave an address to come back to, else the shape that Stripe.js understands."""
+        """`redirect_to_url` if the caller gave a `return_url`, else the shape that Stripe.js understands."""
         page = f"{self._public_url}/local/3ds/{intent['id']}"
         return_url = params.get("return_url")
         if return_url is not None and not params.get("use_stripe_sdk"):
@@ -322,7 +322,7 @@ class Payments:
         return Reply(402, {}, {"error": error | {"payment_intent": intent}})
 
     def _fail(self, intent: Json, error: Json) -> None:
-        """Back to the start, with another card."""
+        """Return the intent to `requires_payment_method`, ready for another card."""
         intent |= {
             "last_payment_error": error,
             "next_action": None,
@@ -333,7 +333,7 @@ class Payments:
         self._emit("payment_intent.payment_failed", intent)
 
     def _take(self, intent: Json, charged: Json, amount: int) -> None:
-        """The money moves; what is not taken of the authorisation is released."""
+        """Capture the amount; the rest of the authorisation is released."""
         charged |= {
             "amount_captured": amount,
             "balance_transaction": self._ids("txn_"),
@@ -412,7 +412,7 @@ class Payments:
     # Cards
 
     def _chosen_method(self, params: Json, *, from_browser: bool) -> Json | None:
-        """The payment method that the parameters bring, new or known; None if they bring none."""
+        """The payment method that the parameters name, new or existing; None if they name none."""
         if "payment_method" in params:
             named = params["payment_method"]
             known: Json | None = self._tables.get("payment_methods", named)
@@ -460,7 +460,7 @@ class Payments:
     def _new_method(self, card: TestCard, given: Json) -> Json:
         method = objects.payment_method(self._ids("pm_"), self._now(), card, given)
         self._save(method)
-        # Kept beside the method, not in it: Stripe never shows the number again.
+        # Kept beside the method, not in it: Stripe never returns the number.
         self._tables.put("card_numbers", method["id"], {"number": card.number})
         return method
 
@@ -474,7 +474,7 @@ class Payments:
             raise missing_object("PaymentMethod", method_id, "payment_method")
         return card
 
-    # Keeping
+    # Checks and storage
 
     def _now(self) -> int:
         return int(self._clock())

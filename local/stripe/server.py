@@ -1,4 +1,4 @@
-"""The HTTP server around a StripeAccount, and the page that stands in for a bank's 3-D Secure challenge."""
+"""The HTTP server around a StripeAccount, and the page that replaces a bank's 3-D Secure challenge."""
 
 import html
 import json
@@ -16,10 +16,10 @@ _IDLE_SECONDS = 30
 
 
 class StripeServer:
-    """Serves an account on 127.0.0.1 and delivers its webhooks, until `stop`. Port 0 takes a free one.
+    """Serves an account on 127.0.0.1 and delivers its webhooks, until `stop`. Port 0 selects a free one.
 
-    `open_account(url)` is called when the port is ours, so that two servers never open one state file. Raises
-    OSError where the port is taken.
+    `open_account(url)` is called once the port is bound, so that two servers never open one state file. Raises OSError
+    if the port is taken.
     """
 
     def __init__(self, open_account: Callable[[str], StripeAccount], port: int, *, quiet: bool = True) -> None:
@@ -44,7 +44,7 @@ class StripeServer:
         self._http.serve_forever(poll_interval=0.1)
 
     def start(self) -> None:
-        """Serve from a thread of its own."""
+        """Serve from a separate thread."""
         self._sender.start()
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -112,9 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response(status)
         for name, value in headers.items():
-            # A header that came in with a line break must not go out as two.
+            # Keep a line break in a header from becoming two headers.
             self.send_header(name, value.replace("\r", "").replace("\n", ""))
-        # One request a connection: nothing idle is left open when a client or this server stops.
+        # One request per connection: no idle connection stays open when a client or this server stops.
         self.send_header("Connection", "close")
         if status != 204:
             self.send_header("Content-Length", str(len(content)))
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _show_challenge(self) -> None:
         action = html.escape(self.path, quote=True)
         page = _PAGE.format(
-            body=f"""<p>A bank would ask here whether it is really you.</p>
+            body=f"""<p>Your bank would ask you to confirm the payment here.</p>
 <form method="post" action="{action}">
 <button name="outcome" value="complete">Complete authentication</button>
 <button name="outcome" value="fail">Fail authentication</button>
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
 
     def _leave_challenge(self, intent: Json) -> None:
-        """Back to the shop, with what Stripe adds to a `return_url`."""
+        """Lead back to the shop, with the parameters that Stripe adds to a `return_url`."""
         target = parse_qs(urlsplit(self.path).query).get("return_url", [""])[0]
         if urlsplit(target).scheme not in ("http", "https"):
             page = _PAGE.format(body="<p>Thank you. You may close this window.</p>")

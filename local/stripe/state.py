@@ -11,15 +11,16 @@ type Json = dict[str, Any]
 
 
 class BadJournal(ValueError):
-    """The text says which file cannot be read, and what to do."""
+    """The journal cannot be read. The text names the file and what to do."""
 
 
 class Tables:
-    """Rows by table and id, in the order in which they were first put.
+    """Rows by table and id, in the order of their first `put`.
 
-    Writes are staged until `commit`. With a path, each commit appends one line to that file before it counts, so a
-    killed process loses at most the request in flight; a line torn by the kill is dropped when the file is read. Raises
-    BadJournal for a file that is broken in any other way, and `commit` OSError if the line cannot be written.
+    Writes are staged until `commit`. With a path, each commit appends one line to that file before it takes effect, so
+    a killed process loses at most the request in flight; an incomplete last line is dropped when the file is read.
+    Raises BadJournal if the file is damaged in any other way, and `commit` raises OSError if the line cannot be
+    written.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -46,18 +47,18 @@ class Tables:
         self._staged[table, row_id] = None
 
     def rows(self, table: str) -> Iterator[tuple[str, Json]]:
-        """All committed rows, oldest first; not copies, so only to read."""
+        """All committed rows, oldest first; not copies, so read-only."""
         yield from self._tables.get(table, {}).items()
 
     def newest(self, table: str) -> Iterator[Json]:
-        """All committed rows, newest first; not copies, so only to read."""
+        """All committed rows, newest first; not copies, so read-only."""
         yield from reversed(self._tables.get(table, {}).values())
 
     def commit(self) -> None:
         if not self._staged:
             return
         if self._closed:
-            # Whoever asked gets no answer, rather than one that the next start knows nothing of.
+            # The caller gets an error rather than an answer that is lost at the next start.
             self._staged.clear()
             raise RuntimeError("The tables are closed.")
         changes = [[table, row_id, row] for (table, row_id), row in self._staged.items()]
@@ -97,13 +98,13 @@ class Tables:
                 except (ValueError, TypeError) as error:
                     if line.endswith("\n"):
                         raise BadJournal(
-                            f"What was kept in {path} cannot be read: {error}. "
-                            "Put the file back as it was, or forget everything with: make reset"
+                            f"The state saved in {path} cannot be read: {error}. "
+                            "Restore the file, or delete all local data with: make reset"
                         ) from error
                     return
 
     def _compact(self, path: Path) -> None:
-        """Write the tables as one line in place of their history; also drops a torn last line."""
+        """Replace the journal by one line with the tables' current content; also drops an incomplete last line."""
         changes = [[table, row_id, row] for table, rows in self._tables.items() for row_id, row in rows.items()]
         scratch = path.with_name(path.name + ".new")
         with scratch.open("w", encoding="utf-8") as journal:
@@ -115,7 +116,7 @@ class Tables:
 
 
 def _append(file: BinaryIO, line: bytes) -> None:
-    """The whole line or nothing: half of one would spoil all that follows."""
+    """Append the whole line or nothing: half a line would damage all that follow."""
     start = file.seek(0, os.SEEK_END)
     try:
         while line:

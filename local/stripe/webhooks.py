@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Protocol
 from urllib.parse import urlsplit
 
-# Stripe's first retry comes after minutes; a developer will not wait for that.
+# Stripe's first retry comes after minutes, which is too long for development.
 RETRY_DELAYS = (1, 2, 4, 8, 15, 30, 60, 300, 900, 3600)
 GIVE_UP_SECONDS = 3 * 24 * 3600
 _ANSWER_SECONDS = 30
@@ -17,7 +17,7 @@ _ANSWER_SECONDS = 30
 
 @dataclass(frozen=True)
 class WebhookEndpoint:
-    """Where an account's events go, and the secret that signs them (`whsec_…`)."""
+    """The URL of an account's events, and the secret that signs them (`whsec_…`)."""
 
     url: str
     secret: str
@@ -25,7 +25,7 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True)
 class PendingWebhook:
-    """One event on its way: post `body` with `headers` to `url`, then tell `StripeAccount.webhook_answered`."""
+    """One event to deliver: post `body` with `headers` to `url`, then call `StripeAccount.webhook_answered`."""
 
     event_id: str
     event_type: str
@@ -37,7 +37,7 @@ class PendingWebhook:
 
 
 class WebhookSource(Protocol):
-    """What the sender needs of a StripeAccount."""
+    """The methods of a StripeAccount that the sender needs."""
 
     def tick(self) -> None: ...
     def next_webhook(self, *, excluding: Collection[str] = ()) -> PendingWebhook | None: ...
@@ -56,7 +56,7 @@ def retry_delay(attempts: int) -> int:
 
 
 def post(webhook: PendingWebhook, timeout: float = _ANSWER_SECONDS) -> int | None:
-    """Deliver once; the answer's status, or None where there was none. A redirect is an answer and not followed."""
+    """Deliver once. Return the answer's status, or None if there was none. Redirects are not followed."""
     target = urlsplit(webhook.url)
     connect = HTTPSConnection if target.scheme == "https" else HTTPConnection
     connection = connect(target.hostname or "", target.port, timeout=timeout)
@@ -74,7 +74,7 @@ def post(webhook: PendingWebhook, timeout: float = _ANSWER_SECONDS) -> int | Non
 
 
 class WebhookSender:
-    """Background threads that deliver an account's pending webhooks, and let its clock take effect."""
+    """Background threads that deliver an account's pending webhooks and call its `tick`."""
 
     def __init__(
         self,
@@ -97,12 +97,12 @@ class WebhookSender:
             thread.start()
 
     def wake(self) -> None:
-        """There may be something new to deliver."""
+        """Look for events to deliver at once."""
         with self._change:
             self._change.notify()
 
     def stop(self, timeout: float = 2) -> None:
-        """A delivery that is still under way is left to itself; it stays pending and comes again."""
+        """Stop. A delivery in progress is not awaited; it stays pending and is sent again."""
         with self._change:
             self._stopping = True
             self._change.notify_all()

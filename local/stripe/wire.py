@@ -1,7 +1,7 @@
 """Stripe's wire format: bracketed forms in, error objects out.
 
-StripeError                  the call is refused, nothing has changed
-└── ParameterError           refused before it began: an idempotency key does not remember it
+StripeError                  the call is refused and has no effect
+└── ParameterError           refused before execution: not recorded under an idempotency key
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ _DEEPEST = 8
 
 
 class Reply(NamedTuple):
-    """What the account answers: `body` is JSON."""
+    """The account's answer: `body` is JSON."""
 
     status: int
     headers: dict[str, str]
@@ -26,7 +26,7 @@ class Reply(NamedTuple):
 
 
 class StripeError(Exception):
-    """A refusal in Stripe's shape (docs: "Errors"). Raised only where nothing has been changed."""
+    """A refusal in Stripe's form (docs: "Errors"). Raised only if nothing has been changed."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class StripeError(Exception):
 
 
 class ParameterError(StripeError):
-    """The parameters do not fit, so the call never began."""
+    """The parameters are invalid, so the call was not executed."""
 
     def __init__(self, message: str, param: str, code: str | None = None) -> None:
         super().__init__(400, message, code=code, param=param)
 
 
 def error_object(kind: str, message: str, *, code: str | None = None, **details: Any) -> Json:
-    """The inside of `{"error": …}`; details that are None are left out."""
+    """The content of `{"error": …}`; details that are None are left out."""
     error: Json = {"type": kind, "message": message}
     if code is not None:
         error["code"] = code
@@ -61,15 +61,15 @@ def error_object(kind: str, message: str, *, code: str | None = None, **details:
 
 
 def missing_object(kind: str, object_id: str, param: str, *, in_path: bool = False) -> StripeError:
-    """`resource_missing`: 404 for the object that the URL names, 400 for one that a parameter names."""
+    """`resource_missing`: 404 for an object named by the URL, 400 for one named by a parameter."""
     message = f"No such {kind}: '{object_id}'"
     return StripeError(404 if in_path else 400, message, code="resource_missing", param=param)
 
 
 def decode_form(text: str) -> Form:
-    """`a[b]=1&c[]=2` → `{"a": {"b": "1"}, "c": {"0": "2"}}`. Lists stay hashes of their indices until they are read.
+    """`a[b]=1&c[]=2` → `{"a": {"b": "1"}, "c": {"0": "2"}}`. Lists stay dicts keyed by index until they are read.
 
-    Raises ParameterError where one name is both a value and a hash.
+    Raises ParameterError if one name is both a value and a dict.
     """
     form: Form = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
@@ -90,13 +90,13 @@ def decode_form(text: str) -> Form:
 
 @dataclass(frozen=True)
 class Schema:
-    """The parameters of one call: a reader for each name, and which must be there."""
+    """The parameters of one call: a reader for each name, and the required names."""
 
     fields: Mapping[str, Reader] = field(default_factory=dict)
     required: tuple[str, ...] = ()
 
     def read(self, form: Form, inside: str = "") -> Json:
-        """The parameters as values; raises ParameterError in Stripe's words."""
+        """The parameters as values. Raises ParameterError with Stripe's message."""
         names = {name: f"{inside}[{name}]" if inside else name for name in (*form, *self.required)}
         unknown = [names[name] for name in form if name not in self.fields]
         if unknown:
@@ -175,7 +175,7 @@ def nested(schema: Schema) -> Reader:
 
 
 def anything(name: str, value: "str | Form") -> "str | Form":  # noqa: ARG001 - a Reader
-    """Taken as it comes: parameters that change nothing here."""
+    """Accept any value: for parameters that have no effect here."""
     return value
 
 

@@ -1,4 +1,4 @@
-"""The whole of Admit One on this machine, for these tests alone: real HTTP, real functions, a short window."""
+"""The whole of Admit One on this machine, for these tests only: real HTTP, real functions, a short order window."""
 
 import secrets
 import time
@@ -15,7 +15,7 @@ from local.stack import LOCAL, LocalStack, temporary_stack
 from local.stripe.account import SECRET_KEY
 
 WINDOW = 15
-"""Seconds that an order holds its ticket: enough to pay in on a slow machine."""
+"""Seconds that an order holds its ticket: enough to pay on a slow machine."""
 SETTLES_WITHIN = 30.0
 
 
@@ -33,7 +33,7 @@ class Market:
         return self.anyone.sign_up_or_in(f"{name}-{secrets.token_hex(4)}@example.com", secrets.token_hex(8))
 
     def sell(self, seller: Api, *, title: str = "Front row", price: str = "45.00") -> str:
-        """The id of a ticket that can be ordered."""
+        """Put a ticket on sale, wait until it can be ordered, and return its id."""
         ticket = str(seller.post("/api/tickets", {"title": title, "price": price}).expect(201)["id"])
         eventually(lambda: ticket in self.on_sale(), "the new ticket is on sale")
         return ticket
@@ -50,7 +50,7 @@ class Market:
         return buyer.patiently("/api/payments", {"orderId": order["id"], "token": card})
 
     def change(self, seller: Api, ticket: str, edit: dict[str, Any] | None) -> Answer:
-        """Edit the ticket, or withdraw it; with the same key again as long as that is not decided."""
+        """Edit the ticket, or withdraw it; retries with the same key while the change is pending."""
         method, path, key = "PUT" if edit else "DELETE", f"/api/tickets/{ticket}", secrets.token_hex(8)
         deadline = time.monotonic() + SETTLES_WITHIN
         while True:
@@ -64,14 +64,14 @@ class Market:
         return found
 
     def orders_copy(self, ticket: str) -> dict[str, Any]:
-        """What Orders knows of a ticket, in DynamoDB's own form; nothing while the news is on its way."""
+        """Orders' copy of a ticket, in DynamoDB's own form; empty until the ticket is replicated."""
         tables = self.stack.aws.dynamodb()
         (table,) = (name for name in tables.list_tables()["TableNames"] if "OrdersTable" in name)
         key = {"pk": {"S": f"ticket#{ticket}"}, "sk": {"S": "ticket"}}
         return dict(tables.get_item(TableName=table, Key=key).get("Item", {}))
 
     def at_stripe(self, path: str, form: str) -> None:
-        """Something done by hand in the local Stripe's account."""
+        """Act by hand in the local Stripe's account."""
         request = urllib.request.Request(  # noqa: S310  # our own local server
             f"{self.stack.stripe_url}{path}",
             data=form.encode(),
@@ -87,7 +87,7 @@ class Market:
         return str(buyer.get(f"/api/payments/{order['id']}").expect(200)["status"])
 
     def settle_purchase(self, buyer: Api, order: dict[str, Any]) -> None:
-        """Returns when the ticket is bought, in the eyes of all three services."""
+        """Wait until the ticket is bought in all three services."""
         eventually(lambda: self.order_status(buyer, order) == "completed", "the order is completed")
         eventually(lambda: self.payment_status(buyer, order) == "captured", "the money is captured")
         eventually(lambda: self.ticket(order["ticket"]["id"])["status"] == "sold", "the ticket is sold")
@@ -96,17 +96,17 @@ class Market:
 def eventually(is_so: Callable[[], bool], what: str, *, seconds: float = SETTLES_WITHIN) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s it is still not so: {what}"
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not true: {what}"
         time.sleep(0.2)
 
 
 def wait_for_deadline(order: dict[str, Any]) -> None:
-    """Returns when the order is past its deadline, at the first instant."""
+    """Wait until the order is past its deadline, and return at the first instant."""
     time.sleep(max(0.0, datetime.fromisoformat(order["expiresAt"]).timestamp() - time.time()) + 0.001)
 
 
 def problem(answer: Answer, status: int, code: str | None = None) -> dict[str, Any]:
-    """The problem document, as section 3 of the design says it must look."""
+    """Check the problem document against section 3 of the design, and return it."""
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/problem+json"
     document: dict[str, Any] = answer.body
@@ -142,7 +142,7 @@ def bob(market: Market) -> Api:
 
 
 def _start_every_function(market: Market) -> None:
-    """A first start takes seconds here, which would eat up the first order's window."""
+    """A first start takes seconds here, which would use up the first order's window."""
     seller, buyer = market.newcomer("early"), market.newcomer("bird")
     order = market.order(buyer, market.sell(seller))
     market.pay(buyer, order, "tok_chargeDeclined")

@@ -1,4 +1,4 @@
-"""One ticket, many who want it: whoever comes first holds it, and never longer than the window."""
+"""One ticket, many buyers: the first holds it, and never longer than the order window."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from tests.e2e.conftest import Market, eventually, problem, wait_for_deadline
 
 
 @pytest.mark.parametrize("round_number", range(5))
-def test_of_two_orders_at_once_one_wins_and_one_is_refused(
+def test_one_of_two_concurrent_orders_wins(
     market: Market, seller: Api, alice: Api, bob: Api, round_number: int
 ) -> None:
     ticket = market.sell(seller)
@@ -23,7 +23,7 @@ def test_of_two_orders_at_once_one_wins_and_one_is_refused(
     problem(refused, 409, "ticket_held")
 
 
-def test_of_a_crowd_one_wins(market: Market, seller: Api) -> None:
+def test_one_of_eight_concurrent_orders_wins(market: Market, seller: Api) -> None:
     ticket = market.sell(seller)
     eventually(lambda: bool(market.orders_copy(ticket)), "orders know the ticket")
     crowd = [market.newcomer(f"fan-{number}") for number in range(8)]
@@ -32,7 +32,7 @@ def test_of_a_crowd_one_wins(market: Market, seller: Api) -> None:
     assert sorted(answer.status for answer in answers) == [201] + [409] * 7
 
 
-def test_with_expiration_down_a_ticket_can_be_ordered_the_second_its_deadline_has_passed_and_bought(
+def test_lapsed_ticket_can_be_ordered_while_expiration_is_down(
     market: Market, seller: Api, alice: Api, bob: Api
 ) -> None:
     ticket, left = market.sell(seller), market.sell(seller, title="Back row")
@@ -49,8 +49,8 @@ def test_with_expiration_down_a_ticket_can_be_ordered_the_second_its_deadline_ha
         wait_for_deadline(abandoned)
         assert market.ticket(left)["status"] == "available"
         assert left in market.on_sale()
-        eventually(lambda: market.order_status(alice, lapsing) == "cancelled", "whoever took over ended it")
-        assert market.order_status(alice, abandoned) == "created", "nobody has ended it"
+        eventually(lambda: market.order_status(alice, lapsing) == "cancelled", "the takeover cancelled it")
+        assert market.order_status(alice, abandoned) == "created", "nothing has cancelled it"
 
     problem(market.pay(alice, lapsing), 409)
     market.pay(bob, order).expect(200, 201)
@@ -59,7 +59,7 @@ def test_with_expiration_down_a_ticket_can_be_ordered_the_second_its_deadline_ha
 
 @contextmanager
 def _expiration_down(market: Market) -> Iterator[None]:
-    """Its queue is read no more."""
+    """Stop the function that reads the expiration queue."""
     functions = market.stack.aws.functions()
     mappings = functions.list_event_source_mappings()["EventSourceMappings"]
     (mapping,) = (each["UUID"] for each in mappings if "ExpirationListener" in each["FunctionArn"])

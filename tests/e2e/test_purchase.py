@@ -1,4 +1,4 @@
-"""Buying a ticket, from one end to the other."""
+"""Buying a ticket from end to end."""
 
 import http.client
 from urllib.parse import urlencode, urlsplit
@@ -7,7 +7,7 @@ from local.api import Api
 from tests.e2e.conftest import Market, eventually, problem
 
 
-def test_whoever_orders_and_pays_gets_the_ticket(market: Market, seller: Api, alice: Api, bob: Api) -> None:
+def test_order_and_payment_buy_the_ticket(market: Market, seller: Api, alice: Api, bob: Api) -> None:
     ticket = market.sell(seller, title="Cup final", price="120.00")
     order = market.order(alice, ticket)
     assert order["status"] == "created"
@@ -36,7 +36,7 @@ def test_a_declined_card_can_be_replaced(market: Market, seller: Api, alice: Api
     market.settle_purchase(alice, order)
 
 
-def test_a_card_that_asks_its_holder_is_paid_after_the_answer(market: Market, seller: Api, alice: Api) -> None:
+def test_a_3d_secure_card_is_charged_after_authentication(market: Market, seller: Api, alice: Api) -> None:
     order = market.order(alice, market.sell(seller))
     payment = market.pay(alice, order, "pm_card_threeDSecure2Required").expect(200, 201)
     assert payment["status"] == "open"
@@ -66,11 +66,11 @@ def test_a_cancelled_order_frees_its_ticket_at_once(market: Market, seller: Api,
     answer = market.pay(alice, order)
     if answer.status == 409:
         problem(answer, 409, "order_cancelled")
-    else:  # payments had not heard of it yet
-        eventually(lambda: market.payment_status(alice, order) == "voided", "her money is not held any more")
+    else:  # Payments had not received the order yet
+        eventually(lambda: market.payment_status(alice, order) == "voided", "her money is released")
 
 
-def test_a_ticket_on_hold_cannot_be_changed_and_one_that_is_free_can(market: Market, seller: Api, alice: Api) -> None:
+def test_only_a_ticket_that_is_not_held_can_be_changed(market: Market, seller: Api, alice: Api) -> None:
     ticket = market.sell(seller, price="10.00")
     order = market.order(alice, ticket)
     eventually(lambda: market.ticket(ticket)["status"] == "reserved", "the hold shows")
@@ -78,7 +78,7 @@ def test_a_ticket_on_hold_cannot_be_changed_and_one_that_is_free_can(market: Mar
     problem(seller.delete(f"/api/tickets/{ticket}"), 409, "ticket_held")
     (mine,) = seller.get("/api/tickets/mine").expect(200)["tickets"]
     assert mine["orderID"] == order["id"], "its seller sees which order"
-    assert "orderID" not in market.ticket(ticket), "nobody else does"
+    assert "orderID" not in market.ticket(ticket), "other users do not"
 
     alice.delete(f"/api/orders/{order['id']}").expect(204)
     eventually(lambda: market.ticket(ticket)["status"] == "available", "the hold is gone")
@@ -96,7 +96,7 @@ def test_a_withdrawn_ticket_is_not_for_sale(market: Market, seller: Api, alice: 
     problem(alice.post("/api/orders", {"ticketID": ticket}), 409, "ticket_withdrawn")
 
 
-def test_the_same_key_and_body_give_the_first_answer_again(market: Market, seller: Api, alice: Api) -> None:
+def test_the_same_key_and_body_return_the_first_answer(market: Market, seller: Api, alice: Api) -> None:
     body = {"title": "Once", "price": "5.00"}
     first = seller.post("/api/tickets", body, Idempotency_Key="key-1")
     again = seller.post("/api/tickets", body, Idempotency_Key="key-1")
@@ -111,7 +111,9 @@ def test_the_same_key_and_body_give_the_first_answer_again(market: Market, selle
     ticket = first.body["id"]
     eventually(lambda: ticket in market.on_sale(), "it is on sale")
     placed = alice.patiently("/api/orders", {"ticketID": ticket}).expect(201)
-    assert alice.post("/api/orders", {"ticketID": ticket}).expect(200)["id"] == placed["id"], "one's own live order"
+    assert alice.post("/api/orders", {"ticketID": ticket}).expect(200)["id"] == placed["id"], (
+        "the buyer's own live order"
+    )
 
 
 def test_a_seller_cannot_buy_their_own_ticket(market: Market, seller: Api) -> None:

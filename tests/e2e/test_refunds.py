@@ -1,4 +1,4 @@
-"""Money that goes back at Stripe: buyer and seller are told, and the ticket stays sold."""
+"""Refunds made at Stripe: shown to buyer and seller, and the ticket stays sold."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_a_refund_at_stripe_is_shown_to_buyer_and_seller(
 
     eventually(lambda: "refund" in _mine(seller), "the seller sees the refund")
     assert (_mine(seller)["status"], _mine(seller)["refund"]) == ("sold", shown["refund"])
-    assert "refund" not in market.ticket(ticket), "nobody else does"
+    assert "refund" not in market.ticket(ticket), "other users do not"
     problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_sold")
 
 

@@ -1,4 +1,4 @@
-"""What the API does not let in, as callers see it: through the front door and the real authorizer."""
+"""Requests that the API refuses, as callers see it: through the edge proxy and the real authorizer."""
 
 import json
 import secrets
@@ -26,13 +26,13 @@ _BY_USERS_ONLY = [
 
 
 @pytest.mark.parametrize(("method", "path"), _BY_USERS_ONLY)
-def test_a_bad_token_is_not_signed_in(market: Market, method: str, path: str) -> None:
+def test_a_bad_token_is_refused(market: Market, method: str, path: str) -> None:
     stranger = replace(market.anyone, token="not.a.token")
     problem(stranger.call(method, path, {} if method in {"POST", "PUT"} else None), 401)
 
 
 @pytest.mark.parametrize(("method", "path"), _BY_USERS_ONLY)
-def test_no_token_is_not_signed_in(market: Market, method: str, path: str) -> None:
+def test_a_missing_token_is_refused(market: Market, method: str, path: str) -> None:
     assert market.anyone.call(method, path, {} if method in {"POST", "PUT"} else None).status == 401
 
 
@@ -46,15 +46,15 @@ def _cookie_of(market: Market, name: str) -> tuple[str, list[str]]:
 
 
 def _email(market: Market, cookie: str) -> str | None:
-    """Whom the API takes the owner of these cookies for."""
+    """The e-mail address of the user that the API sees for these cookies."""
     answer = market.anyone.call("GET", "/api/users/currentuser", headers={"Cookie": cookie}).expect(200)
     return str(answer["currentUser"]["email"]) if answer["currentUser"] else None
 
 
-def test_the_session_cookie_signs_in_as_the_token_does(market: Market) -> None:
+def test_the_session_cookie_signs_in_like_the_token(market: Market) -> None:
     cookie, attributes = _cookie_of(market, "cookie")
     assert cookie.startswith("admit-one=")
-    # Safari refuses Secure cookies over plain http, on 127.0.0.1 too.
+    # No Secure: Safari refuses Secure cookies over plain http, on 127.0.0.1 too.
     assert set(attributes) == {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=43200"}
     assert market.anyone.call("GET", "/api/tickets/mine", headers={"Cookie": cookie}).status == 200
     assert str(_email(market, cookie)).startswith("cookie-")
@@ -62,7 +62,8 @@ def test_the_session_cookie_signs_in_as_the_token_does(market: Market) -> None:
     market.anyone.call("POST", "/api/users/signout", {}).expect(204)
 
 
-def test_cookies_of_other_sites_do_not_sign_anybody_out_or_in_as_somebody_else(market: Market) -> None:
+def test_planted_cookies_do_not_change_the_session(market: Market) -> None:
+    """Cookies set by other sites do not sign a user out, or in as another user."""
     mine, _ = _cookie_of(market, "mine")
     other, _ = _cookie_of(market, "other")
     token, others_token = mine.partition("=")[2], other.partition("=")[2]
@@ -75,7 +76,7 @@ def test_cookies_of_other_sites_do_not_sign_anybody_out_or_in_as_somebody_else(m
         f"{flood}; {mine}; {flood}",
     ):
         assert str(_email(market, cookies)).startswith("mine-"), cookies[:100]
-        # The other services ask the authorizer.
+        # The other services use the authorizer.
         assert market.anyone.call("GET", "/api/orders", headers={"Cookie": cookies}).status == 200, cookies[:100]
 
 
@@ -87,7 +88,7 @@ def test_cookies_of_other_sites_do_not_sign_anybody_out_or_in_as_somebody_else(m
         {"Content-Type": "multipart/form-data; boundary=x"},
     ],
 )
-def test_an_empty_form_of_another_site_signs_nobody_out(market: Market, headers: dict[str, str]) -> None:
+def test_an_empty_cross_site_form_does_not_sign_out(market: Market, headers: dict[str, str]) -> None:
     answer = market.anyone.call("POST", "/api/users/signout", raw=b"", headers=headers)
     problem(answer, 415)
     assert "set-cookie" not in answer.headers
@@ -97,14 +98,14 @@ def test_an_empty_form_of_another_site_signs_nobody_out(market: Market, headers:
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}]
 )
 @pytest.mark.parametrize("path", ["/api/users/signout", "/api/users/signin"])
-def test_no_other_site_signs_anybody_in_or_out(market: Market, path: str, headers: dict[str, str]) -> None:
+def test_cross_site_requests_do_not_sign_in_or_out(market: Market, path: str, headers: dict[str, str]) -> None:
     body = {"email": "nobody@example.com", "password": "long-enough-1"}
     answer = market.anyone.call("POST", path, body, headers=headers)
     problem(answer, 403, "cross_site_request")
     assert "set-cookie" not in answer.headers
 
 
-def test_the_client_signs_out_whatever_its_browser_says_of_itself(market: Market) -> None:
+def test_the_client_can_sign_out_with_any_origin_headers(market: Market) -> None:
     address = urlsplit(market.anyone.url)
     for host in (address.netloc, f"localhost:{address.port}"):
         for headers in ({"Origin": f"http://{host}"}, {"Sec-Fetch-Site": "same-origin", "Origin": f"http://{host}"}):
@@ -112,7 +113,7 @@ def test_the_client_signs_out_whatever_its_browser_says_of_itself(market: Market
             assert market.anyone.call("POST", "/api/users/signout", headers=sent).status == 204, sent
 
 
-def test_a_password_fits_however_a_keyboard_writes_it(market: Market) -> None:
+def test_a_password_matches_in_any_unicode_form(market: Market) -> None:
     for number, (first, second) in enumerate(
         [("p\u00e4sswort1", "pa\u0308sswort1"), ("pa\u0308ss wort1", "p\u00e4ss\u00a0wort1")]
     ):
@@ -122,13 +123,13 @@ def test_a_password_fits_however_a_keyboard_writes_it(market: Market) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/tickets", "/api/users/currentuser"])
-def test_uptime_checks_may_ask_with_head(market: Market, path: str) -> None:
+def test_public_routes_answer_head(market: Market, path: str) -> None:
     answer = market.anyone.call("HEAD", path)
     assert (answer.status, answer.body) == (200, None)
     assert answer.headers["content-type"] == "application/json"
 
 
-def test_head_of_what_is_for_users_asks_who_is_there(market: Market, seller: Api) -> None:
+def test_head_of_a_user_route_needs_a_token(market: Market, seller: Api) -> None:
     assert market.anyone.call("HEAD", "/api/orders").status == 401
     assert seller.call("HEAD", "/api/orders").status == 200
 
@@ -148,14 +149,14 @@ def test_head_of_what_is_for_users_asks_who_is_there(market: Market, seller: Api
         (b'\xef\xbb\xbf{"title": "x", "price": "9.00"}', {}, 400, "invalid_json"),
     ],
 )
-def test_a_write_with_two_meanings_is_refused(
+def test_an_ambiguous_write_is_refused(
     seller: Api, raw: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     problem(seller.call("POST", "/api/tickets", raw=raw, headers=headers), status, code)
     assert seller.get("/api/tickets/mine").expect(200)["tickets"] == []
 
 
-def test_an_email_is_used_once_and_its_password_is_checked(market: Market) -> None:
+def test_an_email_is_unique_and_its_password_is_checked(market: Market) -> None:
     credentials = {"email": "Once@Example.com", "password": "long-enough-1"}
     market.anyone.post("/api/users/signup", credentials).expect(201)
     problem(market.anyone.post("/api/users/signup", {**credentials, "email": "once@example.com"}), 409, "email_in_use")
@@ -188,7 +189,7 @@ def test_an_email_is_used_once_and_its_password_is_checked(market: Market) -> No
         ({"title": "x", "price": "1.00", "userID": "me"}, "userID"),
     ],
 )
-def test_a_ticket_that_does_not_fit_names_its_field(seller: Api, body: object, field: str) -> None:
+def test_an_invalid_ticket_names_its_field(seller: Api, body: object, field: str) -> None:
     document = problem(seller.post("/api/tickets", body), 400)
     assert field in {error.get("field") for error in document["errors"]}
 
@@ -206,7 +207,7 @@ def test_other_content_types_are_refused(seller: Api) -> None:
         problem(seller.call("POST", "/api/tickets", raw=body, headers={"Content-Type": kind}), 415)
 
 
-def test_a_body_that_is_too_large_is_refused_by_whoever_sees_it_first(seller: Api) -> None:
+def test_a_body_that_is_too_large_is_refused(seller: Api) -> None:
     problem(seller.post("/api/tickets", {"title": "x" * 1_000_000, "price": "1.00"}), 413)
     assert seller.call("POST", "/api/tickets", raw=b"x" * 11_000_000).status == 413
 
@@ -218,13 +219,13 @@ def test_a_body_that_is_too_large_is_refused_by_whoever_sees_it_first(seller: Ap
         *("limit=5.0", "limit=+5", "limit=%2B5", "limit=05", "limit=%205", "limit=5&limit=5", "limit=5,6"),
     ],
 )
-def test_a_page_that_we_did_not_offer_is_a_bad_request(market: Market, seller: Api, query: str) -> None:
+def test_an_invalid_page_is_a_bad_request(market: Market, seller: Api, query: str) -> None:
     for caller, path in ((market.anyone, "/api/tickets"), (seller, "/api/tickets/mine"), (seller, "/api/orders")):
         problem(caller.get(f"{path}?{query}"), 400)
 
 
 @pytest.mark.parametrize("identity", ["nope", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "%00", "..%2f..", "x" * 500])
-def test_what_is_not_there_is_not_found(seller: Api, identity: str) -> None:
+def test_an_unknown_object_is_not_found(seller: Api, identity: str) -> None:
     for path in (f"/api/tickets/{identity}", f"/api/orders/{identity}", f"/api/payments/{identity}"):
         assert seller.get(path).status == 404, path
 
@@ -240,7 +241,7 @@ def test_what_is_not_there_is_not_found(seller: Api, identity: str) -> None:
         {"ticketID": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "userID": "x"},
     ],
 )
-def test_an_order_that_does_not_fit_is_a_bad_request(alice: Api, body: object) -> None:
+def test_an_invalid_order_is_a_bad_request(alice: Api, body: object) -> None:
     problem(alice.post("/api/orders", body), 400)
 
 
@@ -251,7 +252,7 @@ def test_a_webhook_without_stripes_signature_is_refused(market: Market, signatur
     assert market.anyone.call("POST", "/api/payments/webhook", body, headers=headers).status == 400
 
 
-def test_nobody_pays_for_another(market: Market, seller: Api, alice: Api, bob: Api) -> None:
+def test_only_the_buyer_can_pay(market: Market, seller: Api, alice: Api, bob: Api) -> None:
     order = market.order(alice, market.sell(seller))
     market.pay(alice, order, "tok_chargeDeclined")
     problem(bob.post("/api/payments", {"orderId": order["id"], "token": "tok_visa"}), 404)
@@ -262,5 +263,5 @@ def test_health_answers(market: Market) -> None:
     assert market.anyone.get("/api/health").status == 200
 
 
-def test_what_is_no_route_is_not_found(market: Market) -> None:
+def test_an_unknown_route_is_not_found(market: Market) -> None:
     assert market.anyone.get("/api/nothing/here").status == 404

@@ -1,4 +1,4 @@
-"""A seller changes a ticket, and no order that was placed before overrules it."""
+"""A seller's change is final: no order placed before it overrules it."""
 
 from typing import Any
 
@@ -10,9 +10,7 @@ DEARER = {"title": "Front row", "price": "500.00"}
 TRIES = 3
 
 
-def test_an_order_whose_3d_secure_ends_after_a_change_is_cancelled_and_its_payment_voided(
-    market: Market, seller: Api, alice: Api
-) -> None:
+def test_3d_secure_after_a_change_cancels_order_voids_payment(market: Market, seller: Api, alice: Api) -> None:
     edits = [DEARER] * TRIES + [None] * TRIES
     tickets = [market.sell(seller, price="10.00") for _ in edits]
     orders, payments = [], []
@@ -24,7 +22,7 @@ def test_an_order_whose_3d_secure_ends_after_a_change_is_cancelled_and_its_payme
     for ticket, edit, order, payment in zip(tickets, edits, orders, payments, strict=True):
         assert market.ticket(ticket)["status"] == "available"
         market.change(seller, ticket, edit).expect(200, 204)
-        _authenticate(market, payment).expect(200, 400)  # 400: it is voided already
+        _authenticate(market, payment).expect(200, 400)  # 400: it is already voided
         assert market.order_status(alice, order) == "cancelled"
         assert market.ticket(ticket)["status"] == ("available" if edit else "withdrawn")
 
@@ -37,9 +35,8 @@ def test_an_order_whose_3d_secure_ends_after_a_change_is_cancelled_and_its_payme
     problem(alice.post("/api/orders", {"ticketID": tickets[-1]}), 409, "ticket_withdrawn")
 
 
-def test_a_change_right_after_an_order_is_refused_whether_tickets_has_heard_of_it_or_not(
-    market: Market, seller: Api, alice: Api
-) -> None:
+def test_a_change_right_after_an_order_is_refused(market: Market, seller: Api, alice: Api) -> None:
+    """The change is refused even if the hold has not been replicated to Tickets yet."""
     for edit in (DEARER, None):
         ticket = market.sell(seller, price="10.00")
         order = market.order(alice, ticket)
@@ -48,7 +45,7 @@ def test_a_change_right_after_an_order_is_refused_whether_tickets_has_heard_of_i
         assert market.ticket(ticket)["price"] == "10.00"
 
 
-def test_an_edit_based_on_a_version_that_is_out_of_date_is_refused(market: Market, seller: Api) -> None:
+def test_an_edit_of_an_outdated_version_is_refused(market: Market, seller: Api) -> None:
     ticket = market.sell(seller, price="10.00")
     seen = market.ticket(ticket)["version"]
     market.change(seller, ticket, {"title": "Front row", "price": "100.00", "version": seen}).expect(200)
@@ -59,7 +56,7 @@ def test_an_edit_based_on_a_version_that_is_out_of_date_is_refused(market: Marke
 
 
 def _wait_for_void(market: Market, buyer: Api, order: dict[str, Any]) -> None:
-    eventually(lambda: market.payment_status(buyer, order) == "voided", "the money is let go")
+    eventually(lambda: market.payment_status(buyer, order) == "voided", "the money is released")
 
 
 def _authenticate(market: Market, payment: dict[str, Any]) -> Answer:

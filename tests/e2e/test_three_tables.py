@@ -1,4 +1,4 @@
-"""After all that the other tests have done: three tables, each written by its own service, tell one story."""
+"""After all other tests: the tables of the three services agree."""
 
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 type Item = dict[str, Any]
 
 PAID = {"completed": "captured", "refunded": "refunded"}
-"""The status of its payment, by that of a paid order."""
+"""The status of the payment, by the status of a paid order."""
 
 
-def test_orders_payments_and_tickets_agree_when_all_is_quiet(market: Market) -> None:
+def test_orders_payments_and_tickets_agree_at_rest(market: Market) -> None:
     seller, buyer = market.newcomer("seller"), market.newcomer("buyer")
     order = market.order(buyer, market.sell(seller))
     market.pay(buyer, order).expect(200, 201)
     market.settle_purchase(buyer, order)
-    # Nothing may be left that a timer would still end: the scheduler here looks every ten seconds.
+    # Waits until no timer is left; the local scheduler runs every ten seconds.
     eventually(lambda: not _disagreements(market), "the tables agree", seconds=WINDOW + 30)
 
 
@@ -54,7 +54,7 @@ def _disagreements(market: Market) -> list[str]:
         if bool(buyers) != bool(ticket.get("soldAt")):
             wrong.append(f"{name} has {len(buyers)} buyers and is {'sold' if ticket.get('soldAt') else 'not sold'}")
         if buyers and ticket.get("holdOrderID") != buyers[0]["id"]:
-            wrong.append(f"{name} belongs to another order than its buyer's")
+            wrong.append(f"{name} has the hold of an order other than its buyer's")
         held_by = holds.get(identity, {}).get("holdOrderID")
         if buyers and held_by != buyers[0]["id"]:
             wrong.append(f"{name} is held by {held_by} in orders")

@@ -1,4 +1,4 @@
-"""Another deployment, and the end of it. The last file of its layer, since it takes the stack down."""
+"""A second deployment, and the removal. The last file of its layer, since it takes the stack down."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def _windows(aws: LocalAws) -> set[str]:
 
 
 def _left(aws: LocalAws) -> dict[str, list[str]]:
-    """Whatever a stack of ours makes and somebody could forget to remove."""
+    """The resources of our stacks that a removal could miss."""
     return {
         "tables": aws.dynamodb().list_tables()["TableNames"],
         "functions": [each["FunctionName"] for each in aws.functions().list_functions()["Functions"]],
@@ -28,15 +28,13 @@ def _left(aws: LocalAws) -> dict[str, list[str]]:
     }
 
 
-def test_a_second_deployment_changes_nothing_a_third_what_was_changed_and_then_all_of_it_goes(
-    market: Market, tmp_path: Path
-) -> None:
+def test_redeploy_updates_only_changes_and_destroy_removes_all(market: Market, tmp_path: Path) -> None:
     aws = market.stack.aws
     assert all(_left(aws).values())
     assert _windows(aws) == {str(WINDOW)}
     first = _status(aws)
 
-    # From what was synthesized; that it is the same each time is tests/template's to show.
+    # From the synthesized app; tests/infrastructure checks that synthesis is deterministic.
     log = tmp_path / "logs" / "cdk.log"
     cdk = Cdk(aws, context=[], folder=tmp_path / "again", log=log)
     cdk.run("deploy", STACK, app=str(market.stack.folder / "cdk.out"))

@@ -1,3 +1,3 @@
-"""What operators run, on the services' real handlers and moto's tables."""
+"""Fixtures for operators' commands: the services' real handlers and moto's tables."""
 
-from tests.handlers.conftest import stripe, tables, time, world  # noqa: F401 - fixtures
+from tests.integration.conftest import stripe, tables, time, world  # noqa: F401 - fixtures

@@ -1,4 +1,4 @@
-"""How CDK is called for a stage."""
+"""The CDK commands for a stage."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -18,30 +18,31 @@ def _options(command: list[str], name: str) -> list[str]:
     return [value for option, value in pairwise(command) if option == name]
 
 
-def test_production_is_watched_by_the_alarms_of_the_stack_that_is_there() -> None:
+def test_production_deploys_with_rollback_alarms() -> None:
+    """The alarms are those of the deployed stack."""
     command = deploy_command(PROD, outputs=ALARMS, is_watched=True, approval=None)
     assert _options(command, "--rollback-trigger-alarm-arns") == ALARMS["RollbackAlarms"].split(",")
     assert _options(command, "--monitoring-time-minutes") == ["15"]
     assert command[1:3] == ["deploy", "AdmitOne-prod"]
 
 
-def test_a_first_deployment_has_no_alarms_yet_to_be_watched_by() -> None:
+def test_a_first_deployment_has_no_rollback_alarms() -> None:
     command = deploy_command(PROD, outputs={}, is_watched=True, approval=None)
     assert "--rollback-trigger-alarm-arns" not in command
 
 
-def test_a_cure_is_deployed_though_an_alarm_is_on() -> None:
+def test_a_fix_is_deployed_despite_an_active_alarm() -> None:
     command = deploy_command(PROD, outputs=ALARMS, is_watched=False, approval=None)
     assert _options(command, "--rollback-trigger-alarm-arns") == ["none"]
 
 
-def test_dev_is_not_watched() -> None:
+def test_dev_has_no_rollback_alarms() -> None:
     command = deploy_command(DEV, outputs=ALARMS, is_watched=True, approval="never")
     assert "--rollback-trigger-alarm-arns" not in command
     assert _options(command, "--require-approval") == ["never"]
 
 
-def test_what_stays_behind_is_said() -> None:
+def test_retained_resources_are_reported() -> None:
     assert "secrets and logs stay" in stays_behind(PROD)
     assert "go with it" in stays_behind(DEV)
 
@@ -49,13 +50,13 @@ def test_what_stays_behind_is_said() -> None:
 @pytest.mark.parametrize(
     "arguments", [["destroy", "prod"], ["destroy", "prod", "--confirm", "dev"], ["deploy", "local"]]
 )
-def test_what_cannot_be_meant_is_not_done(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "_run", lambda _: pytest.fail("it was done"))
+def test_unconfirmed_and_invalid_commands_are_refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "_run", lambda _: pytest.fail("the command was run"))
     monkeypatch.setattr("sys.argv", ["deploy", *arguments])
     assert deploy.main() == 2
 
 
-def test_the_protection_is_taken_off_only_for_whoever_has_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_destroying_removes_protection_after_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[object] = []
 
     def run(command: list[str]) -> int:
@@ -69,10 +70,10 @@ def test_the_protection_is_taken_off_only_for_whoever_has_confirmed(monkeypatch:
     assert done == ["AdmitOne-prod", destroy_command(PROD, confirmed=True)]
 
 
-def test_where_nobody_has_confirmed_cdk_asks() -> None:
+def test_without_confirmation_cdk_asks() -> None:
     assert "--force" not in destroy_command(DEV, confirmed=False)
     assert "--force" in destroy_command(DEV, confirmed=True)
 
 
-def test_the_address_for_alarms_is_set_for_once() -> None:
+def test_the_alarm_address_can_be_overridden() -> None:
     assert find_stage("dev", alarm_email="a@example.com") == replace(DEV, alarm_email="a@example.com")

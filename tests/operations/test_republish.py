@@ -1,4 +1,4 @@
-"""Telling again what a table's items told last: nothing is lost, nothing told in another's name, and it can go on."""
+"""Republishing the last event of each of a table's items: complete, under the service's own name, and resumable."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from operations import republish as tool
 from operations.republish import BadToken, Progress
 from shared import aws
 from shared.publish import NotPublished
-from tests.handlers.bus import Bus
-from tests.handlers.world import Person, World, envelope, subscribers
+from tests.integration.bus import Bus
+from tests.integration.world import Person, World, envelope, subscribers
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def _told(bus: Bus) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _state(world: World) -> list[dict[str, Any]]:
-    """All that is kept, but for how many of a ticket's versions Orders has heard of."""
+    """Return everything stored, except the ticket versions that Orders has recorded."""
     kept = [item for service in ("tickets", "orders", "payments") for item in world.items(service)]
     return [{name: value for name, value in item.items() if name != "ticketVersion"} for item in kept]
 
@@ -56,7 +56,7 @@ def test_a_new_consumer_learns_of_every_ticket(world: World, bus: Bus, seller: P
     assert {world.call("POST", "/api/orders", {"ticketID": each}, by=buyer).status for each in tickets} == {201}
 
 
-def test_who_is_up_to_date_changes_nothing(world: World, bus: Bus, seller: Person) -> None:
+def test_republishing_changes_nothing_in_current_consumers(world: World, bus: Bus, seller: Person) -> None:
     ticket = _sell(world, seller)
     world.settle(without=("expiration",))
     world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person())
@@ -72,9 +72,7 @@ def test_who_is_up_to_date_changes_nothing(world: World, bus: Bus, seller: Perso
     assert _state(world) == before
 
 
-def test_an_edit_that_orders_missed_reaches_it_though_the_ticket_was_held_since(
-    world: World, bus: Bus, seller: Person
-) -> None:
+def test_orders_gets_a_missed_edit_of_a_ticket_held_since(world: World, bus: Bus, seller: Person) -> None:
     ticket = _sell(world, seller)
     world.settle(without=("expiration",))
     edit = {"title": "A better seat", "price": "99.00"}
@@ -88,7 +86,7 @@ def test_an_edit_that_orders_missed_reaches_it_though_the_ticket_was_held_since(
 
 
 @pytest.mark.parametrize("is_declined", [False, True])
-def test_the_sellers_last_word_is_told_only_once_a_change_is_decided(
+def test_the_last_edit_is_published_only_without_pending_change(
     world: World, bus: Bus, seller: Person, is_declined: bool
 ) -> None:
     ticket = _sell(world, seller)
@@ -103,7 +101,7 @@ def test_the_sellers_last_word_is_told_only_once_a_change_is_decided(
     assert words == (["declined", "edited"] if is_declined else ["reserved"])
 
 
-def test_it_goes_on_where_it_has_stopped(
+def test_republishing_resumes_at_its_token(
     world: World, bus: Bus, seller: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tool, "PAGE", 2)
@@ -115,7 +113,7 @@ def test_it_goes_on_where_it_has_stopped(
     assert sorted(data["id"] for _, data in _told(bus)) == sorted(tickets), "each once"
 
 
-def test_it_keeps_its_pace(world: World, bus: Bus, seller: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_republishing_keeps_its_rate(world: World, bus: Bus, seller: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool, "PAGE", 2)
     for _ in range(3):
         _sell(world, seller)
@@ -124,19 +122,19 @@ def test_it_keeps_its_pace(world: World, bus: Bus, seller: Person, monkeypatch: 
     assert pauses == [2 / tool.EVENTS_A_SECOND]
 
 
-def test_what_the_bus_does_not_take_ends_it_with_the_token_of_that_page(world: World, bus: Bus, seller: Person) -> None:
+def test_a_failed_publish_raises(world: World, bus: Bus, seller: Person) -> None:
     _sell(world, seller)
     bus.is_down = True
     with pytest.raises(NotPublished):
         _run("tickets")
 
 
-def test_a_token_that_is_none_is_refused(world: World, bus: Bus) -> None:
+def test_an_invalid_token_is_refused(world: World, bus: Bus) -> None:
     with pytest.raises(BadToken):
         _run("tickets", "abc")
 
 
-def test_items_that_tell_nothing_are_passed_over(world: World, bus: Bus, seller: Person) -> None:
+def test_items_without_an_event_are_skipped(world: World, bus: Bus, seller: Person) -> None:
     headers = {"Idempotency-Key": "k"}
     world.call("POST", "/api/tickets", {"title": "A", "price": "1.00"}, by=seller, headers=headers)
     (done,) = _run("tickets")

@@ -1,4 +1,4 @@
-"""A table whose content is a backup's again: its consumers follow it, though they have seen later numbers."""
+"""A table restored from a backup: its consumers follow it, although they have seen later versions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from operations import restore as tool
 from shared.ids import new_id
-from tests.handlers.world import Person, World
+from tests.integration.world import Person, World
 
 WITHOUT = ("expiration",)
 
@@ -20,7 +20,7 @@ def seller(world: World) -> Person:
 
 @pytest.fixture
 def copy_of(world: World) -> Iterator[Any]:
-    """Makes a backup of a service's table, restored into a table of another name; its name."""
+    """Return a function that copies a service's table, as a restored backup, and returns the copy's name."""
     dynamodb = boto3.resource("dynamodb")
     made = []
 
@@ -72,7 +72,7 @@ def _hold_in_tickets(world: World) -> str | None:
 
 
 def _later_orders_are_lost(world: World, seller: Person, copy_of: Any) -> tuple[dict[str, Any], str, str]:
-    """Alice has ordered; backup; she cancels and Bob orders. Alice's order, the ticket, and the backup."""
+    """Alice orders, a backup is made, she cancels and Bob orders. Return Alice's order, the ticket, and the backup."""
     ticket, alice = _sell(world, seller), world.person()
     order = _order(world, ticket, alice)
     backup = copy_of("orders")
@@ -82,7 +82,7 @@ def _later_orders_are_lost(world: World, seller: Person, copy_of: Any) -> tuple[
     return order, ticket, backup
 
 
-def test_tickets_and_payments_follow_orders_back(world: World, seller: Person, copy_of: Any) -> None:
+def test_tickets_and_payments_follow_restored_orders(world: World, seller: Person, copy_of: Any) -> None:
     order, _, backup = _later_orders_are_lost(world, seller, copy_of)
     assert _hold_in_tickets(world) != order["id"]
     _restore("orders", backup)
@@ -93,7 +93,7 @@ def test_tickets_and_payments_follow_orders_back(world: World, seller: Person, c
     assert [item["id"] for item in world.items("orders") if item["pk"].startswith("user#")] == [order["id"]]
 
 
-def test_without_the_lift_they_would_not(
+def test_without_raised_versions_they_do_not_follow(
     world: World, seller: Person, copy_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order, _, backup = _later_orders_are_lost(world, seller, copy_of)
@@ -104,7 +104,7 @@ def test_without_the_lift_they_would_not(
     assert _hold_in_tickets(world) != order["id"]
 
 
-def test_the_next_orders_count_on_from_the_lifted_number(world: World, seller: Person, copy_of: Any) -> None:
+def test_later_orders_continue_from_the_raised_version(world: World, seller: Person, copy_of: Any) -> None:
     order, ticket, backup = _later_orders_are_lost(world, seller, copy_of)
     _restore("orders", backup)
     world.settle(without=WITHOUT)
@@ -115,20 +115,18 @@ def test_the_next_orders_count_on_from_the_lifted_number(world: World, seller: P
     assert statuses[order["id"]] == "cancelled"
 
 
-def test_orders_follows_tickets_back_and_its_next_edits(world: World, seller: Person, copy_of: Any) -> None:
+def test_orders_follows_restored_tickets_and_their_next_edits(world: World, seller: Person, copy_of: Any) -> None:
     ticket = _sell(world, seller)
     backup = copy_of("tickets")
     _edit(world, ticket, seller, "20.00")
     _edit(world, ticket, seller, "30.00")
     _restore("tickets", backup)
-    # The relay tells what was restored under the word it was told with: a creation.
+    # The relay publishes each restored ticket with its stored event type: a creation.
     world.settle(without=WITHOUT)
     assert _order(world, ticket, world.person())["ticket"]["price"] == "10.00"
 
 
-def test_a_restored_ticket_learns_of_its_order_when_orders_is_told_again(
-    world: World, seller: Person, copy_of: Any
-) -> None:
+def test_a_restored_ticket_gets_its_order_by_republishing(world: World, seller: Person, copy_of: Any) -> None:
     ticket = _sell(world, seller)
     backup = copy_of("tickets")
     order = _order(world, ticket, world.person())
@@ -143,7 +141,7 @@ def _ids(world: World, service: str) -> set[str]:
     return {item["event"]["id"] for item in world.items(service) if "event" in item}
 
 
-def test_an_edit_based_on_what_is_gone_is_outdated(world: World, seller: Person, copy_of: Any) -> None:
+def test_an_edit_based_on_a_lost_version_is_outdated(world: World, seller: Person, copy_of: Any) -> None:
     ticket = _sell(world, seller)
     backup = copy_of("tickets")
     _edit(world, ticket, seller, "20.00")
@@ -153,7 +151,7 @@ def test_an_edit_based_on_what_is_gone_is_outdated(world: World, seller: Person,
     assert world.call("PUT", f"/api/tickets/{ticket}", body, by=seller).code == "ticket_changed"
 
 
-def test_it_can_be_made_again(world: World, seller: Person, copy_of: Any) -> None:
+def test_a_restore_can_be_repeated(world: World, seller: Person, copy_of: Any) -> None:
     order, _, backup = _later_orders_are_lost(world, seller, copy_of)
     _restore("orders", backup)
     world.settle(without=WITHOUT)
@@ -163,6 +161,7 @@ def test_it_can_be_made_again(world: World, seller: Person, copy_of: Any) -> Non
     assert _hold_in_tickets(world) == order["id"]
 
 
-def test_payments_own_version_is_lifted_and_what_it_knows_of_orders_is_not() -> None:
+def test_restore_raises_only_the_payments_own_version() -> None:
+    """The recorded version of the order stays."""
     item = {"pk": "order#1", "version": 2, "orderVersion": 3, "revision": 9}
     assert tool.lift("payments", item, by=1000) == item | {"version": 1002}

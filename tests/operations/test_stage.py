@@ -1,4 +1,4 @@
-"""Finding a deployed stage's resources, by what the CDK app calls them."""
+"""Finding a deployed stage's resources by their names in the CDK app."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from operations.stage import SERVICES, DeployedStage, NotDeployed
 
 
 class CloudFormation:
-    """Knows the template's resources, each under its logical id."""
+    """Fake CloudFormation client with the template's resources, each under its logical id."""
 
     def __init__(self, template: dict[str, Any]) -> None:
         self._resources = template["Resources"]
@@ -45,6 +45,6 @@ def test_the_bus_is_found(dev: DeployedStage, template: dict[str, Any]) -> None:
     assert template["Resources"][dev.bus()]["Type"] == "AWS::Events::EventBus"
 
 
-def test_what_is_not_there_is_named(dev: DeployedStage) -> None:
+def test_a_missing_resource_is_named(dev: DeployedStage) -> None:
     with pytest.raises(NotDeployed, match="AdmitOne-dev has no AuthTable"):
         dev.table("auth")

@@ -1,4 +1,4 @@
-"""The workflow that delivers: what it runs is pinned, and who gets a token."""
+"""The delivery workflow: pinned actions, and which jobs get a token."""
 
 import re
 
@@ -7,7 +7,7 @@ from tests.synthesized import ROOT
 WORKFLOW = (ROOT / ".github" / "workflows" / "delivery.yml").read_text()
 
 
-def test_every_action_is_pinned_to_a_commit_and_says_which_version_that_was() -> None:
+def test_every_action_is_pinned_to_a_commit_with_its_version() -> None:
     used = re.findall(r"uses: (.+)", WORKFLOW)
     assert used
     for each in used:
@@ -20,12 +20,12 @@ def test_a_forks_pull_request_gets_no_token() -> None:
     assert "github.event.pull_request.head.repo.full_name == github.repository" in diff
 
 
-def test_no_key_is_kept_anywhere() -> None:
+def test_the_workflow_uses_no_stored_keys() -> None:
     assert "secrets." not in WORKFLOW
     assert "access-key" not in WORKFLOW
 
 
-def test_production_comes_after_dev_and_waits_for_its_reviewers() -> None:
+def test_production_follows_dev_and_needs_approval() -> None:
     prod = WORKFLOW.partition("\n  prod:\n")[2]
     assert "needs: dev" in prod
     assert "environment: prod" in prod

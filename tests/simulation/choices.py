@@ -1,13 +1,13 @@
-"""Every choice of a history, made in one place: drawn from its seed, written down, and so repeatable and shrinkable."""
+"""The choices of a run: drawn from its seed and recorded, so that a run can be repeated and shrunk."""
 
 import random
 from collections.abc import Callable, Sequence
 
 
 class Choices:
-    """Numbers below a bound, from a seed, or from an earlier history's list as long as that lasts and then 0.
+    """Numbers below a bound, from a seed; or from a recorded list, and 0 after its end.
 
-    0 always is the dullest choice: no fault, nothing repeated. So a list with parts taken out is a duller history.
+    0 is always the simplest choice: no fault, nothing repeated. Removing parts of a list therefore gives a simpler run.
     """
 
     def __init__(self, seed: int, replayed: Sequence[int] | None = None) -> None:
@@ -16,7 +16,7 @@ class Choices:
         self._replayed = replayed
 
     def below(self, bound: int) -> int:
-        """A number from 0 up to, and not, the bound."""
+        """A number from 0 to `bound` - 1."""
         if self._replayed is None:
             choice = self._random.randrange(bound)
         else:
@@ -26,7 +26,7 @@ class Choices:
         return choice
 
     def chance(self, probability: float) -> bool:
-        """Whether something of this probability happens."""
+        """True with this probability."""
         return probability > 0 and self.below(1000) >= 1000 - round(1000 * probability)
 
     def pick[T](self, options: Sequence[T]) -> T:
@@ -35,7 +35,7 @@ class Choices:
 
 
 def shrink(choices: Sequence[int], still_fails: Callable[[Sequence[int]], bool], *, tries: int) -> list[int]:
-    """A shorter list of choices that still fails, found by taking out ever smaller parts, then by making parts 0."""
+    """A shorter list of choices that still fails: removes ever smaller parts, then sets parts to 0."""
     best = list(choices)
     size = len(best) // 2
     while size >= 1 and tries > 0:

@@ -1,7 +1,7 @@
-"""As much of AWS as Admit One stands on, in one process on a virtual clock.
+"""The AWS services that Admit One uses, in one process on a virtual clock.
 
 Functions, routes, rules, queues, streams and schedules are read from the synthesized CDK template, so that a wrong
-event pattern or a missing subscription is found. What happens next is the history's choice: everything here only waits.
+event pattern or a missing subscription is found. The run chooses what happens next: here, messages only wait.
 """
 
 import importlib
@@ -22,8 +22,8 @@ from tests.simulation.database import Database, TransactionCanceled
 from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.patterns import matches
 
-MOST_NESTED = 1  # a function in the middle of a function
-SLEPT_THROUGH = 0.25  # the chance that others run while a function sleeps
+MOST_NESTED = 1  # nesting depth of functions that run within another function
+SLEPT_THROUGH = 0.25  # probability that others run while a function sleeps
 AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
 
 type Resources = Mapping[str, Mapping[str, Any]]
@@ -31,7 +31,7 @@ type Resources = Mapping[str, Mapping[str, Any]]
 
 @dataclass
 class Clock:
-    """The virtual time. `meanwhile` is what happens while a function sleeps."""
+    """The virtual time. `meanwhile` is called while a function sleeps."""
 
     instant: datetime
     meanwhile: Callable[[], None] = lambda: None
@@ -75,7 +75,7 @@ class Timer:
 
 @dataclass(frozen=True)
 class Route:
-    """What answers a call, and who says who calls; None where nobody asks."""
+    """The function of a route, and its authorizer; None for a public route."""
 
     function: str
     authorizer: str | None
@@ -83,7 +83,7 @@ class Route:
 
 @dataclass(frozen=True)
 class KnownCaller:
-    """What the authorizer said of a token, and until when API Gateway takes its word for it."""
+    """The authorizer's cached result for a token, and when API Gateway's cache entry expires."""
 
     context: dict[str, str]
     until: datetime
@@ -91,7 +91,7 @@ class KnownCaller:
 
 @dataclass
 class Recurring:
-    """A function that is called again and again."""
+    """A function that runs on a schedule."""
 
     function: str
     every: timedelta
@@ -100,7 +100,7 @@ class Recurring:
 
 @dataclass
 class Network:
-    """What lies between a function and whatever it calls, with the faults of the moment."""
+    """The network between a function and the services it calls, with the current faults."""
 
     choices: Choices
     profile: Profile
@@ -111,12 +111,12 @@ class Network:
     interleave: Callable[[str], None] = lambda _what: None
     depth: int = 0
     called: str = ""
-    """What was called last."""
+    """The last call."""
 
     def pass_through(self, what: str, call: Any, *, refusal: Exception, again: Any = None, acts: bool = False) -> Any:
-        """Make the call, or fail in one of the ways in which calls fail; `again` is what an SDK's repetition does.
+        """Make the call, or fail in one of the ways of the profile; `again` is the effect of the SDK's retry.
 
-        Before a call that `acts` on what was read, others may have been faster: only there does it matter.
+        `acts` marks a write based on earlier reads: others may run before it, because only there can they cause a race.
         """
         faults, chance = self.profile, self.choices.chance
         self.called = what
@@ -145,7 +145,7 @@ class Network:
         return answer
 
     def pass_time(self) -> None:
-        """A function sleeps: whoever it waits for may run, without any fault."""
+        """Called when a function sleeps: others may run meanwhile, without a fault."""
         if self.depth < MOST_NESTED and self.choices.chance(SLEPT_THROUGH):
             self.waits += 1
             self.story.append(f"        while it waits for {self.called}:")
@@ -157,7 +157,7 @@ class Network:
         self.depth -= 1
 
     def note(self, what: str) -> None:
-        """A fault has happened."""
+        """Record that a fault has happened."""
         self.faults += 1
         self.story.append(f"        {what}")
 
@@ -195,12 +195,12 @@ class Cloud:
         return name
 
     def put_secret(self, named: str, text: str) -> None:
-        """Make a new version of the secret whose logical id begins so."""
+        """Make a new version of the secret whose logical id starts with `named`."""
         (versions,) = (versions for name, versions in self.secrets.items() if name.startswith(named))
         versions.append(text)
 
     def http(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        """Call a route; None where the caller gets no answer, or API Gateway's own 500."""
+        """Call a route; None if the caller gets no answer or API Gateway's own 500."""
         route = self._routes[event["routeKey"]]
         try:
             if route.authorizer:
@@ -213,7 +213,7 @@ class Cloud:
         return answer
 
     def _caller(self, authorizer: str, headers: Mapping[str, str]) -> dict[str, str]:
-        """What the authorizer says of a token, kept for as long as API Gateway keeps it."""
+        """The authorizer's result for a token, cached for as long as API Gateway caches it."""
         token, now = headers["authorization"], self.clock.now()
         known = self._known_callers.get(token)
         if known is None or now >= known.until:
@@ -223,7 +223,7 @@ class Cloud:
         return known.context
 
     def invoke(self, function: str, event: Any) -> Any:
-        """Run a function's real handler in its environment of the template."""
+        """Run a function's real handler with its environment variables from the template."""
         properties = self._functions[function]
         variables = properties.get("Environment", {}).get("Variables", {})
         module_name, _, name = properties["Handler"].rpartition(".")
@@ -231,11 +231,11 @@ class Cloud:
         with _process_of_its_own(module, {name: _reference(value) for name, value in variables.items()}):
             return getattr(module, name)(event, None)
 
-    # What functions call. Each method has the name and the arguments of boto3's.
+    # The calls of functions. Each method has the name and the arguments of boto3's.
 
     def get_item(self, **request: Any) -> Any:
         if not request["ConsistentRead"] and self.network.choices.chance(self.network.profile.stale_read):
-            self.network.note("read something stale")
+            self.network.note("stale read")
             return self.database.stale(request)
         return self._dynamodb("get_item", request)
 
@@ -257,7 +257,7 @@ class Cloud:
             {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons},
             "TransactWriteItems",
         )
-        # The SDK's repetition carries the same client token, so DynamoDB answers it with success.
+        # The SDK's retry carries the same client token, so DynamoDB answers it with success.
         return self._dynamodb("transact_write_items", request, refusal=conflict, again=dict)
 
     @property
@@ -357,9 +357,9 @@ class Cloud:
 
 @contextmanager
 def _process_of_its_own(module: Any, variables: Mapping[str, str]) -> Iterator[None]:
-    """On AWS each function has a process and an environment of its own; here one may run in the middle of another.
+    """On AWS each function has its own process and environment; here one may run within another.
 
-    So what a function finds in its process is put back after it: its settings, and the request that its routes are in.
+    So the module's state is restored afterwards: its settings, and the request that its routes are handling.
     """
     api = getattr(module, "api", None)
     request = getattr(BaseRouter, "current_event", None), dict(api.context) if api else {}
@@ -383,15 +383,15 @@ def _process_of_its_own(module: Any, variables: Mapping[str, str]) -> Iterator[N
 
 
 class ScheduleExists(ClientError):
-    """As botocore's ConflictException."""
+    """Stands for botocore's ConflictException."""
 
 
 class ResourceMissing(ClientError):
-    """As botocore's ResourceNotFoundException."""
+    """Stands for botocore's ResourceNotFoundException."""
 
 
 class Exceptions:
-    """The exception classes that a client carries."""
+    """The exception classes of a client."""
 
     ConditionalCheckFailedException = Database.exceptions.ConditionalCheckFailedException
     TransactionCanceledException = Database.exceptions.TransactionCanceledException
@@ -409,7 +409,7 @@ def _properties(resources: Resources, name: str) -> Mapping[str, Any]:
 
 
 def _reference(value: Any) -> str:
-    """The logical name that a Ref or GetAtt means; here it serves as name, URL and ARN alike."""
+    """The logical name of a Ref or GetAtt; here it serves as name, URL and ARN."""
     match value:
         case {"Ref": str(name)}:
             return name

@@ -1,6 +1,6 @@
-"""moto's DynamoDB without a network or a client between, fifty times as fast; it writes the streams itself.
+"""moto's DynamoDB called without network or client, fifty times as fast; it writes the streams itself.
 
-moto is right about conditions, transactions and indexes as long as one call runs at a time, and here one does.
+moto is correct about conditions, transactions and indexes as long as calls do not overlap, and here they do not.
 """
 
 import json
@@ -22,15 +22,15 @@ type Image = dict[str, Any]
 
 
 class ConditionalCheckFailed(ClientError):
-    """As botocore's exception of that name."""
+    """Stands for botocore's exception of that name."""
 
 
 class TransactionCanceled(ClientError):
-    """As botocore's exception of that name."""
+    """Stands for botocore's exception of that name."""
 
 
 class Database:
-    """The tables of the CDK app; for each with a stream, the records that pass its filters, in their order."""
+    """The tables of the CDK app; for each with a stream, the records that pass its filters, in order."""
 
     exceptions = SimpleNamespace(
         ConditionalCheckFailedException=ConditionalCheckFailed, TransactionCanceledException=TransactionCanceled
@@ -41,7 +41,7 @@ class Database:
         self._backend.reset()
         self.tables = tables
         self.told: dict[tuple[str, str], list[int]] = {}
-        """The versions of each table's aggregates that were published, in the order in which they were written."""
+        """The published versions of each aggregate, by table, in the order of their writes."""
         self.streams: dict[str, list[dict[str, Any]]] = {}
         self.filters: dict[str, list[dict[str, Any]]] = {}
         self._previous: dict[tuple[str, str], Image | None] = {}
@@ -82,7 +82,7 @@ class Database:
         return answer
 
     def stale(self, request: dict[str, Any]) -> Any:
-        """What a read would have shown before the item's last write."""
+        """A stale read: the item before its last write."""
         table = request["TableName"]
         old = self._previous.get(
             (table, json.dumps(self._key(table, request["Key"]))), self._image(table, request["Key"])
@@ -96,7 +96,7 @@ class Database:
             self.told.setdefault((table, data["id"]), []).append(data["version"])
 
     def items(self, table: str) -> list[dict[str, Any]]:
-        """All items of a table as plain values, for the checks: only to read."""
+        """All items of a table as plain values, read-only, for the checks."""
         if table not in self._plain_items:
             self._plain_items[table] = [_plain_item(item) for item in self._backend.tables[table].all_items()]
         return self._plain_items[table]
@@ -109,7 +109,7 @@ class Database:
         return {part["AttributeName"]: item[part["AttributeName"]] for part in self.tables[table]["KeySchema"]}
 
     def _handle(self, operation: str, request: dict[str, Any]) -> Any:
-        """What is called most goes to the engine itself: the handler in front of it reads every expression as well."""
+        """Frequent operations call the engine directly: moto's handler parses every expression once more."""
         try:
             match operation:
                 case "get_item":

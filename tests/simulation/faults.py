@@ -1,7 +1,7 @@
-"""What can go wrong with a call, and how often it does in a history.
+"""The faults of calls, and how often each happens in a run.
 
-A call may be refused, may not get through, may have its effect and lose its answer, may be made twice by an SDK that
-lost the answer of the first; and the process that makes it may die right before or right after.
+A call may be refused, not arrive, take effect and lose its response, or be repeated by an SDK that lost the response;
+and the calling process may die right before or right after it.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -11,7 +11,7 @@ from tests.simulation.choices import Choices
 
 
 class ProcessDied(BaseException):
-    """The process is gone between two calls; no handler of any exception gets to run."""
+    """The process died between two calls; no exception handler may run."""
 
 
 @dataclass(frozen=True)
@@ -19,33 +19,33 @@ class Profile:
     """How often each fault happens, as a probability for each call, delivery or step."""
 
     refused: float = 0.0
-    """A call to AWS or Stripe is throttled, in conflict, or answered with an error of their own."""
+    """A call to AWS or Stripe is throttled, in conflict, or fails with a server error."""
     unreachable: float = 0.0
-    """A call does not get through."""
+    """A call does not arrive."""
     answer_lost: float = 0.0
-    """A call has its effect and its answer is lost."""
+    """A call takes effect and its response is lost."""
     repeated: float = 0.0
-    """A call is made a second time by the SDK, for the answer of the first was lost."""
+    """The SDK repeats a call because the first response was lost."""
     interleaved: float = 0.0
-    """Something else happens, from beginning to end, between two calls of a function."""
+    """Another operation runs, from beginning to end, between two calls of a function."""
     stale_read: float = 0.0
-    """A read that need not be consistent shows the item as it was before its last write."""
+    """An eventually consistent read returns the item before its last write."""
     dies: float = 0.0
     """The process dies before or after a call."""
     delivered_twice: float = 0.0
-    """A message, record, timer or webhook comes again."""
+    """A message, record, timer or webhook is delivered again."""
     webhook_lost: float = 0.0
-    """A webhook's delivery fails, so that Stripe comes again."""
+    """The delivery of a webhook fails, so that Stripe retries."""
     declined: float = 0.0
     """A card is declined."""
     by_hand: float = 0.0
-    """Somebody does something by hand, where others would do something: at Stripe, or with the key of the tokens."""
+    """An operator acts at Stripe or rotates the signing key, in place of a user's action."""
     dead_letters: int = 0
-    """How many messages (or timers) are lost for good, into a dead-letter queue."""
+    """Number of messages (or timers) that are lost for good, into a dead-letter queue."""
 
     @classmethod
     def draw(cls, choices: Choices) -> Self:
-        """A mixture of its own for each history: some faults not at all, some now and then, some all the time."""
+        """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name != "dead_letters"}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
@@ -54,7 +54,7 @@ class Profile:
         return cls(**drawn, dead_letters=choices.pick((0, 1)))
 
     def healed(self) -> Self:
-        """From now on nothing fails any more."""
+        """The profile without faults."""
         return replace(type(self)(), dead_letters=0)
 
     def __str__(self) -> str:

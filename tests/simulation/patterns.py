@@ -1,11 +1,11 @@
-"""Event patterns, as EventBridge rules and stream filters use them, as far as the template does."""
+"""Event patterns of EventBridge rules and stream filters, as far as the template uses them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Whether the event has what the pattern asks for. Raises ValueError for an operator that is not known here."""
+    """Whether the event matches the pattern. Raises ValueError for an unsupported operator."""
     for name, wanted in pattern.items():
         value = event.get(name)
         if isinstance(wanted, Mapping):
@@ -15,7 +15,7 @@ def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
             if name not in event:
                 return False
         elif not all(isinstance(one, str) for one in wanted):
-            raise ValueError(f"this simulation does not know the pattern {wanted}")
+            raise ValueError(f"the simulation does not support the pattern {wanted}")
         elif value not in wanted:
             return False
     return True

@@ -1,4 +1,4 @@
-"""Histories side by side, one process for each core."""
+"""Concurrent runs, one process for each core."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,11 +7,11 @@ from itertools import batched
 from multiprocessing import get_context
 from typing import Any
 
-from tests.simulation.controls import CONTROLS
-from tests.simulation.history import Outcome, run
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.run import Outcome, run
 
-# Then other processes begin, since moto keeps half a megabyte of each. Not by `max_tasks_per_child`: where all reach it
-# at once, Python's own pool starts nobody.
+# Processes are replaced after this many runs, since moto leaks half a megabyte in each. `max_tasks_per_child` does not
+# work: if all processes reach it at once, Python's pool starts no new ones.
 HISTORIES_OF_A_POOL = 1000
 
 _template: Mapping[str, Any] = {}
@@ -28,9 +28,9 @@ def _run(seed: int) -> Outcome:
 
 
 def _catch(control: str, budget: int) -> Outcome | None:
-    guard = CONTROLS[control]
+    guard = MUTATIONS[control]
     for seed in guard.seeds(budget):
-        with guard.take_out():
+        with guard.remove_guard():
             outcome = run(_template, seed, profile=guard.faults)
         if outcome.violation:
             return outcome
@@ -38,7 +38,7 @@ def _catch(control: str, budget: int) -> Outcome | None:
 
 
 class Pool:
-    """Processes that run histories on one template. A context manager."""
+    """Processes that execute runs on one template. A context manager."""
 
     def __init__(self, template: Mapping[str, Any], *, processes: int | None = None) -> None:
         self._template = template
@@ -52,7 +52,7 @@ class Pool:
         self._processes.shutdown(cancel_futures=True)
 
     def run(self, seeds: Iterable[int]) -> Iterator[Outcome]:
-        """The outcome of each seed's history, in their order."""
+        """The outcome of each seed's run, in the order of the seeds."""
         for some in batched(seeds, HISTORIES_OF_A_POOL, strict=False):
             processes = self._started()
             try:
@@ -66,5 +66,5 @@ class Pool:
         )
 
     def catch(self, control: str, *, budget: int) -> "Future[Outcome | None]":
-        """The first history that notices that a guard is out, if one of `budget` seeds does."""
+        """The first run that detects the removed guard, or None if none of `budget` seeds does."""
         return self._processes.submit(_catch, control, budget)

@@ -1,4 +1,4 @@
-"""moto's DynamoDB without what it does over and over: a third of a history's time. Inside of `quick()` alone."""
+"""moto's DynamoDB without repeated work, which takes a third of a run's time. Active only inside `quick()`."""
 
 import copy
 from collections import defaultdict
@@ -18,7 +18,7 @@ from moto.dynamodb.parsing.validators import (
 )
 
 touched: set[str] = set()
-"""The partitions that the transaction of the moment writes to: whoever makes one says so before."""
+"""The partitions that the current transaction writes to; the caller sets them before."""
 
 _parse: Any = cache(UpdateExpressionParser.make)
 _checks: Any = UpdateExpressionValidator.get_ast_processors
@@ -26,7 +26,7 @@ _checks: Any = UpdateExpressionValidator.get_ast_processors
 
 @contextmanager
 def quick() -> Iterator[None]:
-    """For one history at a time."""
+    """Patch moto. For one run at a time."""
     with ExitStack() as patches:
         for owner, name, instead in (
             (Table, "__deepcopy__", _copy_of_table),
@@ -39,7 +39,7 @@ def quick() -> Iterator[None]:
 
 
 def _copy_of_table(table: Table, _memo: object) -> Table:
-    """What moto keeps, for each write of a transaction that may fail, of a whole table: the items that may change."""
+    """Copy only the items that may change; moto copies the whole table for each write of a transaction."""
     kept = copy.copy(table)
     kept.items = defaultdict(dict)
     for partition, items in table.items.items():
@@ -48,12 +48,12 @@ def _copy_of_table(table: Table, _memo: object) -> Table:
 
 
 def _checks_of_items(validator: UpdateExpressionValidator) -> list[Any]:
-    """Those but of an expression's form, which does not change: tests/handlers has them all."""
+    """The checks except those of an expression's form, which does not change: tests/integration runs them all."""
     of_form = ActionCountValidator, OverlappingPathsValidator
     return [check for check in _checks(validator) if not isinstance(check, of_form)]
 
 
 @cache
 def _kinds_of_nodes(traverser: type[Any]) -> tuple[type, ...]:
-    """What moto lists anew for each node of an expression."""
+    """The node types, cached; moto lists them for each node of an expression."""
     return tuple(traverser._processing_map(traverser))

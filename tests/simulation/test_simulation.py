@@ -1,4 +1,4 @@
-"""Histories of the whole system, with faults of every kind, break no guarantee."""
+"""Runs of the whole system, with faults of every kind, violate no invariant."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.simulation.choices import shrink
-from tests.simulation.controls import CONTROLS
-from tests.simulation.history import run
+from tests.simulation.mutations import MUTATIONS
 from tests.simulation.pool import Pool
+from tests.simulation.run import run
 
-HISTORIES = 300
+RUNS = 300
 BUDGET = 250
 
 
@@ -21,22 +21,22 @@ def pool(template: dict[str, Any]) -> Iterator[Pool]:
         yield made
 
 
-def test_no_history_breaks_a_guarantee(pool: Pool) -> None:
+def test_no_run_violates_an_invariant(pool: Pool) -> None:
     counts: Counter[str] = Counter()
-    for outcome in pool.run(range(HISTORIES)):
+    for outcome in pool.run(range(RUNS)):
         assert outcome.violation is None, f"\n{outcome}"
         counts += outcome.counts
 
-    # A simulation in which nothing happens proves nothing.
+    # Guards against a simulation in which nothing happens.
     for what in ("orders completed", "orders cancelled", "intents succeeded", "intents canceled", "messages lost"):
         assert counts[what] > 50, f"{what}: {counts}"
     for what in ("OrdersSwept", "PaymentsRepaired"):
         assert counts[what] > 0, f"{what}: {counts}"
-    assert counts["at rest"] > HISTORIES / 3
-    assert counts["faults"] > 10 * HISTORIES
+    assert counts["at rest"] > RUNS / 3
+    assert counts["faults"] > 10 * RUNS
 
 
-def test_a_history_repeats_to_the_letter_from_its_seed_and_from_its_choices(template: dict[str, Any]) -> None:
+def test_a_run_repeats_exactly_from_its_seed_or_choices(template: dict[str, Any]) -> None:
     first, again = run(template, 7), run(template, 7)
     replayed = run(template, 7, replayed=first.choices)
 
@@ -44,11 +44,11 @@ def test_a_history_repeats_to_the_letter_from_its_seed_and_from_its_choices(temp
     assert len(first.story) > 100
 
 
-def test_a_failing_history_is_shrunk_to_one_that_still_fails(template: dict[str, Any]) -> None:
+def test_a_failing_run_is_shrunk_and_still_fails(template: dict[str, Any]) -> None:
     def fails(choices: Sequence[int]) -> bool:
         return bool(run(template, seed, replayed=choices).violation)
 
-    with CONTROLS["a takeover leaves the lapsed order as it is"].take_out():
+    with MUTATIONS["a takeover leaves the lapsed order as it is"].remove_guard():
         seed, failed = next((s, o) for s in range(50) if (o := run(template, s)).violation)
         short = run(template, seed, replayed=shrink(failed.choices, fails, tries=12))
 
@@ -58,12 +58,12 @@ def test_a_failing_history_is_shrunk_to_one_that_still_fails(template: dict[str,
 
 @pytest.fixture(scope="module")
 def caught(pool: Pool) -> dict[str, Any]:
-    """All controls at once, since each may take some seconds."""
-    return {control: pool.catch(control, budget=BUDGET) for control in CONTROLS}
+    """All mutations started at once, since each may take some seconds."""
+    return {control: pool.catch(control, budget=BUDGET) for control in MUTATIONS}
 
 
-@pytest.mark.parametrize("control", CONTROLS)
-def test_the_simulation_notices_when_a_guard_is_out(caught: dict[str, Any], control: str) -> None:
+@pytest.mark.parametrize("control", MUTATIONS)
+def test_the_simulation_detects_each_mutation(caught: dict[str, Any], control: str) -> None:
     outcome = caught[control].result()
 
-    assert outcome is not None, f"{control}: nothing noticed in {BUDGET} histories"
+    assert outcome is not None, f"{control}: not detected in {BUDGET} runs"

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the API answers */
+        /** Check that the API is available */
         get: operations["health"];
         put?: never;
         post?: never;
@@ -29,12 +29,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The caller's orders, newest first
-         * @description With `ticketID`, at most one: the order by which the caller holds or has bought that ticket, even past its `expiresAt` as long as nothing has ended it. `ticketID` and `cursor` cannot be combined.
+         * List the caller's orders, newest first
+         * @description With `ticketID`, returns at most one order: the one by which the caller holds or has bought that ticket. An order past its `expiresAt` is included until it is cancelled. `ticketID` and `cursor` cannot be combined.
          */
         get: operations["list_orders"];
         put?: never;
-        /** Hold a ticket for the caller */
+        /**
+         * Place an order
+         * @description The order holds the ticket for the caller until `expiresAt`.
+         */
         post: operations["place_order"];
         delete?: never;
         options?: never;
@@ -49,11 +52,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One of the caller's orders */
+        /** Get one of the caller's orders */
         get: operations["get_order"];
         put?: never;
         post?: never;
-        /** Cancel an order that is not paid yet */
+        /** Cancel an unpaid order */
         delete: operations["cancel_order"];
         options?: never;
         head?: never;
@@ -69,7 +72,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start the payment of one of the caller's orders */
+        /** Start the payment of one of the caller's orders and, with a token, authorise it */
         post: operations["start_payment"];
         delete?: never;
         options?: never;
@@ -87,8 +90,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * What Stripe tells
-         * @description Signed over the raw body. Any answer but 200 makes Stripe come again.
+         * Receive a Stripe webhook
+         * @description Signed over the raw body. Stripe retries after any answer but 200.
          */
         post: operations["webhook"];
         delete?: never;
@@ -104,7 +107,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The payment of one of the caller's orders */
+        /** Get the payment of one of the caller's orders */
         get: operations["get_payment"];
         put?: never;
         post?: never;
@@ -140,8 +143,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What the caller sells, whatever its status, newest first
-         * @description With `ticketID`, at most one: that ticket, if the caller sells it. `ticketID` and `cursor` cannot be combined.
+         * List the caller's tickets in any status, newest first
+         * @description With `ticketID`, returns only that ticket, if the caller is its seller. `ticketID` and `cursor` cannot be combined.
          */
         get: operations["list_mine"];
         put?: never;
@@ -159,17 +162,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One ticket */
+        /** Get a ticket */
         get: operations["get_ticket"];
         /**
-         * Give one of the caller's tickets another title and price
-         * @description After a 200 the ticket can only be ordered as changed, and no order that was placed before can complete. Refused while a buyer holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+         * Change the title and price of one of the caller's tickets
+         * @description After a 200 the ticket can only be ordered as changed, and no order placed before the change can complete. Refused while a buyer holds the ticket or has bought it. An unpaid order past its `expiresAt` is cancelled.
          */
         put: operations["edit_ticket"];
         post?: never;
         /**
-         * Take one of the caller's tickets off sale
-         * @description After a 204 nobody can order the ticket, and no order that was placed before can complete. Refused while a buyer holds the ticket or has bought it. An order whose time has run out is no obstacle: it is cancelled.
+         * Withdraw one of the caller's tickets from sale
+         * @description After a 204 the ticket can no longer be ordered, and no order placed before the withdrawal can complete. Refused while a buyer holds the ticket or has bought it. An unpaid order past its `expiresAt` is cancelled.
          */
         delete: operations["withdraw_ticket"];
         options?: never;
@@ -184,7 +187,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who the caller is, by their token; null without a good one */
+        /** Get the signed-in user; null without a valid token */
         get: operations["current_user"];
         put?: never;
         post?: never;
@@ -203,7 +206,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Get a new token for an e-mail and its password */
+        /** Sign in with e-mail and password */
         post: operations["sign_in"];
         delete?: never;
         options?: never;
@@ -220,7 +223,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Clear the session cookie. A token that was kept elsewhere stays good until it expires */
+        /** Clear the session cookie. Copies of the token stay valid until they expire */
         post: operations["sign_out"];
         delete?: never;
         options?: never;
@@ -237,7 +240,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Become a user */
+        /** Create an account and sign in */
         post: operations["sign_up"];
         delete?: never;
         options?: never;
@@ -251,17 +254,17 @@ export interface components {
     schemas: {
         /** @enum {string} */
         CancelReason: "cancelled_by_buyer" | "expired" | "payment_failed";
-        /** @description Who is signed in, if anybody is. */
+        /** @description The signed-in user, or null. */
         CurrentUser: {
             currentUser: components["schemas"]["User"] | null;
         };
         /**
          * Format: email
-         * @description Trimmed, and compared without case; at most 254 characters.
+         * @description Surrounding spaces are removed; case is ignored. At most 254 characters.
          * @example someone@example.com
          */
         Email: string;
-        /** @description The API answers. */
+        /** @description The API is available. */
         Health: {
             /**
              * @default ok
@@ -270,10 +273,10 @@ export interface components {
             status: "ok";
         };
         /**
-         * @description An order. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
+         * @description An order. Compare `expiresAt` with the `Date` header of the response, not with the device's clock.
          *
-         *     `reason` says why a cancelled order was cancelled. `refund` is there once money of a completed order went back: all
-         *     of it makes the order `refunded`, a part leaves it `completed`.
+         *     `reason` is present if the order is cancelled. `refund` is present after a refund: a full refund changes the status
+         *     to `refunded`, a partial one leaves it `completed`.
          */
         Order: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -302,7 +305,7 @@ export interface components {
             nextCursor: string | null;
         };
         /**
-         * @description Where an order stands; the words are the contract's.
+         * @description Status of an order. The values are part of the API and event contracts.
          * @enum {string}
          */
         OrderStatus: "created" | "awaiting:payment" | "completed" | "cancelled" | "refunded";
@@ -318,10 +321,10 @@ export interface components {
             currency: string;
         };
         /**
-         * @description A ticket as its seller sees it: with the order that holds or has bought it, if there is one.
+         * @description The seller's view of a ticket.
          *
-         *     `refund` is there once money of a sold ticket went back to its buyer. The ticket stays `sold`. `pendingChange` is
-         *     there while a change that the seller has requested is not decided yet.
+         *     `orderID` is present if an order holds or has bought the ticket. `refund` is present after a full or partial refund
+         *     to the buyer; the ticket stays `sold`. `pendingChange` is present until the requested change is decided.
          */
         OwnTicket: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -346,15 +349,16 @@ export interface components {
             refund?: components["schemas"]["Refund"];
             pendingChange?: components["schemas"]["PendingChange"];
         };
-        /** @description One page of what the caller sells. */
+        /** @description One page of the caller's tickets. */
         OwnTicketList: {
             tickets: components["schemas"]["OwnTicket"][];
             nextCursor: string | null;
         };
         /**
-         * @description A payment; what a browser needs to go on with it is there while it is open.
+         * @description A payment. Amounts are in minor units of the currency (cents for USD).
          *
-         *     Amounts are in minor units. `amountRefunded` is how much went back so far, and absent as long as nothing did.
+         *     `amountRefunded` is the total refunded so far, and absent if nothing was refunded. `clientSecret` and
+         *     `publishableKey` let a browser confirm the payment with Stripe; they are present only while the payment is open.
          */
         Payment: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -370,17 +374,17 @@ export interface components {
             currency: string;
             /** @example 500 */
             amountRefunded?: number;
-            /** @description With which a browser confirms at Stripe; while it is open. */
+            /** @description For confirming the payment at Stripe. Only while it is open. */
             clientSecret?: string;
-            /** @description With which a browser talks to Stripe; while it is open. */
+            /** @description For Stripe.js. Only while the payment is open. */
             publishableKey?: string;
         };
         /**
-         * @description Where a payment stands; the words are the contract's.
+         * @description The status of a payment. The values are part of the API and event contracts.
          * @enum {string}
          */
         PaymentStatus: "open" | "authorized" | "captured" | "failed" | "voided" | "refunded";
-        /** @description What the ticket will be if the requested change is accepted: no buyer may hold or have bought it. */
+        /** @description The content of the ticket once the change is accepted; declined if a buyer holds or has bought the ticket. */
         PendingChange: {
             /** @example Row 1, seat 2 */
             title: string;
@@ -388,7 +392,11 @@ export interface components {
             price: string;
             withdrawn: boolean;
         };
-        /** @description Which ticket, in either spelling, and optionally the price that the buyer was shown. */
+        /**
+         * @description The ticket to order, as `ticketID` or `ticketId`, and optionally the price that the buyer was shown.
+         *
+         *     If `price` differs from the current price, the order is refused (409 `price_changed`).
+         */
         PlaceOrder: {
             ticketID?: string | null;
             ticketId?: string | null;
@@ -401,11 +409,11 @@ export interface components {
          *       "type": "urn:admit-one:problem:ticket_held",
          *       "title": "Conflict",
          *       "status": 409,
-         *       "detail": "somebody else holds the ticket",
+         *       "detail": "another buyer holds the ticket",
          *       "code": "ticket_held",
          *       "errors": [
          *         {
-         *           "message": "somebody else holds the ticket"
+         *           "message": "another buyer holds the ticket"
          *         }
          *       ],
          *       "requestId": "JKJaXmPLvHcESHA="
@@ -418,7 +426,7 @@ export interface components {
             status: number;
             detail: string;
             /**
-             * @description What programs read.
+             * @description The machine-readable error code.
              * @enum {string}
              */
             code: "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
@@ -427,10 +435,10 @@ export interface components {
                 field?: string;
             }[];
             requestId: string;
-            /** @description Why Stripe says that the card was declined. */
+            /** @description Stripe's reason for declining the card. */
             declineCode?: string;
         };
-        /** @description Money that went back to the buyer: the total so far, why, and when it was recorded. */
+        /** @description A refund: the total refunded to the buyer so far, the reason, and the time at which it was recorded. */
         Refund: {
             /** @example 12.50 */
             amount: string;
@@ -443,26 +451,26 @@ export interface components {
         };
         /** @enum {string} */
         RefundReason: "refunded_at_stripe" | "dispute_lost";
-        /** @description A user's e-mail and password. One that is too short to be anybody's is no other mistake than a wrong one. */
+        /** @description E-mail and password of an account. A password shorter than the minimum is treated like any wrong password. */
         SignIn: {
             email: components["schemas"]["Email"];
             /** @description 1 to 128 Unicode code points after normalisation (NFC, RFC 8265). */
             password: string;
         };
-        /** @description A new user's e-mail and password. Case and spaces count in a password, at its ends too. */
+        /** @description E-mail and password of a new account. Case and spaces in a password are significant, also at its ends. */
         SignUp: {
             email: components["schemas"]["Email"];
             /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters. */
             password: string;
         };
-        /** @description The user, and the token that the session cookie holds too. */
+        /** @description The user and their session token, which is also in the session cookie. */
         SignedIn: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
             email: string;
             token: string;
         };
-        /** @description For which order, and optionally a Stripe token or payment method to authorise it with at once. */
+        /** @description The order to pay for and, optionally, a Stripe token or payment method to authorise the payment with at once. */
         StartPayment: {
             orderId: string;
             token?: string | null;
@@ -493,7 +501,7 @@ export interface components {
                 };
             };
         };
-        /** @description A ticket as anyone sees it. */
+        /** @description The public view of a ticket. */
         Ticket: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
@@ -513,48 +521,48 @@ export interface components {
              */
             createdAt: string;
         };
-        /** @description What a seller wants to say of a ticket that is on sale. */
+        /** @description New title and price of a ticket. */
         TicketEdit: {
             /**
-             * @description Trimmed; 1 to 200 characters, without control characters.
+             * @description 1 to 200 characters after trimming, without control characters.
              * @example Row 1, seat 2
              */
             title: string;
             /**
-             * @description A plain decimal up to 999999.99, with at most the currency's decimals.
+             * @description Decimal number up to 999999.99, with no more decimals than the currency has.
              * @example 12.50
              */
             price: string;
             /**
-             * @description The ticket's version on which the edit is based. If its title, its price or its withdrawal was changed after that version, the edit is refused (409 `ticket_changed`); reservations do not count.
+             * @description The version of the ticket on which the edit is based. If the title or price was changed after that version, or the ticket withdrawn, the edit is refused (409 `ticket_changed`). Reservations do not count.
              * @example 3
              */
             version?: number | null;
         };
-        /** @description What a seller says of a ticket. */
+        /** @description Title and price of a new ticket. */
         TicketIn: {
             /**
-             * @description Trimmed; 1 to 200 characters, without control characters.
+             * @description 1 to 200 characters after trimming, without control characters.
              * @example Row 1, seat 2
              */
             title: string;
             /**
-             * @description A plain decimal up to 999999.99, with at most the currency's decimals.
+             * @description Decimal number up to 999999.99, with no more decimals than the currency has.
              * @example 12.50
              */
             price: string;
         };
-        /** @description One page of the tickets on sale. */
+        /** @description One page of tickets on sale. */
         TicketList: {
             tickets: components["schemas"]["Ticket"][];
             nextCursor: string | null;
         };
         /**
-         * @description How a ticket stands; the words are the contract's.
+         * @description Status of a ticket. The values are part of the API and event contracts.
          * @enum {string}
          */
         TicketStatus: "available" | "reserved" | "sold" | "withdrawn";
-        /** @description A user as they see themselves. */
+        /** @description A user's own account. */
         User: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
@@ -991,7 +999,7 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
+         * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
          * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
          */
         IdempotencyKey: string;
@@ -1032,11 +1040,11 @@ export interface operations {
             query?: {
                 /** @description Maximum number of entries to return (1 to 100). */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
-                /** @description List only the order by which you hold or have bought this ticket. */
+                /** @description Return only the order by which you hold or have bought this ticket. */
                 ticketID?: string;
-                /** @description Another spelling of `ticketID`. */
+                /** @description Alias of `ticketID`. */
                 ticketId?: string;
             };
             header?: never;
@@ -1067,7 +1075,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1081,7 +1089,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The order by which the caller holds the ticket already. */
+            /** @description The caller's existing order, which holds the ticket already. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1145,7 +1153,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1181,7 +1189,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1195,7 +1203,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The payment that is open or made already. */
+            /** @description The existing payment; nothing was changed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1241,7 +1249,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done, or not ours. */
+            /** @description Handled, or ignored because the event belongs to another stage or account. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1289,7 +1297,7 @@ export interface operations {
             query?: {
                 /** @description Maximum number of entries to return (1 to 100). */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -1319,7 +1327,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1358,9 +1366,9 @@ export interface operations {
             query?: {
                 /** @description Maximum number of entries to return (1 to 100). */
                 limit?: number;
-                /** @description The `nextCursor` of the page before. */
+                /** @description `nextCursor` of the previous page. */
                 cursor?: string;
-                /** @description List only this ticket, if you sell it. */
+                /** @description Return only this ticket, if you are its seller. */
                 ticketID?: string;
             };
             header?: never;
@@ -1419,7 +1427,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1444,7 +1452,7 @@ export interface operations {
                     "application/json": components["schemas"]["OwnTicket"];
                 };
             };
-            /** @description No buyer held the ticket when the change was requested, and it is not decided yet whether one was faster: the change is neither in force nor refused. `pendingChange` has it. Repeat the call, with the same Idempotency-Key, for the outcome. */
+            /** @description The change is pending: neither in force nor refused. No buyer held the ticket at the time of the request, but an order may have been placed first. `pendingChange` contains the change. Repeat the request with the same Idempotency-Key to get the outcome. */
             202: {
                 headers: {
                     /** @description Seconds to wait. */
@@ -1472,7 +1480,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The same key and request within 24 hours gives the first answer again. Of one user and route. Printable ASCII without a comma, since repeated headers are joined by one.
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
                  * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -1484,7 +1492,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No buyer held the ticket when the change was requested, and it is not decided yet whether one was faster: the change is neither in force nor refused. `pendingChange` has it. Repeat the call, with the same Idempotency-Key, for the outcome. */
+            /** @description The change is pending: neither in force nor refused. No buyer held the ticket at the time of the request, but an order may have been placed first. `pendingChange` contains the change. Repeat the request with the same Idempotency-Key to get the outcome. */
             202: {
                 headers: {
                     /** @description Seconds to wait. */

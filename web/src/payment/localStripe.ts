@@ -1,4 +1,4 @@
-/** What Stripe's script does in a browser, done to the local Stripe, which the front door of `make run` has here. */
+/** What Stripe's script does in a browser, done to the local Stripe, which the edge proxy of `make run` has here. */
 
 import { LONGEST_WAIT } from "../api/client";
 import { isOutcomeKnown, type StripeError } from "./outcome";

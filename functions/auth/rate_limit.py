@@ -1,0 +1,75 @@
+"""Rate limit of sign-ins: three counters, each over fixed windows of 15 minutes.
+
+An attempt is counted before its password is checked, so that concurrent guesses are all counted, and removed again if
+the password was right. The counters therefore hold failures.
+
+The counters are checked in the order of `counters`. The first full one rejects the attempt, and the attempt is removed
+from those before it. The order prevents one attacker from locking out a user: after 10 failures for one e-mail from
+their network, or 300 from their network, their attempts no longer reach the counter of the e-mail, which its owner
+shares. Filling that one (50) takes failures from five networks or more.
+
+Fixed windows let up to twice the limit pass around a boundary. A sliding window would have to store every attempt; a
+single counter with a conditional write has no race.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from shared import clock
+
+WINDOW = timedelta(minutes=15)
+
+EMAIL_AND_ADDRESS_LIMIT = 10
+ADDRESS_LIMIT = 300
+EMAIL_LIMIT = 50
+
+CUSTOMER_PREFIX = 64  # prefix length in bits that a provider assigns to one customer (IPv6)
+
+
+class TooManyAttempts(Exception):
+    """Too many failed sign-ins. `retry_after`: seconds until the next window."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many failed sign-ins; try again later")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter of failed sign-ins in one window: its key, its limit, and the end of the window."""
+
+    name: str
+    limit: int
+    ends: datetime
+
+    def retry_after(self, now: datetime) -> int:
+        """Return whole seconds until the end of the window, at least 1."""
+        return max(1, -((now - self.ends) // timedelta(seconds=1)))
+
+
+def counters(*, email: str, address: str, now: datetime) -> tuple[Counter, ...]:
+    """Return the counters of a sign-in attempt, in the order in which they must be checked."""
+    number = (now - clock.EPOCH) // WINDOW
+    ends = clock.EPOCH + (number + 1) * WINDOW
+    network = _network(address)
+    return tuple(
+        Counter(f"{scope}#{hashlib.sha256(subject.encode()).hexdigest()}#{number}", limit, ends)
+        for scope, subject, limit in (
+            ("email-address", f"{email} {network}", EMAIL_AND_ADDRESS_LIMIT),
+            ("address", network, ADDRESS_LIMIT),
+            ("email", email, EMAIL_LIMIT),
+        )
+    )
+
+
+def _network(address: str) -> str:
+    """Return the network of one customer: the IPv4 address, or the IPv6 /64, since one customer has a whole /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Network((int(parsed), CUSTOMER_PREFIX), strict=False))
+    return str(parsed)

@@ -1,0 +1,144 @@
+"""CloudFront before the client's files and the API. The edge proxy of `make run` is tested in tests/emulator."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk.edge import FUNCTIONS, HEADERS
+from tests.infrastructure.reading import Template
+from tests.synthesized import synthesize
+
+
+@pytest.fixture(scope="module")
+def distribution(aws: Template) -> dict[str, Any]:
+    """Return the configuration of the one distribution."""
+    (found,) = aws.all_of("AWS::CloudFront::Distribution").values()
+    config: dict[str, Any] = found["DistributionConfig"]
+    return config
+
+
+def code_of(aws: Template, behaviour: dict[str, Any]) -> str:
+    (association,) = behaviour["FunctionAssociations"]
+    assert association["EventType"] == "viewer-request"
+    function = aws.properties(association["FunctionARN"])
+    assert function["FunctionConfig"]["Runtime"] == "cloudfront-js-2.0"
+    return str(function["FunctionCode"])
+
+
+def test_pages_are_rewritten_and_api_paths_are_not(aws: Template, distribution: dict[str, Any]) -> None:
+    assert code_of(aws, distribution["DefaultCacheBehavior"]) == (FUNCTIONS / "page_request.js").read_text()
+    # An error page applies to the whole distribution: it would turn the API's own 404s into HTML.
+    assert "CustomErrorResponses" not in distribution
+
+
+def test_api_calls_are_uncached_with_all_headers(aws: Template, distribution: dict[str, Any]) -> None:
+    """They also run the edge function."""
+    (calls,) = distribution["CacheBehaviors"]
+
+    assert calls["PathPattern"] == "/api/*"
+    assert set(calls["AllowedMethods"]) == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}
+    assert calls["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # Managed-CachingDisabled
+    assert calls["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac"  # Managed-AllViewerExceptHostHeader
+    assert calls["ViewerProtocolPolicy"] == "https-only"
+    assert code_of(aws, calls) == (FUNCTIONS / "api_request.js").read_text()
+
+
+def test_the_edge_secret_is_in_no_template(aws: Template, distribution: dict[str, Any]) -> None:
+    (calls,) = distribution["CacheBehaviors"]
+    (api,) = (origin for origin in distribution["Origins"] if origin["Id"] == calls["TargetOriginId"])
+    (header,) = api["OriginCustomHeaders"]
+
+    assert api["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+    assert header["HeaderName"] == "x-admit-one-edge"
+    before, secret, after = header["HeaderValue"]["Fn::Join"][1]
+    assert before == "{{resolve:secretsmanager:"
+    assert aws.say(secret) == "Auth/EdgeProof"
+    assert after.startswith(":SecretString:")
+    assert aws.say(aws.function("auth api")["Environment"]["Variables"]["EDGE_SECRET_ARN"]) == "Auth/EdgeProof"
+
+
+def test_only_this_distribution_reads_the_files_over_tls(aws: Template, distribution: dict[str, Any]) -> None:
+    client = distribution["DefaultCacheBehavior"]
+    (files,) = (origin for origin in distribution["Origins"] if origin["Id"] == client["TargetOriginId"])
+    (bucket,) = aws.all_of("AWS::S3::Bucket").values()
+    (policy,) = aws.all_of("AWS::S3::BucketPolicy").values()
+    statements = policy["PolicyDocument"]["Statement"]
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    control = aws.properties(files["OriginAccessControlId"])["OriginAccessControlConfig"]
+    assert (control["SigningBehavior"], control["SigningProtocol"]) == ("always", "sigv4")
+    (plain,) = (each for each in statements if each["Effect"] == "Deny")
+    assert (plain["Action"], plain["Condition"]) == ("s3:*", {"Bool": {"aws:SecureTransport": "false"}})
+    (read,) = (each for each in statements if each.get("Principal") == {"Service": "cloudfront.amazonaws.com"})
+    assert read["Action"] == "s3:GetObject"
+    assert "distribution/" in json.dumps(read["Condition"]["StringEquals"]["AWS:SourceArn"])
+
+
+def test_every_header_of_the_client_is_set(aws: Template, distribution: dict[str, Any]) -> None:
+    reference = distribution["DefaultCacheBehavior"]["ResponseHeadersPolicyId"]
+    config = aws.properties(reference)["ResponseHeadersPolicyConfig"]
+    secure = config["SecurityHeadersConfig"]
+    hsts = secure["StrictTransportSecurity"]
+    sent = {item["Header"]: item["Value"] for item in config["CustomHeadersConfig"]["Items"]} | {
+        "Content-Security-Policy": secure["ContentSecurityPolicy"]["ContentSecurityPolicy"],
+        "Referrer-Policy": secure["ReferrerPolicy"]["ReferrerPolicy"],
+        "Strict-Transport-Security": f"max-age={hsts['AccessControlMaxAgeSec']}; includeSubDomains",
+        "X-Content-Type-Options": "nosniff" if "ContentTypeOptions" in secure else "",
+        "X-Frame-Options": secure["FrameOptions"]["FrameOption"],
+    }
+
+    assert sent == json.loads(HEADERS.read_text())
+    assert "unsafe" not in sent["Content-Security-Policy"]
+
+
+def test_hashed_files_are_cached_for_ever_and_uploaded_first(aws: Template) -> None:
+    """They are uploaded before the pages that refer to them."""
+    uploads = aws.all_of("Custom::CDKBucketDeployment")
+    (hashed,) = (name for name, each in uploads.items() if each.get("Include") == ["assets/*"])
+    (pages,) = (name for name in uploads if name != hashed)
+
+    assert uploads[hashed]["SystemMetadata"] == {"cache-control": "public, max-age=31536000, immutable"}
+    assert uploads[pages]["SystemMetadata"] == {"cache-control": "no-cache"}
+    assert uploads[pages]["Exclude"] == ["assets/*"]
+    assert hashed in aws.content["Resources"][pages]["DependsOn"]
+    # A page that is still open loads files of the previous deployment.
+    assert not any(each["Prune"] for each in uploads.values())
+
+
+def test_domain_and_firewall_are_optional_settings(aws: Template, tmp_path: Path) -> None:
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/one"
+    firewall = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/one/two"
+    own = Template(
+        synthesize("dev", tmp_path, domainName="tickets.example", certificateArn=certificate, webAclArn=firewall)
+    )
+    (found,) = own.all_of("AWS::CloudFront::Distribution").values()
+    config = found["DistributionConfig"]
+
+    assert config["Aliases"] == ["tickets.example"]
+    assert config["ViewerCertificate"]["AcmCertificateArn"] == certificate
+    assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    assert config["WebACLId"] == firewall
+    assert own.content["Outputs"]["Url"]["Value"] == "https://tickets.example"
+    assert not aws.all_of("AWS::WAFv2::WebACL")
+
+
+def test_the_firewall_rate_limits_single_addresses(tmp_path: Path) -> None:
+    synthesize("dev", tmp_path, firewall="true")
+    template = Template(json.loads((tmp_path / "AdmitOneFirewall-dev.template.json").read_text()))
+    (acl,) = template.all_of("AWS::WAFv2::WebACL").values()
+
+    assert acl["Scope"] == "CLOUDFRONT"
+    assert acl["DefaultAction"] == {"Allow": {}}
+    limits = {rule["Name"]: rule["Statement"]["RateBasedStatement"] for rule in acl["Rules"]}
+    assert {name: (rule["AggregateKeyType"], rule["Limit"]) for name, rule in limits.items()} == {
+        "sign-ins": ("IP", 100),
+        "calls": ("IP", 3000),
+    }
+    assert all(rule["Action"] == {"Block": {}} for rule in acl["Rules"])
+
+
+def test_the_local_stage_has_no_cloudfront(local: Template) -> None:
+    for kind in ("AWS::CloudFront::Distribution", "AWS::S3::Bucket", "Custom::CDKBucketDeployment"):
+        assert not local.all_of(kind)

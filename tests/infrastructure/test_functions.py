@@ -1,0 +1,142 @@
+"""The functions: handler, settings, and failure targets."""
+
+import ast
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.reading import Template
+from tests.synthesized import ROOT
+
+USUAL = {
+    "STAGE",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_LOG_LEVEL",
+}
+PAYMENTS = {"TABLE_NAME", "STRIPE_SECRET_ARN"}
+RELAY = {"EVENT_BUS_NAME", "EVENT_SOURCE", "RELAY_DLQ_URL"}
+SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DLQ_ARN"}
+
+# handler, timeout in seconds, settings
+FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
+    "auth api": (
+        "functions.auth.api.handler",
+        10,
+        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE"},
+    ),
+    "auth authorizer": ("functions.auth.authorizer.handler", 5, {"JWT_SECRET_ARN"}),
+    "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"}),
+    "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
+    "tickets relay": ("shared.relay.handler", 30, RELAY),
+    "orders api": ("functions.orders.api.handler", 10, {"TABLE_NAME", "ORDER_WINDOW_SECONDS"}),
+    "orders listener": ("functions.orders.listener.handler", 10, {"TABLE_NAME"}),
+    "orders sweep": ("functions.orders.sweep.handler", 60, {"TABLE_NAME"}),
+    "orders relay": ("shared.relay.handler", 30, RELAY),
+    "expiration listener": ("functions.expiration.listener.handler", 10, {"EVENT_BUS_NAME", *SCHEDULES}),
+    "expiration expire": ("functions.expiration.expire.handler", 10, {"EVENT_BUS_NAME"}),
+    "payments api": ("functions.payments.api.handler", 29, PAYMENTS),
+    "payments webhook": ("functions.payments.webhook.handler", 29, PAYMENTS),
+    "payments listener": ("functions.payments.listener.handler", 30, PAYMENTS),
+    "payments reconciler": ("functions.payments.reconciler.handler", 120, PAYMENTS),
+    "payments relay": ("shared.relay.handler", 30, RELAY),
+}
+# Invoked asynchronously, by a schedule.
+ASYNCHRONOUS = {"orders sweep", "expiration expire", "payments reconciler"}
+
+each_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def test_functions_have_these_timeouts_and_settings(aws: Template) -> None:
+    assert {
+        name: (function["Handler"], function["Timeout"], {*function["Environment"]["Variables"]} - USUAL)
+        for name, (_, function) in aws.functions().items()
+    } == FUNCTIONS
+
+
+@each_function
+def test_every_handler_exists(name: str) -> None:
+    module, _, handler = FUNCTIONS[name][0].rpartition(".")
+    source = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    tree = ast.parse(source.read_text())
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} | {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    assert handler in defined
+
+
+@each_function
+def test_the_runtime_matches_the_bytecode(aws: Template, name: str) -> None:
+    assert aws.function(name)["Runtime"] == "python3.13"
+    assert aws.function(name)["Architectures"] == ["arm64"]
+
+
+@each_function
+def test_each_function_has_its_own_log_group_with_retention(aws: Template, name: str) -> None:
+    group = aws.function(name)["LoggingConfig"]["LogGroup"]
+    assert aws.properties(group)["RetentionInDays"] == 14
+    others = [aws.function(other)["LoggingConfig"]["LogGroup"] for other in FUNCTIONS if other != name]
+    assert group not in others
+
+
+@each_function
+def test_each_function_knows_its_stage_and_service(aws: Template, name: str) -> None:
+    variables = aws.function(name)["Environment"]["Variables"]
+    assert variables["STAGE"] == "dev"
+    assert variables["POWERTOOLS_SERVICE_NAME"] == name.split()[0]
+
+
+def test_asynchronous_functions_have_failure_queues(aws: Template) -> None:
+    with_failures = {name for name, (_, function) in aws.functions().items() if "DeadLetterConfig" in function}
+    assert with_failures == ASYNCHRONOUS
+    for name in ASYNCHRONOUS:
+        queue = aws.properties(aws.function(name)["DeadLetterConfig"]["TargetArn"])
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_sweep_and_reconciler_run_every_five_minutes(aws: Template) -> None:
+    """Failed calls go to the function's dead-letter queue."""
+    schedules = {
+        aws.name_of_function(schedule["Target"]["Arn"]): schedule
+        for schedule in aws.all_of("AWS::Scheduler::Schedule").values()
+    }
+    assert set(schedules) == {"orders sweep", "payments reconciler"}
+    for name, schedule in schedules.items():
+        assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+        failures = aws.function(name)["DeadLetterConfig"]["TargetArn"]
+        assert schedule["Target"]["DeadLetterConfig"]["Arn"] == failures
+
+
+def test_expiration_has_its_own_schedule_group(aws: Template) -> None:
+    (group,) = aws.all_of("AWS::Scheduler::ScheduleGroup")
+    assert aws.function("expiration listener")["Environment"]["Variables"]["SCHEDULE_GROUP"] == {"Ref": group}
+
+
+def test_timer_failures_share_one_dead_letter_queue(aws: Template) -> None:
+    """The failures of the schedule and those of the function go to the same queue."""
+    variables = aws.function("expiration listener")["Environment"]["Variables"]
+    assert variables["SCHEDULE_DLQ_ARN"] == aws.function("expiration expire")["DeadLetterConfig"]["TargetArn"]
+    assert aws.name_of_function(variables["EXPIRE_FUNCTION_ARN"]) == "expiration expire"
+
+
+def test_aws_generates_the_signing_key_and_stripe_keys_are_empty(aws: Template) -> None:
+    secrets = {aws.say({"Ref": name}): secret for name, secret in aws.all_of("AWS::SecretsManager::Secret").items()}
+    assert set(secrets) == {"Auth/SigningKey", "Auth/EdgeProof", "Payments/StripeKeys"}
+    for name in ("Auth/SigningKey", "Auth/EdgeProof"):
+        assert secrets[name]["GenerateSecretString"] == {"PasswordLength": 64, "ExcludePunctuation": True}
+    empty: dict[str, Any] = dict(secrets["Payments/StripeKeys"])
+    assert empty["SecretString"] == '{"secretKey": "", "publishableKey": "", "webhookSecret": ""}'
+
+
+def test_the_stack_outputs_what_operators_need(aws: Template) -> None:
+    assert set(aws.content["Outputs"]) == {
+        "Url",
+        "ApiUrl",
+        "ApiId",
+        "EdgeSecretName",
+        "StripeSecretName",
+        "RollbackAlarms",
+    }

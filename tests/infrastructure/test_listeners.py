@@ -1,0 +1,137 @@
+"""Routing from the bus to the listeners: which events each gets, and the dead-letter queues of failed messages."""
+
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.reading import Template
+
+ORDER_EVENTS = ["order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled"]
+
+WANTED: dict[str, list[dict[str, Any]]] = {
+    "tickets listener": [
+        {
+            "source": ["admit-one.orders"],
+            "detail-type": [*ORDER_EVENTS, "ticket:change-accepted", "ticket:change-declined"],
+        }
+    ],
+    "orders listener": [
+        {"source": ["admit-one.expiration"], "detail-type": ["expiration:completed"]},
+        {
+            "source": ["admit-one.payments"],
+            "detail-type": [
+                "payment:authorized",
+                "payment:created",
+                "payment:failed",
+                "payment:partly-refunded",
+                "payment:refunded",
+            ],
+        },
+        {"source": ["admit-one.tickets"], "detail-type": ["ticket:created"]},
+        {"source": ["admit-one.tickets"], "detail-type": ["ticket:change-requested"]},
+        {
+            "source": ["admit-one.tickets"],
+            "detail-type": ["ticket:updated"],
+            "detail": {"data": {"change": ["edited", "withdrawn"]}},
+        },
+    ],
+    "expiration listener": [{"source": ["admit-one.orders"], "detail-type": ["order:created"]}],
+    "payments listener": [{"source": ["admit-one.orders"], "detail-type": ORDER_EVENTS}],
+}
+BATCH_SIZES = {"tickets listener": 10, "orders listener": 10, "expiration listener": 10, "payments listener": 1}
+
+each_listener = pytest.mark.parametrize("listener", WANTED)
+
+
+def _mappings(template: Template) -> dict[str, dict[str, Any]]:
+    """Return the event source mapping of each function that reads a queue."""
+    return {
+        template.name_of_function(mapping["FunctionName"]): mapping
+        for mapping in template.all_of("AWS::Lambda::EventSourceMapping").values()
+        if "Queue" in str(mapping["EventSourceArn"])
+    }
+
+
+def _rules(template: Template, listener: str) -> list[dict[str, Any]]:
+    queue = _mappings(template)[listener]["EventSourceArn"]
+    return [
+        rule
+        for rule in template.all_of("AWS::Events::Rule").values()
+        if any(target["Arn"] == queue for target in rule["Targets"])
+    ]
+
+
+def _dead_letters(template: Template, listener: str) -> object:
+    queue = template.properties(_mappings(template)[listener]["EventSourceArn"])
+    return queue["RedrivePolicy"]["deadLetterTargetArn"]
+
+
+def test_only_these_functions_are_listeners(aws: Template) -> None:
+    assert set(_mappings(aws)) == set(WANTED)
+
+
+@each_listener
+def test_a_listener_gets_exactly_the_events_it_handles(aws: Template, listener: str) -> None:
+    patterns = [rule["EventPattern"] for rule in _rules(aws, listener)]
+    assert len(patterns) == len(WANTED[listener])
+    assert all(pattern in patterns for pattern in WANTED[listener])
+
+
+def test_every_rule_targets_a_listener(aws: Template) -> None:
+    assert len(aws.all_of("AWS::Events::Rule")) == sum(map(len, WANTED.values()))
+    assert all(len(rule["Targets"]) == 1 for rule in aws.all_of("AWS::Events::Rule").values())
+
+
+def test_every_rule_is_on_the_applications_own_bus(aws: Template) -> None:
+    (bus,) = aws.all_of("AWS::Events::EventBus")
+    assert all(rule["EventBusName"] == {"Ref": bus} for rule in aws.all_of("AWS::Events::Rule").values())
+
+
+@each_listener
+def test_undelivered_events_go_to_the_listeners_dead_letters(aws: Template, listener: str) -> None:
+    for rule in _rules(aws, listener):
+        (target,) = rule["Targets"]
+        assert target["DeadLetterConfig"]["Arn"] == _dead_letters(aws, listener)
+
+
+@each_listener
+def test_a_dead_letter_queue_keeps_messages_for_14_days(aws: Template, listener: str) -> None:
+    assert aws.properties(_dead_letters(aws, listener))["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+@each_listener
+def test_a_message_is_dead_lettered_after_five_tries(aws: Template, listener: str) -> None:
+    queue = aws.properties(_mappings(aws)[listener]["EventSourceArn"])
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+
+
+@each_listener
+def test_visibility_timeout_is_six_function_timeouts(aws: Template, listener: str) -> None:
+    queue = aws.properties(_mappings(aws)[listener]["EventSourceArn"])
+    assert queue["VisibilityTimeout"] >= 6 * aws.function(listener)["Timeout"]
+
+
+@each_listener
+def test_listeners_report_partial_batch_failures(aws: Template, listener: str) -> None:
+    assert _mappings(aws)[listener]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@each_listener
+def test_batch_size_fits_the_function_timeout(aws: Template, listener: str) -> None:
+    assert _mappings(aws)[listener]["BatchSize"] == BATCH_SIZES[listener]
+
+
+@each_listener
+def test_only_the_listeners_own_rules_write_to_its_queues(aws: Template, listener: str) -> None:
+    rules = {
+        logical_id for logical_id, rule in aws.all_of("AWS::Events::Rule").items() if rule in _rules(aws, listener)
+    }
+    for queue in (_mappings(aws)[listener]["EventSourceArn"], _dead_letters(aws, listener)):
+        senders = [
+            statement
+            for policy in aws.all_of("AWS::SQS::QueuePolicy").values()
+            for statement in policy["PolicyDocument"]["Statement"]
+            if statement["Effect"] == "Allow" and statement["Resource"] == queue
+        ]
+        assert {statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] for statement in senders} == rules
+        assert {statement["Principal"]["Service"] for statement in senders} == {"events.amazonaws.com"}

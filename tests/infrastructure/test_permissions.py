@@ -1,0 +1,175 @@
+"""Permissions: every permission of every role is listed in `tests/grants.py`, so that a new one shows in review."""
+
+from collections import Counter
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.grants import CLOCKS, GRANTS
+from tests.infrastructure.reading import Template, as_list
+
+# IAM has no narrower resource for these.
+ON_EVERYTHING = {"dynamodb:ListStreams", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+
+# The resources that CDK adds to upload the client's files to their bucket, and to empty it.
+COPIERS = {
+    "Custom::S3AutoDeleteObjectsCustomResourceProvider/Role",
+    "Custom::CDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C/ServiceRole",
+}
+
+each_function = pytest.mark.parametrize("name", GRANTS)
+
+
+def _grants(template: Template, role: object) -> set[str]:
+    return {
+        f"{action} on {template.say(resource)}{_condition(statement)}"
+        for statement in template.statements(role)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+def _condition(statement: dict[str, Any]) -> str:
+    conditions = statement.get("Condition", {})
+    assert set(conditions) <= {"StringEquals"}
+    return "".join(f" if {key} is {value}" for key, value in conditions.get("StringEquals", {}).items())
+
+
+def _role_grants(template: Template, name: str) -> set[str]:
+    return _grants(template, template.function(name)["Role"])
+
+
+def test_every_function_is_listed_in_grants(aws: Template) -> None:
+    assert set(aws.functions()) == set(GRANTS)
+
+
+@each_function
+def test_roles_allow_their_grants_and_own_logs_and_traces(aws: Template, name: str) -> None:
+    group = aws.say(aws.function(name)["LoggingConfig"]["LogGroup"])
+    logs = {f"logs:CreateLogStream on {group}", f"logs:PutLogEvents on {group}"}
+    traces = {"xray:PutTraceSegments on *", "xray:PutTelemetryRecords on *"}
+    assert _role_grants(aws, name) == GRANTS[name] | logs | traces
+
+
+def test_the_upload_function_touches_only_the_client_bucket(aws: Template) -> None:
+    policies = [each for each in aws.all_of("AWS::IAM::Policy").values() if aws.say(each["Roles"][0]) in COPIERS]
+    resources = {
+        aws.say(resource)
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        for resource in as_list(statement["Resource"])
+    }
+    ours = {each for each in resources if "cdk-" not in each}
+    assert ours == {"Edge/Files", "Edge/Files/*"}
+
+
+def test_every_role_is_listed(aws: Template) -> None:
+    functions = {aws.say(function["Role"]) for _, function in aws.functions().values()}
+    roles = {aws.say({"Ref": role}) for role in aws.all_of("AWS::IAM::Role")}
+    assert roles == functions | CLOCKS.keys() | COPIERS
+    assert not aws.all_of("AWS::IAM::ManagedPolicy")
+    assert not aws.all_of("AWS::IAM::User")
+
+
+def test_resource_policies_allow_only_what_is_listed(aws: Template) -> None:
+    allowed = {
+        (statement["Principal"]["Service"], action, aws.say(statement["Resource"]).rpartition("/")[2])
+        for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Events::EventBusPolicy")
+        for policy in aws.all_of(kind).values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+    }
+    rules = {
+        ("events.amazonaws.com", action, queue)
+        for action in ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+        for queue in ("Queue", "DeadLetters")
+        if (action, queue) not in {("sqs:GetQueueAttributes", "DeadLetters"), ("sqs:GetQueueUrl", "DeadLetters")}
+    }
+    assert allowed == {*rules, ("cloudwatch.amazonaws.com", "sns:Publish", "Topic")}
+
+
+def test_each_function_has_its_own_role(aws: Template) -> None:
+    roles = Counter(str(function["Role"]) for _, function in aws.functions().values())
+    assert set(roles.values()) == {1}
+
+
+@each_function
+def test_only_lambda_assumes_a_functions_role(aws: Template, name: str) -> None:
+    trust = aws.properties(aws.function(name)["Role"])["AssumeRolePolicyDocument"]["Statement"]
+    assert [statement["Principal"] for statement in trust] == [{"Service": "lambda.amazonaws.com"}]
+
+
+@each_function
+def test_a_function_touches_nothing_of_another_service(aws: Template, name: str) -> None:
+    service = name.split()[0].title()
+    for grant in _role_grants(aws, name):
+        action, resource = grant.split(" if ")[0].split(" on ")
+        allowed_outside = (
+            (action == "events:PutEvents" and resource == "Bus")
+            or (action == "scheduler:CreateSchedule" and f":schedule/{service}/" in resource)
+            or (action in ON_EVERYTHING and resource == "*")
+        )
+        assert allowed_outside or resource.startswith(f"{service}/"), grant
+
+
+def test_no_statement_allows_an_action_on_all_resources(aws: Template) -> None:
+    for policy in aws.all_of("AWS::IAM::Policy").values():
+        if {aws.say(role) for role in policy["Roles"]} <= COPIERS:
+            continue
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            actions = as_list(statement["Action"])
+            assert not any("*" in action for action in actions)
+            if "*" in as_list(statement["Resource"]):
+                assert set(actions) <= ON_EVERYTHING
+
+
+def test_a_service_publishes_only_under_its_own_name(aws: Template) -> None:
+    for name in GRANTS:
+        tells = {grant for grant in _role_grants(aws, name) if grant.startswith("events:PutEvents")}
+        assert tells <= {f"events:PutEvents on Bus if events:source is admit-one.{name.split()[0]}"}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_schedule_roles_allow_only_their_grants(aws: Template, name: str) -> None:
+    """They can be assumed for this account only."""
+    (role,) = (role for role in aws.all_of("AWS::IAM::Role") if aws.say({"Ref": role}) == name)
+    assert _grants(aws, {"Ref": role}) == CLOCKS[name]
+    (trust,) = aws.properties({"Ref": role})["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_only_expirations_schedule_group_invokes_expire(aws: Template) -> None:
+    role = aws.function("expiration listener")["Environment"]["Variables"]["SCHEDULER_ROLE_ARN"]
+    (trust,) = aws.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    assert aws.say(trust["Condition"]["StringEquals"]["aws:SourceArn"]) == "Expiration/Deadlines"
+
+
+def test_queues_reject_unencrypted_calls(aws: Template) -> None:
+    guarded = {
+        str(queue)
+        for policy in aws.all_of("AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for queue in policy["Queues"]
+    }
+    assert guarded == {str({"Ref": queue}) for queue in aws.all_of("AWS::SQS::Queue")}
+
+
+def _call_as(module: str, operation: str, **request: object) -> None:
+    client = boto3.client("dynamodb", region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
+    exec("getattr(client, operation)(**request)", {"__name__": module, **locals()})  # noqa: S102
+
+
+def test_a_call_beyond_the_grants_fails_in_tests_as_on_aws() -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _call_as("functions.tickets.listener", "delete_item", TableName="Tickets", Key={"pk": {"S": "x"}})
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _call_as("functions.orders.sweep", "query", TableName="Orders", IndexName="other")
+    delete = {"Delete": {"TableName": "Orders", "Key": {"pk": {"S": "x"}}}}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _call_as("functions.orders.sweep", "transact_write_items", TransactItems=[delete])

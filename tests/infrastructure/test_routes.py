@@ -1,0 +1,91 @@
+"""The API's routes, and which of them need the authorizer."""
+
+from tests.infrastructure.reading import Template
+
+PUBLIC = {
+    "POST /api/users/signup": "auth api",
+    "POST /api/users/signin": "auth api",
+    "POST /api/users/signout": "auth api",
+    "GET /api/users/currentuser": "auth api",
+    "GET /api/health": "auth api",
+    "GET /api/tickets": "tickets api",
+    "GET /api/tickets/{id}": "tickets api",
+    "POST /api/payments/webhook": "payments webhook",
+}
+SIGNED_IN = {
+    "GET /api/tickets/mine": "tickets api",
+    "POST /api/tickets": "tickets api",
+    "PUT /api/tickets/{id}": "tickets api",
+    "DELETE /api/tickets/{id}": "tickets api",
+    "POST /api/orders": "orders api",
+    "GET /api/orders": "orders api",
+    "GET /api/orders/{id}": "orders api",
+    "DELETE /api/orders/{id}": "orders api",
+    "POST /api/payments": "payments api",
+    "GET /api/payments/{orderId}": "payments api",
+}
+
+
+def _with_heads(routes: dict[str, str]) -> dict[str, str]:
+    """Add a HEAD route for each GET route, with the same access."""
+    return routes | {
+        key.replace("GET", "HEAD", 1): function for key, function in routes.items() if key.startswith("GET ")
+    }
+
+
+def _routes(template: Template, *, authorization: str) -> dict[str, str]:
+    return {
+        route["RouteKey"]: _function(template, route)
+        for route in template.all_of("AWS::ApiGatewayV2::Route").values()
+        if route["AuthorizationType"] == authorization
+    }
+
+
+def _function(template: Template, route: dict[str, object]) -> str:
+    match route["Target"]:
+        case {"Fn::Join": ["", ["integrations/", integration]]}:
+            return template.name_of_function(template.properties(integration)["IntegrationUri"])
+        case other:
+            raise AssertionError(f"no integration: {other}")
+
+
+def test_public_routes_have_no_authorizer(aws: Template) -> None:
+    assert _routes(aws, authorization="NONE") == _with_heads(PUBLIC)
+
+
+def test_all_other_routes_have_the_authorizer(aws: Template) -> None:
+    assert _routes(aws, authorization="CUSTOM") == _with_heads(SIGNED_IN)
+
+
+def test_there_are_no_other_routes(aws: Template) -> None:
+    assert len(aws.all_of("AWS::ApiGatewayV2::Route")) == len(_with_heads(PUBLIC | SIGNED_IN))
+
+
+def test_protected_routes_share_one_authorizer(aws: Template) -> None:
+    (authorizer_id,) = aws.all_of("AWS::ApiGatewayV2::Authorizer")
+    protected = [
+        route for route in aws.all_of("AWS::ApiGatewayV2::Route").values() if route["AuthorizationType"] == "CUSTOM"
+    ]
+    assert [route["AuthorizerId"] for route in protected] == [{"Ref": authorizer_id}] * len(_with_heads(SIGNED_IN))
+
+
+def test_authorizer_answers_are_cached_five_minutes_per_token(aws: Template) -> None:
+    (authorizer,) = aws.all_of("AWS::ApiGatewayV2::Authorizer").values()
+    assert authorizer["AuthorizerType"] == "REQUEST"
+    assert authorizer["AuthorizerPayloadFormatVersion"] == "2.0"
+    assert authorizer["EnableSimpleResponses"] is True
+    assert authorizer["IdentitySource"] == ["$request.header.Authorization"]
+    assert authorizer["AuthorizerResultTtlInSeconds"] == 300
+    assert "AuthAuthorizerFunction" in str(authorizer["AuthorizerUri"])
+
+
+def test_only_this_api_invokes_the_functions_behind_it(aws: Template) -> None:
+    permissions = aws.all_of("AWS::Lambda::Permission").values()
+    allowed = {
+        aws.name_of_function(permission["FunctionName"])
+        for permission in permissions
+        if permission["Principal"] == "apigateway.amazonaws.com"
+    }
+    assert allowed == {*PUBLIC.values(), *SIGNED_IN.values(), "auth authorizer"}
+    (api_id,) = aws.all_of("AWS::ApiGatewayV2::Api")
+    assert all({"Ref": api_id} in permission["SourceArn"]["Fn::Join"][1] for permission in permissions)

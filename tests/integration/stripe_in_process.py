@@ -1,0 +1,103 @@
+"""The local Stripe in the test's own process, behind the real SDK: no sockets, and fault injection on demand."""
+
+import copy
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import stripe
+
+from local.stripe import StripeAccount, WebhookEndpoint
+from local.stripe.account import SECRET_KEY
+from local.stripe.webhooks import signature_header
+from tests.integration.world import Answer, Clock, World
+
+WEBHOOK_SECRET = "whsec_test"
+
+type Saved = dict[str, dict[str, dict[str, Any]]]
+"""The account's rows by table and id."""
+
+
+class Stripe(stripe.HTTPClient):
+    """Transport of the SDK to a StripeAccount on the test's clock.
+
+    `fail_next` fails a call before it has an effect, `lose_next_answer` after.
+    """
+
+    name = "in-process"
+
+    def __init__(self, clock: Clock, *, secret_arn: str) -> None:
+        super().__init__()
+        self.account = StripeAccount(
+            clock=lambda: clock.now().timestamp(), webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET)
+        )
+        self.secret_arn = secret_arn
+        self.calls: list[str] = []
+        self.fail_next: str | None = None
+        self.lose_next_answer: str | None = None
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        path = url.removeprefix("https://api.stripe.com")
+        act = path.partition("?")[0].rpartition("/")[2] if method == "post" else "get"
+        self.calls.append(f"{method} {path.partition('?')[0]}")
+        if self.fail_next == act:
+            self.fail_next = None
+            raise stripe.APIConnectionError("timed out")  # type: ignore[no-untyped-call]
+        reply = self.account.handle(method.upper(), path, headers, post_data or b"")
+        if self.lose_next_answer == act:
+            self.lose_next_answer = None
+            raise stripe.APIConnectionError("timed out")  # type: ignore[no-untyped-call]
+        return json.dumps(reply.body), reply.status, {name.lower(): value for name, value in reply.headers.items()}
+
+    def close(self) -> None:
+        """Do nothing: no connection is open."""
+
+    def intents(self) -> list[dict[str, Any]]:
+        """Return all PaymentIntents, newest first."""
+        found: list[dict[str, Any]] = self.api("GET", "/v1/payment_intents?limit=100")["data"]
+        return found
+
+    def api(self, method: str, path: str, form: str = "") -> dict[str, Any]:
+        """Call Stripe's API directly, as an operator does by hand."""
+        headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+        reply = self.account.handle(method, path, headers, form)
+        assert reply.status == 200, reply.body
+        return dict(reply.body)
+
+    def save(self) -> Saved:
+        """Return the account's whole state, for `restore`."""
+        return copy.deepcopy(self.account._tables._tables)
+
+    def restore(self, saved: Saved) -> None:
+        """Replace the account's state by a saved one."""
+        self.account._tables._tables = copy.deepcopy(saved)
+
+    def webhooks(self, world: World, *, only: str | None = None) -> list[Answer]:
+        """Deliver the pending webhooks, signed now, as Stripe does."""
+        answers = []
+        for pending in self.account.pending_webhooks():
+            told = json.loads(pending.body)
+            if only is None or told["type"] == only:
+                answers.append(deliver_webhook(world, told))
+            self.account.webhook_answered(pending.event_id, 200)
+        return answers
+
+
+def deliver_webhook(
+    world: World, told: object, *, secret: str = WEBHOOK_SECRET, age: int = 0, raw: str | None = None
+) -> Answer:
+    """Deliver one webhook, signed `age` seconds ago."""
+    body = raw if raw is not None else json.dumps(told)
+    signature = signature_header(body.encode(), secret, int(time.time()) - age)
+    return world.call(
+        "POST", "/api/payments/webhook", raw=body, headers={"Stripe-Signature": signature}, function="webhook"
+    )

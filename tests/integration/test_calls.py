@@ -1,0 +1,200 @@
+"""The cost of each operation: its calls to AWS and to Stripe, and the request units that DynamoDB charges.
+
+A change that makes a handler dearer by one call or one unit fails here; if it is worth it, update the figure.
+Units are for a title of 20 characters; write units include those of the indexes.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from benchmarks import counts
+from benchmarks.ledger import Run
+from shared import aws
+from tests.integration import stage as stages
+from tests.integration.stage import OPERATIONS, Stage
+from tests.integration.stripe_in_process import Stripe
+from tests.integration.tables import Tables
+from tests.integration.world import Clock, World
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Calls by name, read and write units, calls to Stripe."""
+
+    calls: dict[str, int]
+    reads: float = 0
+    writes: int = 0
+    stripe: int = 0
+
+    @classmethod
+    def of(cls, run: Run) -> "Cost":
+        return cls(dict(Counter(run.operations)), run.reads, run.writes, len(run.stripe_calls))
+
+
+READ = {"GetItem": 1}
+READ_AND_PUT = {"GetItem": 1, "PutItem": 1}
+READ_AND_PUT_TWICE = {"GetItem": 2, "PutItem": 2}
+READ_AND_TRANSACTION = {"GetItem": 1, "TransactWriteItems": 1}
+PUBLISH = {"PutEvents": 1}
+
+COSTS = {
+    "sign up": Cost({"TransactWriteItems": 1}, writes=4),
+    "sign in": Cost({"UpdateItem": 6, "GetItem": 1}, reads=1, writes=6),
+    "ask who one is": Cost({}),
+    "ask the authorizer": Cost({}),
+    "put a ticket on sale": Cost({"PutItem": 1}, writes=3),
+    "put a ticket on sale with a key": Cost({"PutItem": 1, "TransactWriteItems": 1}, writes=7),
+    "edit a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=5),
+    "withdraw a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=5),
+    "get a ticket": Cost(READ, reads=1),
+    "list what is on sale": Cost({"Query": 4}, reads=2),
+    "list what one sells": Cost({"Query": 1}, reads=0.5),
+    "place an order": Cost(READ_AND_TRANSACTION, reads=0.5, writes=5),
+    "place an order with the longest title": Cost(READ_AND_TRANSACTION, reads=0.5, writes=7),
+    "place an order with a key": Cost(READ_AND_TRANSACTION | {"PutItem": 1}, reads=0.5, writes=8),
+    "place an order twice": Cost({"GetItem": 2}, reads=1.5),
+    "lose an order on the read": Cost(READ, reads=0.5),
+    "lose an order in the write": Cost(READ_AND_TRANSACTION, reads=0.5, writes=4),
+    "take over a lapsed order": Cost(READ_AND_TRANSACTION | {"GetItem": 2}, reads=1.5, writes=8),
+    "get an order": Cost(READ, reads=1),
+    "list orders": Cost({"Query": 1}, reads=0.5),
+    "find the order of a ticket": Cost({"GetItem": 2}, reads=2),
+    "cancel an order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
+    "start a payment": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),
+    "start and confirm a payment": Cost({"GetItem": 1, "PutItem": 2}, reads=1, writes=3, stripe=2),
+    "get a payment": Cost(READ, reads=1),
+    "get a payment that is open": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
+    "webhook authorised": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=3, stripe=2),
+    "webhook captured": Cost({"GetItem": 1}, reads=1, stripe=1),
+    "webhook refunded": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=2, stripe=2),
+    "relay an event": Cost(PUBLISH),
+    "expire an order": Cost(PUBLISH),
+    "sweep with nothing overdue": Cost({"Query": 8}, reads=4),
+    "sweep one order": Cost({"Query": 8} | READ_AND_TRANSACTION, reads=5, writes=5),
+    "reconcile with nothing unsettled": Cost({"Query": 8} | READ_AND_PUT, reads=4.5, writes=1, stripe=2),
+    "reconcile one payment": Cost({"Query": 8, "GetItem": 4, "PutItem": 2}, reads=7.5, writes=4, stripe=3),
+}
+
+type Story = Callable[[Stage], None]
+
+# The listener, the event, and the story in which it occurs.
+REACTIONS: dict[tuple[str, str, Story], Cost] = {
+    ("orders.listener", "ticket:created", stages.bought): Cost({"UpdateItem": 1}, writes=1),
+    ("orders.listener", "ticket:updated", stages.edited): Cost({"UpdateItem": 1}, writes=1),
+    ("orders.listener", "ticket:change-requested", stages.edited): Cost(
+        {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
+    ),
+    ("orders.listener", "ticket:change-requested", stages.edited_after_a_lapse): Cost(
+        {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=5
+    ),
+    ("orders.listener", "ticket:change-requested", stages.edited_too_late): Cost(
+        {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
+    ),
+    ("tickets.listener", "ticket:change-accepted", stages.edited): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "ticket:change-declined", stages.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("orders.listener", "payment:authorized", stages.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
+    ("orders.listener", "payment:created", stages.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "payment:failed", stages.not_captured): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "expiration:completed", stages.bought): Cost(READ, reads=1),
+    ("orders.listener", "expiration:completed", stages.lapsed): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
+    ("tickets.listener", "order:created", stages.bought): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "order:awaiting-payment", stages.bought): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "order:completed", stages.bought): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "order:cancelled", stages.lapsed): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("payments.listener", "order:created", stages.bought): Cost(READ_AND_PUT, reads=1, writes=1),
+    ("payments.listener", "order:awaiting-payment", stages.bought): Cost(
+        READ_AND_PUT_TWICE, reads=2, writes=4, stripe=1
+    ),
+    ("payments.listener", "order:completed", stages.bought): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("payments.listener", "order:cancelled", stages.lapsed): Cost(READ_AND_PUT, reads=1, writes=1),
+    ("payments.listener", "order:cancelled", stages.cancelled_while_paying): Cost(
+        READ_AND_PUT_TWICE, reads=2, writes=5, stripe=2
+    ),
+    ("orders.listener", "payment:partly-refunded", stages.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "payment:refunded", stages.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("tickets.listener", "order:refunded", stages.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("payments.listener", "order:refunded", stages.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("expiration.listener", "order:created", stages.bought): Cost({"CreateSchedule": 1}),
+}
+
+
+_costs: dict[Story, dict[tuple[str, str], Cost]] = {}
+
+
+def costs_in(story: Story, stage: Stage) -> dict[tuple[str, str], Cost]:
+    """Play a story once; return the cost of the newest run of each function and trigger."""
+    if story not in _costs:
+        before = len(stage.ledger.runs)
+        story(stage)
+        _costs[story] = {(run.function, run.trigger): Cost.of(run) for run in stage.ledger.runs[before:]}
+    return _costs[story]
+
+
+@pytest.fixture
+def stage(tables: Tables, world: World, time: Clock, monkeypatch: pytest.MonkeyPatch, stripe: Stripe) -> Stage:
+    return Stage(tables, time, monkeypatch, stripe)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_has_the_listed_cost(stage: Stage, operation: str) -> None:
+    run = OPERATIONS[operation](stage)
+
+    assert Cost.of(run) == COSTS[operation]
+    assert counts.of_run(run) == counts.read().operations[operation], (
+        "run `python -m benchmarks.calls` to update counts.json"
+    )
+
+
+@pytest.mark.parametrize(
+    "reaction", REACTIONS, ids=[f"{service} to {event}, {story.__name__}" for service, event, story in REACTIONS]
+)
+def test_a_listener_has_the_listed_cost(stage: Stage, reaction: tuple[str, str, Story]) -> None:
+    function, event, story = reaction
+
+    assert costs_in(story, stage)[function, event] == REACTIONS[reaction]
+
+
+def test_every_event_of_a_listener_has_a_listed_cost(stage: Stage) -> None:
+    told = {heard for story in {story for _, _, story in REACTIONS} for heard in costs_in(story, stage)}
+
+    assert {(function, event) for function, event in told if function.endswith(".listener")} == {
+        (function, event) for function, event, _ in REACTIONS
+    }
+
+
+def test_a_purchase_makes_the_runs_in_counts_json(stage: Stage) -> None:
+    rows = counts.of_runs(stages.purchase(stage))
+
+    assert rows == counts.read().purchase, "run `python -m benchmarks.calls` to update counts.json"
+
+
+def test_the_ledger_charges_for_a_failed_condition(stage: Stage, tables: Tables) -> None:
+    """The charge is for the larger of the existing item and the new one; indexes are not charged."""
+    [order] = [item for item in _ordered(stage, tables) if item["sk"].startswith("order#")]
+    tables.resource.Table("orders").put_item(Item=order | {"fill": "x" * 3000})
+    key = {name: {"S": order[name]} for name in ("pk", "sk")}
+    condition: dict[str, Any] = {"TableName": "orders", "ConditionExpression": "attribute_not_exists(pk)"}
+    smaller, larger = key, key | {"fill": {"S": "x" * 5000}}
+
+    units = []
+    for item in (smaller, larger):
+        with stage.ledger.run("orders.api", "a refusal") as run, pytest.raises(ClientError, match="conditional"):
+            aws.dynamodb().put_item(Item=item, **condition)
+        units.append((run.table_writes, run.index_writes.total()))
+
+    assert units == [(4, 0), (5, 0)]
+
+
+def test_the_ledger_raises_on_an_operation_it_cannot_count(stage: Stage) -> None:
+    with stage.ledger.run("orders.api", "a scan"), pytest.raises(ValueError, match="cannot count Scan"):
+        aws.dynamodb().scan(TableName="orders")
+
+
+def _ordered(stage: Stage, tables: Tables) -> list[dict[str, Any]]:
+    stage.ordered()
+    return tables.items("orders")

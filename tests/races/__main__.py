@@ -1,5 +1,0 @@
-"""See tests.races.crew."""
-
-from tests.races import crew
-
-crew.main()

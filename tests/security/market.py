@@ -1,0 +1,70 @@
+"""A seller with a ticket in every status, a buyer with the orders and payments, and a stranger."""
+
+import copy
+from typing import Any
+
+from tests.integration.stripe_in_process import Stripe
+from tests.integration.world import Person, World
+
+SERVICES = ("auth", "tickets", "orders", "payments")
+
+
+class Market:
+    """The existing data by name: ids of tickets, and of the orders for them."""
+
+    def __init__(self, world: World, stripe: Stripe) -> None:
+        self.world = world
+        self.stripe = stripe
+        self.seller = world.person("seller@example.com")
+        self.buyer = world.person("buyer@example.com")
+        self.stranger = world.person("stranger@example.com")
+        self.tickets = {
+            name: self._sell(name) for name in ("available", "ordered", "paying", "sold", "cancelled", "withdrawn")
+        }
+        self.settle()
+        self.orders = {name: self._order(name) for name in ("ordered", "paying", "sold", "cancelled")}
+        self.settle()
+        self._pay("paying")
+        self._pay("sold", token="tok_visa")
+        world.call("DELETE", f"/api/orders/{self.orders['cancelled']}", by=self.buyer)
+        world.call("DELETE", f"/api/tickets/{self.tickets['withdrawn']}", by=self.seller)
+        self.settle()
+        self.settle()
+        self._saved = world.tables.save(), stripe.save(), world.time.instant
+
+    def again(self, world: World, stripe: Stripe) -> "Market":
+        """Copy it into another test's world, in a hundredth of the time."""
+        items, at_stripe, world.time.instant = self._saved
+        world.tables.restore(items)
+        stripe.restore(at_stripe)
+        made = copy.copy(self)
+        made.world, made.stripe = world, stripe
+        return made
+
+    def settle(self) -> None:
+        """Deliver all events, Stripe's webhooks included."""
+        self.stripe.webhooks(self.world)
+        self.world.settle(without=("expiration",))
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return everything stored, except idempotency records."""
+        kept = [item for service in SERVICES for item in self.world.items(service)]
+        return sorted((item for item in kept if not item["pk"].startswith("idempotency#")), key=str)
+
+    def who(self, name: str) -> Person | None:
+        """Return the seller, the buyer or the stranger; None for any other name."""
+        return {"seller": self.seller, "buyer": self.buyer, "stranger": self.stranger}.get(name)
+
+    def _sell(self, title: str) -> str:
+        answer = self.world.call("POST", "/api/tickets", {"title": title, "price": "12.50"}, by=self.seller)
+        assert answer.status == 201, answer.text
+        return str(answer.json["id"])
+
+    def _order(self, name: str) -> str:
+        answer = self.world.call("POST", "/api/orders", {"ticketID": self.tickets[name]}, by=self.buyer)
+        assert answer.status == 201, answer.text
+        return str(answer.json["id"])
+
+    def _pay(self, name: str, **body: str) -> None:
+        answer = self.world.call("POST", "/api/payments", {"orderId": self.orders[name], **body}, by=self.buyer)
+        assert answer.status == 201, answer.text

@@ -1,0 +1,56 @@
+"""docs/openapi.json corresponds to the routes in code, and its routes to the deployed ones."""
+
+import json
+
+import pytest
+
+from local import openapi
+from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
+
+DOCUMENT = json.loads(openapi.DOCUMENT.read_text())
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+CODES = set(DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
+
+
+def test_the_document_is_current() -> None:
+    assert openapi.DOCUMENT.read_text() == openapi.rendered(), "run `make openapi` to update docs/openapi.json"
+
+
+def test_the_documents_routes_and_access_match_the_api() -> None:
+    """tests/infrastructure/test_routes.py compares the template's routes with the same two lists."""
+    assert {key for key, operation in OPERATIONS.items() if operation["security"] == []} == PUBLIC.keys()
+    assert {key for key, operation in OPERATIONS.items() if operation["security"] == [{"bearer": []}]} == (
+        SIGNED_IN.keys()
+    )
+
+
+@pytest.mark.parametrize("key", SIGNED_IN)
+def test_every_write_of_a_user_accepts_an_idempotency_key(key: str) -> None:
+    takes = {"$ref": "#/components/parameters/IdempotencyKey"} in OPERATIONS[key].get("parameters", [])
+
+    assert takes is not key.startswith("GET ")
+
+
+@pytest.mark.parametrize("service", openapi.SERVICES)
+def test_every_error_of_a_service_is_documented_at_a_route(service: str) -> None:
+    api = openapi.SERVICES[service]
+    named = {refusal for answers in api.answers.values() for refusal in answers.refusals}
+
+    assert named == {*api.refusals.values()}
+
+
+def test_every_error_code_is_unique_and_lower_case() -> None:
+    assert {code for code in CODES if not code.replace("_", "").islower()} == set()
+    assert {"ticket_held", "card_declined", "idempotency_in_progress", "too_many_attempts"} <= CODES
+
+
+def test_every_body_has_a_schema_and_every_operation_a_name() -> None:
+    names = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(names) == len(set(names))
+    for operation in OPERATIONS.values():
+        for status, answer in operation["responses"].items():
+            assert status == "204" or "$ref" in answer or answer["content"]["application/json"]["schema"]

@@ -1,0 +1,330 @@
+"""The invariants: after every step, and at rest.
+
+Guarantees: (1) one sale, (2) no charge without a ticket, (3) no ticket stuck, (4) at-least-once delivery suffices, (5)
+every change is published, (6) no access without authorisation.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.stripe import StripeAccount
+from shared import clock
+from tests.simulation.cloud import Cloud
+
+type Item = dict[str, Any]
+
+
+class InvariantViolation(BaseException):
+    """An invariant does not hold; the text names it and the object. Not caught by a handler's `except Exception`."""
+
+
+type Content = tuple[str, str, bool]
+"""A ticket's title and price, and whether it is withdrawn."""
+
+
+@dataclass
+class SellersChanges:
+    """The sellers' changes observed so far, and the orders placed before each of them.
+
+    `accepted` is the content of each ticket in Orders, `in_force` the version and content in Tickets; `placed` is the
+    content of the ticket when each order was placed. An order is `outdated` once its ticket's content has changed.
+    """
+
+    accepted: dict[str, Content] = field(default_factory=dict)
+    in_force: dict[str, tuple[int, Content]] = field(default_factory=dict)
+    placed: dict[str, Content] = field(default_factory=dict)
+    outdated: set[str] = field(default_factory=set)
+
+
+def check_after_step(cloud: Cloud, stripe: StripeAccount, changes: SellersChanges, *, by_hand: Set[str]) -> None:
+    """Check the invariants that must hold at every instant. Raises InvariantViolation.
+
+    `by_hand` holds the PaymentIntents that an operator has changed at Stripe.
+    """
+    orders, tickets = orders_and_tickets(cloud)
+    _one_live_order_a_ticket(orders)
+    _nothing_expires_early(orders)
+    _each_hold_is_its_orders(orders, tickets)
+    _no_change_is_overruled(cloud, orders, tickets, changes)
+    _no_money_without_a_ticket(orders, stripe, by_hand)
+    _every_version_is_told_once_and_in_order(cloud)
+
+
+def check_at_rest(
+    cloud: Cloud, stripe: StripeAccount, changes: SellersChanges, *, by_hand: Set[str], lost_messages: int
+) -> None:
+    """Check that nothing is unsettled once no event is left; after a lost message, only that money is settled.
+
+    Raises InvariantViolation.
+    """
+    check_after_step(cloud, stripe, changes, by_hand=by_hand)
+    orders, copies = orders_and_tickets(cloud)
+    _every_order_has_ended(orders)
+    _money_is_where_the_orders_say(cloud, orders, stripe)
+    _what_stripe_did_is_recorded(cloud, stripe)
+    _one_user_an_address(cloud)
+    _nothing_is_done_twice(cloud)
+    _nothing_waits(cloud)
+    if not lost_messages:
+        _replicas_equal_their_source(cloud, orders, copies)
+        _payments_agree(cloud, stripe, orders)
+
+
+def orders_and_tickets(cloud: Cloud) -> tuple[dict[str, Item], dict[str, Item]]:
+    """The orders and the copies of tickets in Orders' table, by id."""
+    items = cloud.database.items(cloud.table("orders"))
+    orders = {item["id"]: item for item in items if item["pk"].startswith("user#")}
+    tickets = {item["id"]: item for item in items if item["pk"].startswith("ticket#")}
+    return orders, tickets
+
+
+def is_live(order: Item) -> bool:
+    """Whether the order is created and before its deadline, awaits payment, is completed, or was refunded later."""
+    return order["status"] in ("awaiting:payment", "completed", "refunded") or (
+        order["status"] == "created" and clock.to_millis(clock.now()) < order["expiresAt"]
+    )
+
+
+def _one_live_order_a_ticket(orders: dict[str, Item]) -> None:
+    """Guarantee 1."""
+    live = Counter(order["ticketID"] for order in orders.values() if is_live(order))
+    for ticket, number in live.items():
+        _require(number == 1, f"ticket {ticket} has {number} live orders")
+
+
+def _nothing_expires_early(orders: dict[str, Item]) -> None:
+    """An order keeps its hold until the deadline."""
+    now = clock.to_millis(clock.now())
+    for order in orders.values():
+        early = order.get("reason") == "expired" and now < order["expiresAt"]
+        _require(not early, f"order {order['id']} has expired before its deadline")
+
+
+def _each_hold_is_its_orders(orders: dict[str, Item], tickets: dict[str, Item]) -> None:
+    """Guarantees 1 and 3: an order with a claim has the hold, and a hold names an order with a claim."""
+    for order in orders.values():
+        if order["status"] != "cancelled":
+            holder = tickets[order["ticketID"]].get("holdOrderID")
+            _require(holder == order["id"], f"order {order['id']} is {order['status']}, but {holder} has the hold")
+    for ticket in tickets.values():
+        if "holdOrderID" in ticket:
+            holder = orders[ticket["holdOrderID"]]
+            lasts = holder["status"] in ("awaiting:payment", "completed", "refunded")
+            _require(holder["status"] != "cancelled", f"ticket {ticket['id']} is held by the cancelled {holder['id']}")
+            _require(lasts != ("holdExpiresAt" in ticket), f"the hold of ticket {ticket['id']} has the wrong deadline")
+
+
+def _no_change_is_overruled(
+    cloud: Cloud, orders: dict[str, Item], copies: dict[str, Item], changes: SellersChanges
+) -> None:
+    """Guarantee 1: an order is placed for its ticket's current content in Orders, and ends with the next change of it.
+
+    A change counts once Orders has accepted it, and once it is in force in Tickets, which is before the seller's
+    request can succeed. From then on all earlier orders are cancelled for good.
+    """
+    for ident, copy in copies.items():
+        content = copy["title"], copy["price"], copy["withdrawn"]
+        if changes.accepted.get(ident, content) != content:
+            changes.outdated |= {order for order in changes.placed if orders[order]["ticketID"] == ident}
+        changes.accepted[ident] = content
+    for ident, order in orders.items():
+        if ident not in changes.placed:
+            title, price, withdrawn = changes.placed[ident] = changes.accepted[order["ticketID"]]
+            _require(not withdrawn, f"order {ident} was placed for a ticket that was withdrawn")
+            _require(
+                (order["title"], order["price"]) == (title, price), f"order {ident} is not for the ticket as it is"
+            )
+    for offer in _offers(cloud).values():
+        ident, version = offer["id"], offer["editedVersion"]
+        content = offer["title"], offer["price"], "withdrawnAt" in offer
+        if changes.in_force.get(ident, (version, content))[0] != version:
+            changes.outdated |= {
+                order for order, was in changes.placed.items() if orders[order]["ticketID"] == ident and was != content
+            }
+        changes.in_force[ident] = version, content
+    for ident in changes.outdated:
+        status = orders[ident]["status"]
+        _require(status == "cancelled", f"order {ident} is {status}, and its ticket was changed after it was placed")
+
+
+def check_after_capture(cloud: Cloud, order_id: str) -> None:
+    """Guarantee 2: an order whose payment is captured does not wait for its deadline to be cancelled."""
+    order = orders_and_tickets(cloud)[0].get(order_id, {})
+    _require(order.get("status") != "created", f"order {order_id} has captured money and is still created")
+
+
+def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
+    """Guarantee 2: we capture money only for an order that owns its ticket for good."""
+    for intent in intents(stripe):
+        if intent["status"] == "succeeded" and not _went_back(intent) and intent["id"] not in by_hand:
+            order = orders[intent["metadata"]["orderID"]]
+            _require(
+                order["status"] in ("awaiting:payment", "completed"),
+                f"{intent['id']} is captured and order {order['id']} is {order['status']}",
+            )
+
+
+def _every_version_is_told_once_and_in_order(cloud: Cloud) -> None:
+    """Guarantee 5: each published write raises the version by one, so that consumers can order events by version."""
+    for (_, ident), versions in cloud.database.told.items():
+        _require(versions == list(range(1, len(versions) + 1)), f"{ident} has published its versions {versions}")
+
+
+def _one_user_an_address(cloud: Cloud) -> None:
+    """Guarantee 6: an e-mail address belongs to one user, and signing in with it leads to that user."""
+    items = cloud.database.items(cloud.table("auth"))
+    users = {item["email"]: item["id"] for item in items if item["pk"].startswith("user#")}
+    claims = {item["email"]: item["userID"] for item in items if item["pk"].startswith("email#")}
+    number = sum(item["pk"].startswith("user#") for item in items)
+    _require(number == len(users) and users == claims, f"{number} users have the addresses {claims}")
+
+
+def _every_order_has_ended(orders: dict[str, Item]) -> None:
+    for order in orders.values():
+        has_ended = order["status"] in ("completed", "cancelled", "refunded")
+        _require(has_ended, f"order {order['id']} is still {order['status']}")
+
+
+def _money_is_where_the_orders_say(cloud: Cloud, orders: dict[str, Item], stripe: StripeAccount) -> None:
+    """Guarantees 2 and 4: kept money belongs to completed orders, each is paid once, and no card is held.
+
+    An order is refunded if and only if all its money was returned after it had completed; otherwise it records the
+    amount returned. Money of a cancelled order, or of an orphan PaymentIntent, may still be in a dispute at the bank;
+    after the bank's decision it cannot be refunded.
+    """
+    recorded = {item.get("stripeID") for item in _payments(cloud).values()}
+    kept: Counter[str] = Counter()
+    returned: Counter[str] = Counter()
+    for intent in intents(stripe):
+        ident, order_id = intent["id"], intent["metadata"]["orderID"]
+        _require(intent["status"] != "requires_capture", f"{ident} still holds money for order {order_id}")
+        if intent["status"] != "succeeded":
+            continue
+        keeps = not (_went_back(intent) or _is_with_the_bank(intent))
+        if ident not in recorded:
+            _require(not keeps, f"{ident} keeps money and belongs to no order")
+        else:
+            is_owed = orders[order_id]["status"] != "cancelled"
+            kept[order_id] += keeps or (is_owed and not _went_back(intent))
+            returned[order_id] += _returned(intent)
+    completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
+    _require(+kept == completed, f"paid for are {sorted(+kept)}, completed {sorted(completed)}")
+    for ident, order in orders.items():
+        if order["status"] != "cancelled":
+            says = _in_cents(order.get("refund", {}).get("amount", "0.00"))
+            _require(says == returned[ident], f"order {ident} records {says} as returned, Stripe {returned[ident]}")
+
+
+def _what_stripe_did_is_recorded(cloud: Cloud, stripe: StripeAccount) -> None:
+    """Guarantee 4: every movement of money is recorded, ours or an operator's, even if webhooks were lost."""
+    recorded = {
+        item["stripeID"]: (item["status"], item.get("refunded", 0))
+        for item in _payments(cloud).values()
+        if "stripeID" in item
+    }
+    for intent in intents(stripe):
+        if intent["id"] in recorded and intent["status"] in ("succeeded", "canceled"):
+            expected = {"voided", "failed"}
+            if intent["status"] == "succeeded":
+                expected = {"refunded"} if _went_back(intent) else {"captured"}
+            status, refunded = recorded[intent["id"]]
+            _require(status in expected, f"{intent['id']} is {intent['status']}, but recorded as {status}")
+            went = _returned(intent)
+            _require(refunded == went, f"{refunded} of {intent['id']} is recorded as refunded, at Stripe {went}")
+
+
+def _nothing_is_done_twice(cloud: Cloud) -> None:
+    """Guarantee 4: a ticket whose title starts with "Once, " was created under an Idempotency-Key and exists once."""
+    titles = Counter(
+        item["title"]
+        for item in cloud.database.items(cloud.table("tickets"))
+        if item.get("title", "").startswith("Once, ")
+    )
+    for title, number in titles.items():
+        _require(number == 1, f"{number} tickets were made for {title!r}")
+
+
+def _nothing_waits(cloud: Cloud) -> None:
+    for name, queue in cloud.queues.items():
+        _require(not queue.messages, f"{len(queue.messages)} messages wait in {name}")
+    for table, records in cloud.database.streams.items():
+        _require(not records, f"{len(records)} records wait in the stream of {table}")
+    _require(not cloud.timers, f"{len(cloud.timers)} timers wait")
+
+
+def _replicas_equal_their_source(cloud: Cloud, orders: dict[str, Item], copies: dict[str, Item]) -> None:
+    """Guarantee 5: every change was published and arrived."""
+    for ident, offer in _offers(cloud).items():
+        _require("pending" not in offer, f"the change of ticket {ident} was never decided")
+        _require(ident in copies, f"orders does not know ticket {ident}")
+        copy = copies[ident]
+        for name in ("title", "price", "currency"):
+            _require(offer[name] == copy[name], f"{name} of ticket {ident} is {offer[name]}, in orders {copy[name]}")
+        _require(("withdrawnAt" in offer) == copy["withdrawn"], f"ticket {ident} is withdrawn in one place only")
+        _require(offer["holdNumber"] == copy["holdNumber"], f"tickets has not the latest hold of {ident}")
+        _require(offer.get("holdOrderID") == copy.get("holdOrderID"), f"ticket {ident} is held by two")
+        _require(("soldAt" in offer) == copy.get("sold", False), f"ticket {ident} is sold in one place only")
+        refund = orders[copy["holdOrderID"]].get("refund") if copy.get("sold") else None
+        _require(offer.get("refund") == refund, f"ticket {ident} shows the refund {offer.get('refund')}, not {refund}")
+        listed = "onSalePartition" in offer
+        _require(listed == ("soldAt" not in offer and "withdrawnAt" not in offer), f"ticket {ident} is listed wrongly")
+
+
+def _payments_agree(cloud: Cloud, stripe: StripeAccount, orders: dict[str, Item]) -> None:
+    open_disputes = {intent["id"] for intent in intents(stripe) if _is_with_the_bank(intent)}
+    payments = _payments(cloud)
+    for ident, order in orders.items():
+        _require(ident in payments, f"payments does not know order {ident}")
+        payment = payments[ident]
+        _require(
+            payment["orderStatus"] == order["status"], f"order {ident} is {order['status']}, but differs in payments"
+        )
+        settled = "unsettledPartition" not in payment or payment["stripeID"] in open_disputes
+        _require(settled, f"the payment of order {ident} is not settled")
+
+
+def intents(stripe: StripeAccount) -> Iterator[dict[str, Any]]:
+    """All PaymentIntents at Stripe with their latest charge and dispute; bypasses the API for speed."""
+    charges = dict(stripe._tables.rows("charges"))
+    disputes = {row["payment_intent"]: row for _, row in stripe._tables.rows("disputes")}
+    for ident, intent in stripe._tables.rows("payment_intents"):
+        yield intent | {"latest_charge": charges.get(intent["latest_charge"]), "dispute": disputes.get(ident)}
+
+
+def _offers(cloud: Cloud) -> dict[str, Item]:
+    """The tickets in Tickets' own table, by id."""
+    items = cloud.database.items(cloud.table("tickets"))
+    return {item["id"]: item for item in items if item["pk"].startswith("ticket")}
+
+
+def _payments(cloud: Cloud) -> dict[str, Item]:
+    """Payments' items by order."""
+    return {item["orderID"]: item for item in cloud.database.items(cloud.table("payments")) if "orderID" in item}
+
+
+def _went_back(intent: dict[str, Any]) -> bool:
+    """Whether the buyer has all the money again: refunded, or by the bank's decision."""
+    return bool(_returned(intent) == intent["amount_received"])
+
+
+def _returned(intent: dict[str, Any]) -> int:
+    """The part of the captured amount that the buyer has again."""
+    if intent["status"] != "succeeded":
+        return 0
+    lost = intent["dispute"]["amount"] if intent["dispute"] and intent["dispute"]["status"] == "lost" else 0
+    return int(intent["latest_charge"]["amount_refunded"] + lost)
+
+
+def _in_cents(price: str) -> int:
+    return round(float(price) * 100)
+
+
+def _is_with_the_bank(intent: dict[str, Any]) -> bool:
+    return bool(intent["dispute"] and intent["dispute"]["status"] == "needs_response")
+
+
+def _require(holds: bool, otherwise: str) -> None:  # reads like a sentence at the call
+    if not holds:
+        raise InvariantViolation(otherwise)

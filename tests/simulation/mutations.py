@@ -1,0 +1,310 @@
+"""The guards of Admit One, each of which can be removed to see that the simulation notices.
+
+A guard whose removal is not noticed is either superfluous or lacks a test.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest import mock
+
+from functions.auth.store import UserStore
+from functions.orders import store as order_store
+from functions.orders import sweep
+from functions.orders.order import Hold, Order, OrderNotFound, Status
+from functions.orders.order import Ticket as TicketCopy
+from functions.payments import actions as payment_actions
+from functions.payments import reconciler
+from functions.payments.payment import EventType, Intent, IntentStatus, OrderStatus, Payment, RequiredAction
+from functions.payments.payment import Status as PaymentStatus
+from functions.tickets.store import TicketStore
+from functions.tickets.ticket import Ticket
+from shared import aws, clock, idempotency, publish
+from shared.table import Table, Update, Write
+from tests.simulation.faults import Profile
+
+RACES = Profile(interleaved=0.6, delivered_twice=0.1)
+"""No faults, many interleavings: for guards against races."""
+LOSSES = Profile(dead_letters=4, declined=0.3)
+"""Messages are lost for good: for guards that repair."""
+
+BY_HAND = Profile(by_hand=0.2)
+"""An operator acts at Stripe in place of users."""
+
+FEW_LOSSES_AND_BY_HAND = Profile(by_hand=0.2, dead_letters=2)
+"""The same, with one or two lost messages."""
+
+LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=8)
+"""The same, with all messages about it lost."""
+
+type RemoveGuard = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """How a guard is removed and detected: the faults (None: each seed's own), and a seed that detected it once."""
+
+    remove_guard: RemoveGuard
+    faults: Profile | None = None
+    seed: int = 0
+
+    def seeds(self, budget: int) -> Iterator[int]:
+        """The seeds to try: the seed that detected it once is only the first, since the code changes."""
+        yield self.seed
+        yield from (seed for seed in range(budget) if seed != self.seed)
+
+
+def _without_condition(condition: str) -> RemoveGuard:
+    """Remove this condition from every write that has it."""
+
+    def strip(write: Write | None) -> Write | None:
+        if write is None or write.condition is None or not write.condition.startswith(condition):
+            return write
+        change = write.change if isinstance(write, Update) else ""
+        needed = {name: value for name, value in write.values.items() if f":{name}" in change}
+        return replace(write, condition=None, values=needed)
+
+    def control() -> AbstractContextManager[object]:
+        real = Table.write
+        return mock.patch.object(Table, "write", lambda self, *writes: real(self, *map(strip, writes)))
+
+    return control
+
+
+def _with(target: Any, name: str, value: Any) -> RemoveGuard:
+    return lambda: mock.patch.object(target, name, value)
+
+
+def _require(order: OrderStatus, intent: IntentStatus, instead: RequiredAction | None) -> RemoveGuard:
+    """Return another required action for this pair of statuses."""
+    real = Payment.required_action
+
+    def required_action(self: Payment, seen: Any, now: Any) -> RequiredAction | None:
+        return instead if (self.order.status, seen.status) == (order, intent) else real(self, seen, now)
+
+    return _with(Payment, "required_action", required_action)
+
+
+def _awaiting_payment_keeps_the_deadline() -> AbstractContextManager[object]:
+    real = order_store._hold
+
+    def hold(order: Order) -> Update:
+        made = real(order)
+        return (
+            replace(made, change=made.change.replace(" REMOVE holdExpiresAt", ""))
+            if order.status is Status.AWAITING_PAYMENT
+            else made
+        )
+
+    return mock.patch.object(order_store, "_hold", hold)
+
+
+@contextmanager
+def _a_takeover_leaves_the_lapsed_order() -> Iterator[None]:
+    real = order_store.OrderStore.place
+
+    def place(self: Any, order: Any, ticket: Any, _lapsed: Any, also: Any) -> None:
+        real(self, order, ticket, None, also)
+
+    with mock.patch.object(order_store.OrderStore, "place", place):
+        yield
+
+
+@contextmanager
+def _answers_are_remembered_after_the_effect() -> Iterator[None]:
+    """Store the answer in a later transaction: a crash in between repeats the effect."""
+    finish = idempotency.Record.finish
+    remember = idempotency.Record.remember
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(idempotency.Record, "remember", return_value=None))
+
+        def finish_alone(self: idempotency.Record, answer: idempotency.Answer) -> None:
+            with mock.patch.object(idempotency.Record, "remember", remember):
+                finish(self, answer)
+
+        patches.enter_context(mock.patch.object(idempotency.Record, "finish", finish_alone))
+        yield
+
+
+def _entries_are_not_looked_at(events: Any, *, bus: str, source: str) -> Iterator[Any]:
+    """Ignore the failed entries in PutEvents' response."""
+    entries: Any = [
+        {"EventBusName": bus, "Source": source, "DetailType": event["type"], "Detail": event["detail"]}
+        for event in events
+    ]
+    aws.events().put_events(Entries=entries)
+    yield from ()
+
+
+@contextmanager
+def _an_address_is_claimed_though_it_is_taken() -> Iterator[None]:
+    real = UserStore.add
+
+    def add(self: UserStore, account: Any, *, created_at: Any) -> None:
+        with _without_condition("attribute_not_exists(pk)")():
+            real(self, account, created_at=created_at)
+
+    with mock.patch.object(UserStore, "add", add):
+        yield
+
+
+def _a_change_is_written_without_the_fence() -> AbstractContextManager[object]:
+    fence = "holdNumber = :number AND "
+
+    def strip(write: Write | None) -> Write | None:
+        if not isinstance(write, Update) or not write.condition or not write.condition.startswith("ticketVersion"):
+            return write
+        values = {name: value for name, value in write.values.items() if name != "number"}
+        return replace(write, condition=write.condition.replace(fence, ""), values=values)
+
+    real = Table.write
+    return mock.patch.object(Table, "write", lambda self, *writes: real(self, *map(strip, writes)))
+
+
+@contextmanager
+def _a_change_leaves_the_lapsed_order() -> Iterator[None]:
+    real = order_store.OrderStore.decide
+
+    def decide(self: Any, before: Any, after: Any, _lapsed: Any) -> None:
+        real(self, before, after, None)
+
+    with mock.patch.object(order_store.OrderStore, "decide", decide):
+        yield
+
+
+@contextmanager
+def _a_change_is_in_force_at_once() -> Iterator[None]:
+    """Let Tickets apply a change at once, and Orders receive it afterwards."""
+
+    def request(self: TicketStore, before: Ticket, after: Ticket) -> None:
+        assert after.pending
+        applied = replace(before, pending=after.pending).apply(after.pending.id, now=clock.now())
+        assert applied
+        self.replace(before, *applied)
+
+    with mock.patch.object(TicketStore, "request", request):
+        yield
+
+
+def _gone_funds_are_not_asked_about() -> AbstractContextManager[object]:
+    real = Payment.unanswered
+    gone = PaymentStatus.VOIDED, PaymentStatus.REFUNDED
+
+    def unanswered(self: Payment) -> EventType | None:
+        return None if self.order.status is OrderStatus.CREATED and self.status in gone else real(self)
+
+    return mock.patch.object(Payment, "unanswered", unanswered)
+
+
+def _refunds_keep_the_hold_number() -> AbstractContextManager[object]:
+    real = Order.payment_refunded
+
+    def payment_refunded(self: Order, amount: Any, **more: Any) -> Order | None:
+        after = real(self, amount, **more)
+        return after and replace(after, ticket=self.ticket)
+
+    return mock.patch.object(Order, "payment_refunded", payment_refunded)
+
+
+def _a_refund_rests_though_orders_has_not_recorded_it() -> AbstractContextManager[object]:
+    real = Payment.unanswered
+    refunds = EventType.REFUNDED, EventType.PARTLY_REFUNDED
+    settled = Payment.is_settled
+    patches = ExitStack()
+
+    def unanswered(self: Payment) -> EventType | None:
+        told = real(self)
+        return None if told in refunds else told
+
+    def is_settled(self: Payment) -> bool:
+        is_refunded = (self.order.status, self.status) == (OrderStatus.COMPLETED, PaymentStatus.REFUNDED)
+        return is_refunded or settled(self)
+
+    patches.enter_context(mock.patch.object(Payment, "unanswered", unanswered))
+    patches.enter_context(mock.patch.object(Payment, "is_settled", is_settled))
+    return patches
+
+
+def _waits_for_the_authorisation(self: Order) -> Order:
+    return self._move(Status.COMPLETED) if self.status is Status.AWAITING_PAYMENT else self._republish()
+
+
+def _only_full_refunds_count(self: Intent) -> int:
+    return self.captured if self.captured in (self.refunded, self.lost) else 0
+
+
+def _never_answers(self: Order) -> Order:
+    raise OrderNotFound
+
+
+MUTATIONS: dict[str, Mutation] = {
+    "a hold is taken whatever it has become": Mutation(_without_condition("holdNumber = :number"), RACES, seed=8),
+    "an order is moved whatever it has become": Mutation(_without_condition("version = :version"), RACES, seed=8),
+    "a ticket is changed whatever it has become": Mutation(_without_condition("version = :before"), RACES),
+    "a payment is changed whatever it has become": Mutation(_without_condition("#revision = :revision"), RACES),
+    "an older word of the seller overwrites a newer one": Mutation(
+        _without_condition("attribute_not_exists(pk) OR ticketVersion"), seed=8
+    ),
+    "a key is used though its first call runs": Mutation(
+        _without_condition("attribute_not_exists(pk) OR #ttl"), seed=40
+    ),
+    "a hold lapses before its deadline": Mutation(
+        _with(Hold, "is_live", lambda self, _now: self.expires_at is None), seed=1
+    ),
+    "being paid keeps the hold's deadline": Mutation(_awaiting_payment_keeps_the_deadline, seed=3),
+    "a takeover leaves the lapsed order as it is": Mutation(_a_takeover_leaves_the_lapsed_order, seed=5),
+    "a change is accepted though an order holds the ticket": Mutation(
+        _with(TicketCopy, "_claimed", lambda self, _now: "sold" if self.sold else None), seed=1
+    ),
+    "a change is accepted whatever the hold has become": Mutation(
+        _a_change_is_written_without_the_fence, RACES, seed=37
+    ),
+    "an accepted change leaves the lapsed order as it is": Mutation(_a_change_leaves_the_lapsed_order, seed=1),
+    "a change is in force before Orders has decided": Mutation(_a_change_is_in_force_at_once, seed=1),
+    "money is captured before Orders has decided": Mutation(
+        _require(OrderStatus.CREATED, IntentStatus.AUTHORIZED, RequiredAction.CAPTURE), seed=15
+    ),
+    "money that is held is captured at once": Mutation(
+        _with(Payment, "is_due", lambda self: self.status is PaymentStatus.AUTHORIZED), seed=1
+    ),
+    "a late authorisation is not voided": Mutation(
+        _require(OrderStatus.CANCELLED, IntentStatus.AUTHORIZED, None), seed=8
+    ),
+    "Tickets follows old news of a hold": Mutation(_with(Ticket, "_is_newer", lambda _self, _number: True), seed=3),
+    "Payments follows old news of an order": Mutation(
+        _with(Payment, "with_order", lambda self, order: replace(self, order=order)), seed=18
+    ),
+    "answers are remembered after the effect": Mutation(_answers_are_remembered_after_the_effect, seed=4),
+    "entries that the bus refused are forgotten": Mutation(_with(publish, "_put", _entries_are_not_looked_at), seed=6),
+    "the reconciler is out of order": Mutation(_with(reconciler, "handler", lambda *_: None), LOSSES, seed=21),
+    "the sweep is out of order": Mutation(_with(sweep, "handler", lambda *_: None), LOSSES, seed=6),
+    "a payment event that no longer fits is not answered": Mutation(
+        _with(Order, "_republish", _never_answers), LOSSES, seed=39
+    ),
+    "an order is told again under an old version": Mutation(_with(Order, "_republish", lambda self: self), seed=1),
+    "an address is claimed though it is taken": Mutation(_an_address_is_claimed_though_it_is_taken, seed=1),
+    "Orders is not asked what it does about funds that are gone": Mutation(
+        _gone_funds_are_not_asked_about, LOSSES_AND_BY_HAND, seed=91
+    ),
+    "Orders does not follow refunds": Mutation(
+        _with(Order, "payment_refunded", lambda *_, **__: None), BY_HAND, seed=2
+    ),
+    "a refund does not change the hold's number": Mutation(_refunds_keep_the_hold_number, BY_HAND, seed=2),
+    "a refund rests though Orders has not recorded it": Mutation(
+        _a_refund_rests_though_orders_has_not_recorded_it, FEW_LOSSES_AND_BY_HAND, seed=18
+    ),
+    "a refund of a part is not seen": Mutation(
+        _with(Intent, "returned", property(_only_full_refunds_count)), BY_HAND, seed=49
+    ),
+    "a capture that Orders did not expect is only answered": Mutation(
+        _with(Order, "payment_created", _waits_for_the_authorisation), BY_HAND, seed=118
+    ),
+    "money of an unrecorded PaymentIntent is kept": Mutation(
+        _with(payment_actions, "action_for_unrecorded", lambda *_: None), BY_HAND, seed=4
+    ),
+    "what was done by hand is not taken in": Mutation(
+        _with(payment_actions, "reconcile_intent", lambda *_: False), BY_HAND, seed=2
+    ),
+}
+"""Each guard, keyed by the consequence of its removal."""

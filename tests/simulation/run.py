@@ -1,0 +1,410 @@
+"""One run of Admit One: the real handlers on a simulated cloud, with faults, until an invariant is violated.
+
+Mode `safety`: faults throughout, invariants checked after every step. Mode `liveness`: at some point the faults stop,
+and within 45 virtual minutes everything must be settled.
+"""
+
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import stripe
+from argon2 import PasswordHasher
+from botocore.exceptions import BotoCoreError
+from ulid import ULID
+
+from functions.auth import passwords
+from functions.auth.keys import key_ring
+from functions.payments import stripe_gateway
+from local.stripe import StripeAccount, WebhookEndpoint
+from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
+from local.stripe.webhooks import signature_header
+from shared import aws, clock, ids, telemetry
+from shared.telemetry import logger
+from tests.integration.world import http_event, sqs_batch
+from tests.simulation.choices import Choices
+from tests.simulation.cloud import Clock, Cloud, Message, Network, Queue
+from tests.simulation.faults import ProcessDied, Profile
+from tests.simulation.invariants import (
+    InvariantViolation,
+    SellersChanges,
+    check_after_capture,
+    check_after_step,
+    check_at_rest,
+    intents,
+    orders_and_tickets,
+)
+from tests.simulation.quick_moto import quick
+from tests.simulation.workload import Workload
+
+ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SETTLES_WITHIN = timedelta(minutes=45)
+WEBHOOK_SECRET = "whsec_simulation"
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@dataclass
+class Outcome:
+    """The result of a run."""
+
+    seed: int
+    mode: str
+    profile: Profile
+    choices: list[int]
+    story: list[str]
+    violation: str | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        head = f"seed {self.seed}, mode {self.mode}, faults: {self.profile}"
+        return "\n".join([head, *self.story, f"VIOLATED: {self.violation}"]) if self.violation else head
+
+
+def run(
+    template: Mapping[str, Any],
+    seed: int,
+    *,
+    steps: int = 70,
+    profile: Profile | None = None,
+    replayed: Sequence[int] | None = None,
+) -> Outcome:
+    """Execute one run, with the seed's own fault profile unless one is given; or repeat one from its choices."""
+    choices = Choices(seed, replayed)
+    mode = choices.pick(("liveness", "safety"))
+    drawn = Profile.draw(choices)
+    profile = profile or drawn
+    outcome = Outcome(seed, mode, profile, choices.made, [])
+    with quick(), _history(template, seed, choices, profile, outcome) as history:
+        try:
+            for _ in range(steps):
+                history.step()
+            if mode == "liveness":
+                history.come_to_rest()
+            history.count()
+        except InvariantViolation as violated:
+            outcome.violation = str(violated)
+    return outcome
+
+
+@contextmanager
+def _history(
+    template: Mapping[str, Any], seed: int, choices: Choices, profile: Profile, outcome: Outcome
+) -> Iterator["SimulationRun"]:
+    """An isolated environment: clock, ids, AWS and Stripe of this process are replaced during the run."""
+    time_ = Clock(START)
+    network = Network(choices, profile, outcome.story)
+    time_.meanwhile = network.pass_time
+    cloud = Cloud(template, clock=time_, network=network)
+    cloud.put_secret("AuthSigningKey", "the key that signs tokens, first version")
+    cloud.put_secret(
+        "PaymentsStripeKeys",
+        json.dumps({"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}),
+    )
+    key_ring.cache_clear()
+    account = StripeAccount(
+        clock=lambda: time_.now().timestamp(),
+        ids=random_ids(random.Random(seed)),  # noqa: S311  # for tests
+        webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET),
+    )
+    random.seed(seed)
+    with ExitStack() as patches:
+        patches.callback(key_ring.cache_clear)
+        patches.callback(logger.setLevel, logger.log_level)
+        logger.setLevel("CRITICAL")
+        for target, name, value in (
+            (clock, "now", time_.now),
+            (clock, "sleep", time_.sleep),
+            (ids, "ULID", _seeded_ulid(seed)),
+            (passwords, "hasher", lambda: QUICK_HASHER),
+            (stripe_gateway, "_cached", stripe_gateway._CachedKeys()),
+            (stripe_gateway, "http_client", lambda: StripeTransport(account, network)),
+            (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
+            *((aws, client, lambda: cloud) for client in ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")),
+        ):
+            patches.enter_context(mock.patch.object(target, name, value))
+        yield SimulationRun(cloud, account, choices, outcome)
+
+
+class SimulationRun:
+    """Chooses the next step."""
+
+    def __init__(self, cloud: Cloud, account: StripeAccount, choices: Choices, outcome: Outcome) -> None:
+        self._cloud = cloud
+        self._stripe = account
+        self._choices = choices
+        self._people = Workload(cloud, account, choices)
+        self._outcome = outcome
+        self._changes = SellersChanges()
+        self._lost = 0
+        self._busy: set[str] = set()
+        cloud.network.interleave = self._meanwhile
+
+    def step(self) -> None:
+        """Execute one step and check the invariants."""
+        possible: list[Callable[[], None]] = [*[self._people.act] * 4, self._let_time_pass]
+        possible += [self._relay] * 4 * self._has_records()
+        possible += [self._deliver_any] * 6 * bool(self._visible())
+        possible += [self._fire_timer] * bool(self._due_timers())
+        possible += [self._deliver_webhook] * bool(self._due_webhooks())
+        possible += [self._run_recurring] * bool(self._due_recurring())
+        self._choices.pick(possible)()
+        self._check()
+
+    def _check(self) -> None:
+        check_after_step(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand)
+
+    def _meanwhile(self, what: str) -> None:
+        """Run steps between two calls of a function, mostly about the objects that it is about to write."""
+        self._people.focus = frozenset(ULID_IN_TEXT.findall(what))
+        for _ in range(1 + self._choices.below(5)):
+            related = [pair for pair in self._visible() if self._is_related(pair[1])]
+            hurries = self._choices.below(3)
+            if hurries and related:
+                self._deliver(*self._choices.pick(related))
+            elif hurries and self._has_records():
+                self._relay()
+            else:
+                self.step()
+            self._check()
+        self._people.focus = frozenset()
+
+    def _is_related(self, message: Message) -> bool:
+        text = json.dumps(message.body)
+        return any(ident in text for ident in self._people.focus)
+
+    def come_to_rest(self) -> None:
+        """Stop all faults: within bounded time no event may be left, and all services must agree."""
+        self._tell("the faults stop")
+        self._cloud.network.profile = self._cloud.network.profile.healed()
+        until = self._cloud.clock.now() + SETTLES_WITHIN
+
+        def recurring() -> list[Any]:  # with an end, so that its own effects can settle
+            return self._due_recurring() if self._cloud.clock.now() < until else []
+
+        while True:
+            for is_possible, act in (
+                (self._has_records, self._relay),
+                (self._visible, self._deliver_any),
+                (self._due_timers, self._fire_timer),
+                (self._due_webhooks, self._deliver_webhook),
+                (recurring, self._run_recurring),
+            ):
+                while is_possible():
+                    act()
+                    self._check()
+            if self._cloud.clock.now() >= until and not self._has_records() and not self._visible():
+                break
+            self._cloud.clock.instant = self._next_instant()
+        check_at_rest(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, lost_messages=self._lost)
+        self._outcome.counts["at rest"] += 1
+
+    def count(self) -> None:
+        """Count what happened in this run, for the report."""
+        counts = self._outcome.counts
+        orders, _ = orders_and_tickets(self._cloud)
+        counts.update(f"orders {order['status']}" for order in orders.values())
+        counts.update(f"intents {intent['status']}" for intent in intents(self._stripe))
+        counts["faults"] += self._cloud.network.faults
+        counts["messages lost"] += self._lost
+        counts.update(self._people.answered)
+        counts["orders before a change"] += len(self._changes.outdated)
+        counts["done by hand"] += len(self._people.by_hand)
+
+    # Steps.
+
+    def _relay(self) -> None:
+        streams = self._cloud.database.streams
+        table = self._choices.pick(self._streams_with_records())
+        some = streams[table][: 1 + self._choices.below(min(len(streams[table]), 12))]
+        self._tell(f"relay {table[:8]}: {len(some)} records")
+        self._busy.add(table)  # a shard's records are passed to one call of the function at a time
+        if self._survives(self._cloud.relays[table], {"Records": some}) and not self._comes_again():
+            del streams[table][: len(some)]
+        self._busy.discard(table)
+        for record in self._cloud.unpublished:  # records in the relay's dead-letter queue are redriven
+            streams[table].append(json.loads(record))
+        self._cloud.unpublished.clear()
+
+    def _deliver_any(self) -> None:
+        self._deliver(*self._choices.pick(self._visible()))
+
+    def _deliver(self, queue: Queue, message: Message) -> None:
+        told = message.body["detail"]
+        self._tell(f"{queue.consumer[:16]} ← {message.body['detail-type']} {json.dumps(told['data'])[:150]}")
+        if self._is_lost():
+            self._tell("        lost to a dead-letter queue")
+            queue.messages.remove(message)
+            queue.dead.append(message)
+            return
+        message.visible_at = self._cloud.clock.now() + queue.visibility
+        message.received += 1
+        answer = self._invoke(queue.consumer, sqs_batch(message.body))
+        is_done = answer is not None and not answer["batchItemFailures"]
+        if is_done and message.body["detail-type"] == "payment:created":
+            check_after_capture(self._cloud, told["data"]["orderId"])
+        if is_done and not self._comes_again():
+            queue.messages[:] = [other for other in queue.messages if other is not message]
+
+    def _fire_timer(self) -> None:
+        name = self._choices.pick(self._due_timers())
+        timer = self._cloud.timers[name]
+        self._tell(f"timer {name}")
+        if self._is_lost() or (self._survives(timer.function, timer.payload) and not self._comes_again()):
+            self._cloud.timers.pop(name, None)
+
+    def _deliver_webhook(self) -> None:
+        webhook = self._stripe.webhook(self._choices.pick(self._due_webhooks()))
+        event = http_event("POST", "/api/payments/webhook", raw=webhook.body.decode())
+        event["headers"]["stripe-signature"] = signature_header(webhook.body, WEBHOOK_SECRET, int(time.time()))
+        self._tell(f"webhook {webhook.event_type} {json.loads(webhook.body)['data']['object'].get('id')}")
+        if self._choices.chance(self._cloud.network.profile.webhook_lost):
+            self._cloud.network.note("webhook lost")
+            self._stripe.webhook_answered(webhook.event_id, None)
+            return
+        self._busy.add(webhook.event_id)
+        answer = self._cloud.http(event)
+        self._busy.discard(webhook.event_id)
+        if not self._comes_again():
+            self._stripe.webhook_answered(webhook.event_id, answer["statusCode"] if answer else None)
+
+    def _run_recurring(self) -> None:
+        recurring = self._choices.pick(self._due_recurring())
+        recurring.due = self._cloud.clock.now() + recurring.every
+        self._tell(f"{recurring.function[:24]} runs")
+        self._survives(recurring.function, {})
+
+    def _let_time_pass(self) -> None:
+        """Advance the clock by a moment, some seconds, or to the edge of the next thing that is due."""
+        now = self._cloud.clock.now()
+        edge = self._next_instant() + timedelta(milliseconds=self._choices.below(3) - 1)
+        self._cloud.clock.instant = self._choices.pick(
+            (
+                now + timedelta(milliseconds=1 + self._choices.below(500)),
+                now + timedelta(seconds=1 + self._choices.below(60)),
+                max(edge, now + timedelta(milliseconds=1)),
+                now + timedelta(minutes=1 + self._choices.below(6)),
+            )
+        )
+
+    # Possible steps.
+
+    def _has_records(self) -> bool:
+        return bool(self._streams_with_records())
+
+    def _streams_with_records(self) -> list[str]:
+        return [name for name, records in self._cloud.database.streams.items() if records and name not in self._busy]
+
+    def _visible(self) -> list[tuple[Queue, Message]]:
+        now = self._cloud.clock.now()
+        return [(q, m) for q in self._cloud.queues.values() for m in q.messages if m.visible_at <= now]
+
+    def _due_timers(self) -> list[str]:
+        return [name for name, timer in self._cloud.timers.items() if timer.due <= self._cloud.clock.now()]
+
+    def _due_webhooks(self) -> list[str]:
+        return [event_id for event_id in self._stripe.due_webhooks() if event_id not in self._busy]
+
+    def _due_recurring(self) -> list[Any]:
+        return [each for each in self._cloud.recurring if each.due <= self._cloud.clock.now()]
+
+    def _next_instant(self) -> datetime:
+        """The earliest instant at which another step becomes possible, or a minute from now."""
+        now = self._cloud.clock.now()
+        instants = [m.visible_at for queue in self._cloud.queues.values() for m in queue.messages]
+        instants += [timer.due for timer in self._cloud.timers.values()]
+        instants += [each.due for each in self._cloud.recurring]
+        return min([instant for instant in instants if instant > now], default=now + timedelta(minutes=1))
+
+    def _survives(self, function: str, event: object) -> bool:
+        """Whether a function ran to its end; if not, its caller retries."""
+        try:
+            self._cloud.invoke(function, event)
+        except (Exception, ProcessDied) as error:
+            self._failed(function, error)
+            return False
+        return True
+
+    def _invoke(self, function: str, event: object) -> dict[str, Any] | None:
+        try:
+            answer: dict[str, Any] = self._cloud.invoke(function, event)
+        except ProcessDied:
+            return None
+        return answer
+
+    def _failed(self, function: str, error: BaseException) -> None:
+        self._tell(f"        {function[:24]} failed: {error!r}"[:200])
+
+    def _comes_again(self) -> bool:
+        again = self._choices.chance(self._cloud.network.profile.delivered_twice)
+        if again:
+            self._cloud.network.note("will be delivered again")
+        return again
+
+    def _is_lost(self) -> bool:
+        if self._lost < self._cloud.network.profile.dead_letters and self._choices.chance(0.1):
+            self._lost += 1
+            self._cloud.network.note("lost for good")
+            return True
+        return False
+
+    def _tell(self, what: str) -> None:
+        indent = "    " * self._cloud.network.depth
+        self._outcome.story.append(f"{self._cloud.clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")
+
+
+class StripeTransport(stripe.HTTPClient):
+    """Sends the SDK's requests to the local Stripe through the simulated network."""
+
+    name = "simulation"
+
+    def __init__(self, account: StripeAccount, network: Network) -> None:
+        super().__init__()
+        self._account = account
+        self._network = network
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        path = url.removeprefix("https://api.stripe.com")
+
+        def call() -> tuple[str, int, Mapping[str, str]]:
+            reply = self._account.handle(method.upper(), path, headers, post_data or b"")
+            return json.dumps(reply.body), reply.status, {name.lower(): text for name, text in reply.headers.items()}
+
+        lost = stripe.APIConnectionError("lost")  # type: ignore[no-untyped-call]
+        try:
+            answer: tuple[str, int, Mapping[str, str]] = self._network.pass_through(
+                f"stripe {method} {path.partition('?')[0]}", call, refusal=lost, acts=method == "post"
+            )
+        except BotoCoreError:
+            raise lost from None
+        return answer
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _seeded_ulid(seed: int) -> type[ULID]:
+    source = random.Random(seed)  # noqa: S311  # for tests
+
+    class SeededULID(ULID):
+        @classmethod
+        def from_timestamp(cls, value: float) -> "SeededULID":
+            return cls.from_bytes(int(value).to_bytes(6, "big") + source.randbytes(10))
+
+    return SeededULID

@@ -1,0 +1,322 @@
+"""Sellers and buyers: they sign up, sell, edit, withdraw, order, cancel, pay, read, click twice, and try what they are
+not authorised to do. And an operator, who acts at Stripe by hand.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.stripe import StripeAccount
+from local.stripe.account import SECRET_KEY
+from shared import clock
+from tests.integration.world import http_event
+from tests.simulation.choices import Choices
+from tests.simulation.cloud import Cloud
+from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets
+
+PRICES = ("10.00", "20.00")
+MOST_TICKETS = 3  # fewer tickets cause more races
+FINE = "tok_visa"
+DECLINED = "tok_chargeDeclined"
+NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+THREE_D_SECURE = "pm_card_threeDSecure2Required"
+
+
+@dataclass(eq=False)
+class Person:
+    """A user, and the data that their client keeps."""
+
+    name: str
+    token: str | None = None
+    id: str | None = None
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"email": f"{self.name}@example.com", "password": f"the password of {self.name}"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer that a caller sees; None if none arrived."""
+
+    status: int | None
+    body: Any
+    asks_again: bool = True
+    """The same call may be answered differently soon, so no idempotency key records this answer."""
+
+    @property
+    def is_failure(self) -> bool:
+        return self.status is None or self.status >= 500
+
+    @property
+    def code(self) -> str:
+        return str(self.body.get("code", "")) if isinstance(self.body, dict) else ""
+
+
+class Workload:
+    """All users of one run, and what they know."""
+
+    def __init__(self, cloud: Cloud, stripe: StripeAccount, choices: Choices) -> None:
+        self._cloud = cloud
+        self._stripe = stripe
+        self._choices = choices
+        self._sellers = [Person(f"seller{n}") for n in range(2)]
+        self._buyers = [Person(f"buyer{n}") for n in range(3)]
+        self._joining: Person | None = None
+        self._rotated = False
+        self._tickets: list[tuple[Person, str]] = []
+        self._orders: list[tuple[Person, str]] = []
+        self._unanswered: list[tuple[Person, str, str, dict[str, Any] | None, dict[str, str]]] = []
+        self._keys = 0
+        self._edits = 0
+        self._versions: dict[str, int] = {}
+        self.focus: frozenset[str] = frozenset()
+        """The ids of the objects that all users act on at the moment."""
+        self.by_hand: set[str] = set()
+        """The PaymentIntents that the operator has changed."""
+        self.answered: Counter[str] = Counter()
+        """Counts the answers to sellers' changes."""
+
+    def act(self) -> None:
+        """Let one of the users act."""
+        if self._choices.chance(self._cloud.network.profile.by_hand):
+            by_hand = *[self._operate] * 6, *[self._rotate_key] * 2, self._charge_by_hand
+            return self._choices.pick(by_hand)()
+        if self._joining and self._choices.chance(0.5):
+            return self._join(self._joining)
+        if not self._tickets:
+            return self._sell()
+        deeds: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
+        if self.focus and self._orders:
+            return self._choices.pick((self._edit, self._order, self._cancel, self._cancel, self._pay))()
+        deeds += [self._sell] * (len(self._tickets) < MOST_TICKETS)
+        deeds += [self._try_again] * 2 * bool(self._unanswered)
+        deeds += [self._sign_in, self._break_in] * self._choices.chance(0.3)
+        if self._orders:
+            deeds += [self._cancel, *[self._pay] * 5, self._authenticate, self._look, self._try_anothers]
+        return self._choices.pick(deeds)()
+
+    def _sell(self) -> None:
+        seller = self._choices.pick(self._sellers)
+        body = {"title": "A seat", "price": self._choices.pick(PRICES)}
+        answer = self._call(seller, "POST", "/api/tickets", body)
+        if answer.status == 201:
+            self._tickets.append((seller, answer.body["id"]))
+
+    def _edit(self) -> None:
+        seller, ticket = self._recent(self._tickets)
+        self._edits += 1
+        body: dict[str, Any] = {"title": f"A better seat, {self._edits}", "price": self._choices.pick(PRICES)}
+        seen = self._versions.get(ticket)
+        if seen and self._choices.chance(0.3):
+            body["version"] = seen
+        answer = self._call(seller, "PUT", f"/api/tickets/{ticket}", body)
+        self.answered[f"edits {answer.status} {answer.code}".strip()] += 1
+        if answer.status in (200, 202):
+            self._versions[ticket] = answer.body["version"]
+
+    def _withdraw(self) -> None:
+        seller, ticket = self._choices.pick(self._tickets)
+        if self._choices.chance(0.3):
+            answer = self._call(seller, "DELETE", f"/api/tickets/{ticket}")
+            self.answered[f"withdrawals {answer.status} {answer.code}".strip()] += 1
+
+    def _order(self) -> None:
+        buyer = self._choices.pick(self._buyers)
+        _, ticket = self._recent(self._tickets)
+        network = self._cloud.network
+        was_held, before = self._is_held(ticket), (network.faults, network.waits)
+        answer = self._call(buyer, "POST", "/api/orders", {"ticketID": ticket})
+        if answer.status in (200, 201) and (buyer, answer.body["id"]) not in self._orders:
+            self._orders.append((buyer, answer.body["id"]))
+        if answer.code == "ticket_held" and not was_held and before == (network.faults, network.waits):
+            raise InvariantViolation(f"ticket {ticket} was refused as held, and its hold had lapsed")  # guarantee 3
+
+    def _cancel(self) -> None:
+        buyer, order = self._recent(self._orders)
+        self._call(buyer, "DELETE", f"/api/orders/{order}")
+
+    def _pay(self) -> None:
+        buyer, order = self._recent(self._orders)
+        token = self._choices.pick((FINE, FINE, FINE, THREE_D_SECURE, None))
+        if self._choices.chance(self._cloud.network.profile.declined):
+            token = DECLINED
+        self._call(buyer, "POST", "/api/payments", {"orderId": order} | ({"token": token} if token else {}))
+
+    def _authenticate(self) -> None:
+        """Answer a 3-D Secure challenge, in time or long after."""
+        waiting = [i for i, row in self._stripe._tables.rows("payment_intents") if row["status"] == "requires_action"]
+        if waiting:
+            intent = self._choices.pick(waiting)
+            outcome = self._choices.pick(("complete", "complete", "fail"))
+            self._tell(f"3-D Secure of {intent}: {outcome}")
+            self._stripe.handle("POST", f"/local/3ds/{intent}", {}, f"outcome={outcome}")
+
+    def _operate(self) -> None:
+        """Act at Stripe by hand, as an operator or as a cardholder who disputes a charge."""
+        possible = []
+        for intent in intents(self._stripe):
+            ident, charge = intent["id"], intent["latest_charge"]
+            match intent["status"]:
+                case "succeeded" if not charge["disputed"] and not charge["refunded"]:
+                    possible += [(ident, "/v1/refunds", f"payment_intent={ident}")] * 2
+                    half = (charge["amount_captured"] - charge["amount_refunded"]) // 2
+                    possible += [(ident, "/v1/refunds", f"payment_intent={ident}&amount={half}")] * (half > 0)
+                    possible += [(ident, "/local/disputes", f"payment_intent={ident}")]
+                case "requires_capture":
+                    possible += [(ident, f"/v1/payment_intents/{ident}/{act}", "") for act in ("capture", "cancel")]
+                case "requires_payment_method" | "requires_action":
+                    possible += [(ident, f"/v1/payment_intents/{ident}/cancel", "")]
+        for ident, dispute in self._stripe._tables.rows("disputes"):
+            if dispute["status"] == "needs_response":
+                outcome = self._choices.pick(("lost", "won"))
+                possible += [(dispute["payment_intent"], f"/local/disputes/{ident}/close", f"status={outcome}")] * 3
+        if possible:
+            ident, path, form = self._choices.pick(possible)
+            self._do_by_hand(path, form)
+            self.by_hand.add(ident)
+
+    def _charge_by_hand(self) -> None:
+        """Take money at Stripe by hand, with a PaymentIntent that has our metadata but is not ours."""
+        order = self._choices.pick([*(order for _, order in self._orders), NO_ORDER])
+        form = "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card"
+        method = self._choices.pick(("automatic", "manual"))
+        metadata = f"metadata[stage]=dev&metadata[orderID]={order}"
+        self.by_hand.add(self._do_by_hand("/v1/payment_intents", f"{form}&capture_method={method}&{metadata}")["id"])
+
+    def _do_by_hand(self, path: str, form: str) -> dict[str, Any]:
+        self._tell(f"by hand at Stripe: {path} {form}")
+        reply = self._stripe.handle("POST", path, {"Authorization": f"Bearer {SECRET_KEY}"}, form)
+        assert reply.status == 200, reply.body
+        return dict(reply.body)
+
+    def _rotate_key(self) -> None:
+        """Rotate the signing key; once in a token's life this has no visible effect."""
+        if not self._rotated:
+            self._rotated = True
+            self._tell("the signing key is rotated")
+            self._cloud.put_secret("AuthSigningKey", "the key that signs tokens, second version")
+
+    def _join(self, person: Person) -> None:
+        """Sign up; a person who has an account already, perhaps without having seen the answer, signs in."""
+        self._joining = person
+        answer = self._ask(person, "POST", "/api/users/signup", person.credentials)
+        if answer.code == "email_in_use":
+            self._sign_in_as(person)
+        elif answer.status == 201:
+            self._is_signed_in(person, answer)
+        self._joining = None
+
+    def _sign_in(self) -> None:
+        if signed_up := [person for person in (*self._sellers, *self._buyers) if person.id]:
+            self._sign_in_as(self._choices.pick(signed_up))
+
+    def _sign_in_as(self, person: Person) -> None:
+        answer = self._ask(person, "POST", "/api/users/signin", person.credentials)
+        if answer.status == 200:
+            self._is_signed_in(person, answer)
+        elif answer.status == 401:
+            raise InvariantViolation(f"{person.name} cannot sign in with their own password")
+
+    def _break_in(self) -> None:
+        """Guarantee 6: sign in with a wrong password."""
+        person = self._choices.pick((*self._sellers, *self._buyers))
+        guess = person.credentials | {"password": "not the password"}
+        answer = self._ask(person, "POST", "/api/users/signin", guess)
+        if answer.status is not None and answer.status < 400:
+            raise InvariantViolation(f"user {person.name} signed in with a wrong password")
+
+    def _is_signed_in(self, person: Person, answer: Answer) -> None:
+        ident = answer.body["id"]
+        if person.id and person.id != ident:
+            raise InvariantViolation(f"{person.name} was {person.id} and is {ident} now")
+        person.id, person.token = ident, answer.body["token"]
+
+    def _try_again(self) -> None:
+        """Retry a call that was never answered, later and with the same key."""
+        call = self._unanswered.pop(self._choices.below(len(self._unanswered)))
+        answer = self._once(*call)
+        if self._is_open(answer):
+            self._unanswered.append(call)
+
+    def _look(self) -> None:
+        buyer, order = self._choices.pick(self._orders)
+        self._call(buyer, "GET", f"/api/payments/{order}")
+
+    def _try_anothers(self) -> None:
+        """Guarantee 6: act on an order of another user."""
+        owner, order = self._choices.pick(self._orders)
+        stranger = self._choices.pick([person for person in self._buyers if person != owner])
+        method, path = self._choices.pick(
+            (("GET", f"/api/orders/{order}"), ("DELETE", f"/api/orders/{order}"), ("GET", f"/api/payments/{order}"))
+        )
+        answer = self._call(stranger, method, path)
+        if answer.status is not None and answer.status < 400:
+            raise InvariantViolation(f"{stranger.name} has access to order {order} of {owner.name}")
+
+    def _recent(self, things: list[tuple[Person, str]]) -> tuple[Person, str]:
+        """One of the objects in focus, or else one of the latest two: races need users to act on the same object."""
+        return self._choices.pick([thing for thing in things if thing[1] in self.focus] or things[-2:])
+
+    def _call(self, by: Person, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """Call; perhaps with an Idempotency-Key, perhaps twice, and again if it failed."""
+        headers = {}
+        if method != "GET" and self._choices.chance(0.5):
+            self._keys += 1
+            headers["Idempotency-Key"] = f"key-{self._keys}"
+            if (method, path) == ("POST", "/api/tickets"):
+                body = {**(body or {}), "title": f"Once, {self._keys}"}
+        answer = self._once(by, method, path, body, headers)
+        if self._choices.chance(self._cloud.network.profile.delivered_twice) or (
+            answer.is_failure and self._choices.chance(0.7)
+        ):
+            again = self._once(by, method, path, body, headers)
+            if headers and not answer.asks_again and not again.is_failure and answer != again:
+                raise InvariantViolation(f"{method} {path} with the same key: {answer}, then {again}")
+            answer = again if answer.is_failure else answer
+        if headers and self._is_open(answer):
+            self._unanswered.append((by, method, path, body, headers))
+        return answer
+
+    @staticmethod
+    def _is_open(answer: Answer) -> bool:
+        """Whether the caller does not know the outcome of the call yet."""
+        return answer.is_failure or answer.status == 202 or answer.code == "idempotency_in_progress"
+
+    def _once(self, by: Person, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Answer:
+        if by.token is None:
+            self._join(by)
+        if by.token is None:
+            return Answer(None, None)
+        answer = self._ask(by, method, path, body, headers | {"Authorization": f"Bearer {by.token}"})
+        if answer.status == 401:
+            raise InvariantViolation(f"{by.name} has signed in and is not recognised")
+        return answer
+
+    def _ask(
+        self, by: Person, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        """Send one request and return its answer."""
+        faults = self._cloud.network.faults
+        key = (headers or {}).get("Idempotency-Key", "")
+        self._tell(f"{by.name} {method} {path} {json.dumps(body) if body else ''} {key}")
+        raw = self._cloud.http(http_event(method, path, body, headers=headers))
+        text = (raw or {}).get("body")
+        answer = Answer(None, None)
+        if raw:
+            asks_again = raw["statusCode"] >= 500 or "Retry-After" in raw["headers"]
+            answer = Answer(raw["statusCode"], json.loads(text) if text else None, asks_again)
+        self._tell(f"    → {answer.status} {answer.code}")
+        if answer.is_failure and self._cloud.network.faults == faults:
+            raise InvariantViolation(f"{method} {path} failed ({answer}) without a fault")
+        return answer
+
+    def _is_held(self, ticket: str) -> bool:
+        found = orders_and_tickets(self._cloud)[1].get(ticket, {})
+        return "holdOrderID" in found and found.get("holdExpiresAt", float("inf")) > clock.to_millis(clock.now())
+
+    def _tell(self, what: str) -> None:
+        indent = "    " * self._cloud.network.depth
+        self._cloud.network.story.append(f"{clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")

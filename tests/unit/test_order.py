@@ -1,0 +1,256 @@
+"""An order's rules: every transition from every status, and who may hold a ticket."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from functions.orders.order import (
+    Decision,
+    DeclineReason,
+    HeldByBuyer,
+    Hold,
+    Order,
+    OrderError,
+    OrderPaid,
+    OwnTicket,
+    PriceChanged,
+    RequestedChange,
+    Status,
+    Ticket,
+    TicketHeld,
+    TicketSold,
+    TicketWithdrawn,
+)
+from shared.ids import OrderID, TicketID, UserID
+from shared.money import MinorUnits, Price
+from shared.refunds import Refund
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+BUYER = UserID("buyer")
+OTHER = UserID("other")
+FREE = Ticket(
+    id=TicketID("ticket"),
+    seller_id=UserID("seller"),
+    title="A seat",
+    price=Price("12.50"),
+    currency="usd",
+    hold_version=4,
+)
+
+
+def held(by: UserID, *, until: datetime | None) -> Ticket:
+    return replace(FREE, hold=Hold(order_id=OrderID("order"), user_id=by, expires_at=until), hold_version=5)
+
+
+def order(status: Status = Status.CREATED, ticket: Ticket = FREE) -> Order:
+    placed = Order.place(ticket, order_id=OrderID("order"), buyer=BUYER, now=NOW, window=timedelta(minutes=5))
+    return replace(placed, status=status)
+
+
+@pytest.mark.parametrize(
+    ("ticket", "refusal"),
+    [
+        (FREE, None),
+        (held(OTHER, until=NOW), None),
+        (held(BUYER, until=NOW), None),
+        (held(OTHER, until=NOW + timedelta(milliseconds=1)), TicketHeld),
+        (held(OTHER, until=None), TicketHeld),
+        (held(BUYER, until=NOW + timedelta(milliseconds=1)), HeldByBuyer),
+        (held(BUYER, until=None), HeldByBuyer),
+        (replace(held(BUYER, until=None), sold=True), TicketSold),
+        (replace(FREE, withdrawn=True), TicketWithdrawn),
+        (replace(held(BUYER, until=None), withdrawn=True), HeldByBuyer),
+        (replace(FREE, seller_id=BUYER), OwnTicket),
+        (replace(FREE, price=Price("13.00")), PriceChanged),
+    ],
+)
+def test_the_clock_decides_who_may_hold_a_ticket(ticket: Ticket, refusal: type[OrderError] | None) -> None:
+    def check() -> None:
+        ticket.check_can_be_held(buyer=BUYER, shown_price=Decimal("12.5"), now=NOW)
+
+    if refusal is None:
+        check()
+    else:
+        with pytest.raises(refusal):
+            check()
+
+
+def test_placing_raises_the_hold_version_by_one_takeover_by_two() -> None:
+    assert order(ticket=FREE).ticket.hold == 5
+    assert order(ticket=held(OTHER, until=NOW)).ticket.hold == 7
+
+
+TRANSITIONS = {
+    "payment_authorized": {Status.CREATED: Status.AWAITING_PAYMENT},
+    "payment_created": {Status.CREATED: Status.COMPLETED, Status.AWAITING_PAYMENT: Status.COMPLETED},
+    "payment_failed": {Status.AWAITING_PAYMENT: Status.CANCELLED},
+}
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("transition", TRANSITIONS)
+def test_a_payment_event_moves_the_order_or_republishes_it(transition: str, status: Status) -> None:
+    before = order(status)
+    after: Order = getattr(before, transition)()
+    moved_to = TRANSITIONS[transition].get(status)
+
+    assert after.version == before.version + 1
+    assert after.status is (moved_to or status)
+    assert after.ticket.hold == before.ticket.hold + (1 if moved_to else 0)
+
+
+def refunded(before: Order, amount: int | None, *, in_full: bool) -> Order | None:
+    return before.payment_refunded(
+        None if amount is None else MinorUnits(amount), in_full=in_full, reason="refunded_at_stripe", now=NOW
+    )
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("in_full", [True, False])
+def test_only_a_completed_order_is_refunded(status: Status, *, in_full: bool) -> None:
+    before = order(status)
+    after = refunded(before, 1250 if in_full else 500, in_full=in_full)
+
+    match status:
+        case Status.COMPLETED:
+            assert after is not None
+            assert after.status is (Status.REFUNDED if in_full else Status.COMPLETED)
+            assert after.refund == Refund(
+                amount=Price("12.50" if in_full else "5.00"), reason="refunded_at_stripe", at=NOW
+            )
+            assert (after.version, after.ticket.hold) == (before.version + 1, before.ticket.hold + 1)
+        case Status.REFUNDED:
+            assert after == replace(before, version=before.version + 1), "the event is only published again"
+        case _:
+            assert after is None
+
+
+def test_a_refund_grows_until_it_is_full_and_never_shrinks() -> None:
+    partly = refunded(order(Status.COMPLETED), 500, in_full=False)
+    assert partly is not None
+    for late in (500, 300):
+        assert refunded(partly, late, in_full=False) == replace(partly, version=partly.version + 1)
+    more = refunded(partly, 1000, in_full=False)
+    assert more is not None
+    full = refunded(more, 1250, in_full=True)
+    assert full is not None
+
+    assert [each.refund.amount for each in (partly, more, full) if each.refund] == ["5.00", "10.00", "12.50"]
+    assert [each.ticket.hold for each in (partly, more, full)] == [6, 7, 8]
+    assert refunded(full, 500, in_full=False) == replace(full, version=full.version + 1)
+
+
+def test_a_refund_without_an_amount_is_of_the_whole_price() -> None:
+    after = refunded(order(Status.COMPLETED), None, in_full=True)
+
+    assert after is not None
+    assert after.refund is not None
+    assert after.refund.amount == "12.50"
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_a_created_order_expires(status: Status) -> None:
+    after = order(status).expire()
+
+    assert (after is not None) == (status is Status.CREATED)
+    assert after is None or (after.status, after.reason) == (Status.CANCELLED, "expired")
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_a_created_order_can_be_cancelled_by_its_buyer(status: Status) -> None:
+    if status in (Status.AWAITING_PAYMENT, Status.COMPLETED, Status.REFUNDED):
+        with pytest.raises(OrderPaid):
+            order(status).cancel()
+    else:
+        after = order(status).cancel()
+        assert after is None or (after.status, after.reason) == (Status.CANCELLED, "cancelled_by_buyer")
+        assert (after is None) == (status is Status.CANCELLED)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_a_paid_order_is_live_past_its_deadline(status: Status) -> None:
+    deadline = NOW + timedelta(minutes=5)
+    before, after = order(status).is_live(deadline - timedelta(milliseconds=1)), order(status).is_live(deadline)
+
+    assert before == (status is not Status.CANCELLED)
+    assert after == (status in (Status.AWAITING_PAYMENT, Status.COMPLETED, Status.REFUNDED))
+
+
+CHANGE = RequestedChange(
+    id="change",
+    ticket_id=FREE.id,
+    seller_id=FREE.seller_id,
+    version=2,
+    title="Two seats",
+    price=Price("30.00"),
+    currency="usd",
+    withdrawn=False,
+)
+CHANGED = replace(
+    FREE,
+    title="Two seats",
+    price=Price("30.00"),
+    version=2,
+    decision=Decision(change_id="change", number=1, version=2, reason=None),
+)
+
+
+def test_a_change_of_a_free_ticket_is_accepted() -> None:
+    assert FREE.decide(CHANGE, now=NOW) == CHANGED
+
+
+def test_a_withdrawal_of_a_free_ticket_is_accepted() -> None:
+    after = FREE.decide(replace(CHANGE, withdrawn=True), now=NOW)
+
+    assert after
+    assert after.withdrawn
+
+
+def test_a_change_past_the_deadline_is_accepted() -> None:
+    """The lapsed hold is freed."""
+    after = held(OTHER, until=NOW).decide(CHANGE, now=NOW)
+
+    assert after == replace(CHANGED, hold=None, hold_version=6)
+    assert after.hold_version == order(ticket=FREE).expire().ticket.hold  # type: ignore[union-attr]  # it is created
+
+
+@pytest.mark.parametrize(
+    ("ticket", "reason"),
+    [
+        (held(OTHER, until=NOW + timedelta(milliseconds=1)), "held"),
+        (held(OTHER, until=None), "held"),
+        (replace(held(OTHER, until=None), sold=True), "sold"),
+    ],
+)
+def test_a_change_is_declined_while_an_order_has_the_ticket(ticket: Ticket, reason: DeclineReason) -> None:
+    decision = Decision(change_id="change", number=1, version=2, reason=reason)
+
+    assert ticket.decide(CHANGE, now=NOW) == replace(ticket, decision=decision)
+
+
+def test_a_decided_change_gets_the_same_decision_again() -> None:
+    """The decision gets the next number."""
+    declined = held(OTHER, until=NOW + timedelta(minutes=1)).decide(CHANGE, now=NOW)
+    assert declined
+    assert declined.decision
+    later = NOW + timedelta(hours=1)
+
+    again = declined.decide(replace(CHANGE, version=4), now=later)
+    assert again == replace(declined, decision=replace(declined.decision, number=2))
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_older_change_request_is_ignored(version: int) -> None:
+    """A request is older if the last ticket event or decision has a later version."""
+    last = Decision(change_id="last", number=1, version=3, reason="held")
+
+    assert replace(FREE, decision=last).decide(replace(CHANGE, version=version), now=NOW) is None
+    assert replace(FREE, version=3).decide(replace(CHANGE, version=version), now=NOW) is None
+
+
+def test_an_unknown_ticket_is_taken_from_the_change_request() -> None:
+    after = Ticket.first_heard_of(CHANGE).decide(CHANGE, now=NOW)
+
+    assert after == replace(CHANGED, hold_version=0)

@@ -1,0 +1,412 @@
+"""A payment's rules: the action that each order status requires, and the event of each observation."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.payments.payment import (
+    ABANDONED_AFTER,
+    RECORDED_WITHIN,
+    EventType,
+    Intent,
+    IntentStatus,
+    NotRecordedYet,
+    Order,
+    OrderCancelled,
+    OrderExpired,
+    OrderStatus,
+    Payment,
+    PaymentError,
+    PaymentOver,
+    RequiredAction,
+    Status,
+    action_for_unrecorded,
+)
+from shared.ids import OrderID, PaymentID, UserID
+from shared.money import MinorUnits
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def payment(
+    order: OrderStatus,
+    status: Status | None = Status.OPEN,
+    *,
+    paid_at: datetime | None = None,
+    refunded: int = 0,
+    known: int = 0,
+) -> Payment:
+    """Return a payment. `known` is the part of the refund that Orders has recorded."""
+    return Payment(
+        order=Order(
+            id=OrderID("order"),
+            user_id=UserID("buyer"),
+            status=order,
+            expires_at=NOW + timedelta(minutes=5),
+            amount=MinorUnits(1250),
+            currency="usd",
+            version=3,
+            refunded=MinorUnits(known),
+        ),
+        id=PaymentID("payment"),
+        stripe_id="pi_1",
+        client_secret="secret",
+        status=status,
+        refunded=MinorUnits(refunded),
+        paid_at=paid_at,
+    )
+
+
+def intent(status: IntentStatus, *, refunded: int = 0, lost: int = 0, with_the_bank: bool = False) -> Intent:
+    return Intent(
+        id="pi_1",
+        status=status,
+        client_secret="secret",
+        created_at=NOW,
+        stage="test",
+        order_id=OrderID("order"),
+        captured=MinorUnits(1250 if status is IntentStatus.SUCCEEDED else 0),
+        refunded=MinorUnits(refunded),
+        lost=MinorUnits(lost),
+        with_the_bank=with_the_bank,
+    )
+
+
+REQUIRED_ACTIONS = {
+    (OrderStatus.AWAITING_PAYMENT, IntentStatus.AUTHORIZED): RequiredAction.CAPTURE,
+    (OrderStatus.AWAITING_PAYMENT, IntentStatus.UNCONFIRMED): RequiredAction.VOID,
+    (OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED): RequiredAction.VOID,
+    (OrderStatus.CANCELLED, IntentStatus.AUTHORIZED): RequiredAction.VOID,
+    (OrderStatus.CANCELLED, IntentStatus.SUCCEEDED): RequiredAction.REFUND,
+}
+
+
+@pytest.mark.parametrize("intent_status", IntentStatus)
+@pytest.mark.parametrize("order_status", OrderStatus)
+def test_the_order_status_decides_the_required_action(order_status: OrderStatus, intent_status: IntentStatus) -> None:
+    required_action = payment(order_status).required_action(intent(intent_status), NOW)
+
+    assert required_action is REQUIRED_ACTIONS.get((order_status, intent_status))
+
+
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("status", [None, *Status])
+def test_money_is_due_if_authorised_and_the_order_awaits_it(order_status: OrderStatus, status: Status | None) -> None:
+    is_due = payment(order_status, status).is_due()
+    assert is_due is (order_status is OrderStatus.AWAITING_PAYMENT and status is Status.AUTHORIZED)
+
+
+@pytest.mark.parametrize(
+    ("order_status", "status", "seen", "agrees"),
+    [
+        (OrderStatus.CREATED, Status.OPEN, IntentStatus.UNCONFIRMED, True),
+        (OrderStatus.CREATED, Status.OPEN, IntentStatus.AUTHORIZED, False),  # to be published
+        (OrderStatus.CREATED, Status.AUTHORIZED, IntentStatus.AUTHORIZED, True),
+        (OrderStatus.AWAITING_PAYMENT, Status.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be captured
+        (OrderStatus.AWAITING_PAYMENT, Status.CAPTURED, IntentStatus.SUCCEEDED, True),
+        (OrderStatus.COMPLETED, Status.CAPTURED, IntentStatus.SUCCEEDED, True),
+        (OrderStatus.CANCELLED, Status.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be voided
+        (OrderStatus.CANCELLED, Status.CAPTURED, IntentStatus.SUCCEEDED, False),  # to be refunded
+        (OrderStatus.CANCELLED, Status.VOIDED, IntentStatus.CANCELED, True),
+    ],
+)
+def test_payment_and_intent_agree_if_no_action_is_required(
+    order_status: OrderStatus, status: Status, seen: IntentStatus, *, agrees: bool
+) -> None:
+    reason = "order_cancelled" if status is Status.VOIDED else None
+    assert replace(payment(order_status, status), reason=reason).agrees_with(intent(seen), NOW) is agrees
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        intent(IntentStatus.SUCCEEDED, refunded=1250),
+        intent(IntentStatus.SUCCEEDED, lost=1250),
+        intent(IntentStatus.SUCCEEDED, lost=300),
+        intent(IntentStatus.SUCCEEDED, with_the_bank=True),
+    ],
+)
+def test_returned_money_is_not_refunded_again(gone: Intent) -> None:
+    assert payment(OrderStatus.CANCELLED).required_action(gone, NOW) is None
+
+
+def test_the_rest_after_a_partial_refund_is_refunded_too() -> None:
+    partly = intent(IntentStatus.SUCCEEDED, refunded=500)
+
+    assert payment(OrderStatus.CANCELLED).required_action(partly, NOW) is RequiredAction.REFUND
+    assert payment(OrderStatus.COMPLETED).required_action(partly, NOW) is None
+
+
+@pytest.mark.parametrize("intent_status", IntentStatus)
+@pytest.mark.parametrize("order_status", [None, *OrderStatus])
+@pytest.mark.parametrize("is_another_recorded", [True, False])
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_certain_orphan_intent_is_voided_or_refunded(
+    order_status: OrderStatus | None, intent_status: IntentStatus, *, is_another_recorded: bool, is_old: bool
+) -> None:
+    """Certain: another PaymentIntent is recorded, the order is cancelled, or the time for recording has passed."""
+    now = NOW + RECORDED_WITHIN - timedelta(milliseconds=0 if is_old else 1)
+    recorded = None
+    if order_status:
+        recorded = payment(order_status, Status.OPEN if is_another_recorded else None)
+        recorded = replace(recorded, stripe_id="pi_2" if is_another_recorded else None)
+    duties = {
+        IntentStatus.UNCONFIRMED: RequiredAction.VOID,
+        IntentStatus.AUTHORIZED: RequiredAction.VOID,
+        IntentStatus.SUCCEEDED: RequiredAction.REFUND,
+    }
+    is_certain = order_status is OrderStatus.CANCELLED or (order_status and is_another_recorded)
+    may_be_its_money = order_status not in (None, OrderStatus.CREATED, OrderStatus.CANCELLED)
+
+    def required_action() -> RequiredAction | None:
+        return action_for_unrecorded(recorded, intent(intent_status), now)
+
+    if is_certain:
+        assert required_action() is duties.get(intent_status)
+    elif may_be_its_money or intent_status is IntentStatus.CANCELED:
+        assert required_action() is None
+    elif is_old:
+        assert required_action() is duties[intent_status]
+    else:
+        with pytest.raises(NotRecordedYet):
+            required_action()
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        intent(IntentStatus.SUCCEEDED, refunded=1250),
+        intent(IntentStatus.SUCCEEDED, lost=1250),
+        intent(IntentStatus.SUCCEEDED, with_the_bank=True),
+    ],
+)
+def test_an_orphan_that_cannot_be_refunded_needs_no_action(gone: Intent) -> None:
+    assert action_for_unrecorded(None, gone, NOW + RECORDED_WITHIN) is None
+
+
+def test_only_an_abandoned_open_payment_is_voided() -> None:
+    abandoned = NOW + timedelta(minutes=5) + ABANDONED_AFTER
+    waiting = payment(OrderStatus.CREATED)
+
+    assert waiting.required_action(intent(IntentStatus.UNCONFIRMED), abandoned - timedelta(milliseconds=1)) is None
+    assert waiting.required_action(intent(IntentStatus.UNCONFIRMED), abandoned) is RequiredAction.VOID
+    assert waiting.required_action(intent(IntentStatus.AUTHORIZED), abandoned) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "before", "seen", "after", "told"),
+    [
+        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.UNCONFIRMED), Status.OPEN, None),
+        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.AUTHORIZED), Status.AUTHORIZED, EventType.AUTHORIZED),
+        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.CANCELED), Status.VOIDED, EventType.VOIDED),
+        (
+            OrderStatus.AWAITING_PAYMENT,
+            Status.AUTHORIZED,
+            intent(IntentStatus.SUCCEEDED),
+            Status.CAPTURED,
+            EventType.CREATED,
+        ),
+        (
+            OrderStatus.AWAITING_PAYMENT,
+            Status.AUTHORIZED,
+            intent(IntentStatus.CANCELED),
+            Status.FAILED,
+            EventType.FAILED,
+        ),
+        (OrderStatus.AWAITING_PAYMENT, Status.VOIDED, intent(IntentStatus.CANCELED), Status.FAILED, EventType.FAILED),
+        (OrderStatus.CANCELLED, Status.FAILED, intent(IntentStatus.CANCELED), Status.FAILED, None),
+        (OrderStatus.CANCELLED, Status.AUTHORIZED, intent(IntentStatus.CANCELED), Status.VOIDED, EventType.VOIDED),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=1250),
+            Status.REFUNDED,
+            EventType.REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, lost=1250),
+            Status.REFUNDED,
+            EventType.REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=500, lost=750),
+            Status.REFUNDED,
+            EventType.REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=1249),
+            Status.CAPTURED,
+            EventType.PARTLY_REFUNDED,
+        ),
+        (
+            OrderStatus.COMPLETED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, lost=300),
+            Status.CAPTURED,
+            EventType.PARTLY_REFUNDED,
+        ),
+        (
+            OrderStatus.CREATED,
+            Status.OPEN,
+            intent(IntentStatus.SUCCEEDED, refunded=500),
+            Status.CAPTURED,
+            EventType.CREATED,
+        ),
+        (
+            OrderStatus.CANCELLED,
+            Status.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, lost=300),
+            Status.REFUNDED,
+            EventType.REFUNDED,
+        ),
+    ],
+)
+def test_each_observation_sets_a_status_and_publishes_once(
+    order: OrderStatus, before: Status, seen: Intent, after: Status, told: EventType | None
+) -> None:
+    now, event_type = payment(order, before).observe(seen, republish=False)
+    assert (now.status, event_type) == (after, told)
+
+    _, again = now.observe(seen, republish=False)
+    assert again is None
+
+
+@pytest.mark.parametrize("status", [Status.AUTHORIZED, Status.CAPTURED, Status.VOIDED, Status.FAILED, Status.REFUNDED])
+def test_a_status_never_moves_backwards(status: Status) -> None:
+    seen, event_type = payment(OrderStatus.COMPLETED, status).observe(intent(IntentStatus.UNCONFIRMED), republish=False)
+
+    assert (seen.status, event_type) == (status, None)
+
+
+@pytest.mark.parametrize(
+    ("seen", "refunded", "reason"),
+    [
+        (intent(IntentStatus.SUCCEEDED, refunded=500), 500, "refunded_at_stripe"),
+        (intent(IntentStatus.SUCCEEDED, refunded=500, lost=300), 800, "dispute_lost"),
+        (intent(IntentStatus.SUCCEEDED, refunded=500, lost=1250), 1250, "dispute_lost"),
+        (intent(IntentStatus.SUCCEEDED, refunded=1250), 1250, "refunded_at_stripe"),
+        (intent(IntentStatus.SUCCEEDED), 0, None),
+    ],
+)
+def test_refunds_and_lost_disputes_add_up_to_the_capture(seen: Intent, refunded: int, reason: str | None) -> None:
+    now, _ = payment(OrderStatus.COMPLETED, Status.CAPTURED).observe(seen, republish=False)
+
+    assert (now.refunded, now.reason) == (refunded, reason)
+
+
+def test_a_refund_grows_and_never_shrinks() -> None:
+    known = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=500, known=500)
+    grown, told = known.observe(intent(IntentStatus.SUCCEEDED, refunded=800), republish=False)
+    older, nothing = grown.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=False)
+
+    assert (grown.refunded, told) == (800, EventType.PARTLY_REFUNDED)
+    assert (older.refunded, nothing) == (800, None)
+
+
+def test_a_refund_is_published_after_orders_answers_the_capture() -> None:
+    waiting = payment(OrderStatus.AWAITING_PAYMENT, Status.CAPTURED)
+    seen, told = waiting.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=True)
+    assert told is EventType.CREATED
+
+    completed = replace(seen, order=replace(seen.order, status=OrderStatus.COMPLETED))
+    assert not completed.is_settled()
+    assert (
+        completed.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=True)[1] is EventType.PARTLY_REFUNDED
+    )
+
+
+@pytest.mark.parametrize(
+    ("refunded", "known", "told"),
+    [(0, 0, None), (500, 0, EventType.PARTLY_REFUNDED), (500, 300, EventType.PARTLY_REFUNDED), (500, 500, None)],
+)
+def test_a_partial_refund_settles_once_orders_recorded_it(refunded: int, known: int, told: EventType | None) -> None:
+    completed = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=refunded, known=known)
+
+    assert completed.unanswered() is told
+    assert completed.is_settled() is (told is None)
+
+
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("status", Status)
+def test_only_unanswered_events_are_published_again(order_status: OrderStatus, status: Status) -> None:
+    unanswered = {
+        (OrderStatus.CREATED, Status.AUTHORIZED): EventType.AUTHORIZED,
+        (OrderStatus.CREATED, Status.CAPTURED): EventType.CREATED,
+        (OrderStatus.AWAITING_PAYMENT, Status.CAPTURED): EventType.CREATED,
+        (OrderStatus.AWAITING_PAYMENT, Status.FAILED): EventType.FAILED,
+        (OrderStatus.AWAITING_PAYMENT, Status.REFUNDED): EventType.FAILED,
+        (OrderStatus.COMPLETED, Status.REFUNDED): EventType.REFUNDED,
+    }
+
+    assert payment(order_status, status).unanswered() is unanswered.get((order_status, status))
+
+
+@pytest.mark.parametrize("status", [Status.VOIDED, Status.REFUNDED])
+def test_an_unanswered_authorisation_is_published_without_funds(status: Status) -> None:
+    """Orders may have given the ticket to its buyer, and its event may have been lost."""
+    gone = payment(OrderStatus.CREATED, status, paid_at=NOW)
+
+    assert gone.unanswered() is EventType.AUTHORIZED
+    assert not gone.is_settled()
+    assert payment(OrderStatus.CANCELLED, status, paid_at=NOW).is_settled()
+
+
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("status", Status)
+def test_a_payment_settles_when_stripe_and_orders_have_ended(order_status: OrderStatus, status: Status) -> None:
+    at_rest = {
+        (OrderStatus.COMPLETED, Status.CAPTURED),
+        (OrderStatus.REFUNDED, Status.REFUNDED),
+        (OrderStatus.CANCELLED, Status.REFUNDED),
+        (OrderStatus.CANCELLED, Status.FAILED),
+        (OrderStatus.CREATED, Status.VOIDED),
+        (OrderStatus.CANCELLED, Status.VOIDED),
+        (OrderStatus.COMPLETED, Status.VOIDED),
+        (OrderStatus.REFUNDED, Status.VOIDED),
+    }
+
+    assert payment(order_status, status).is_settled() == ((order_status, status) in at_rest)
+
+
+def test_an_order_without_a_payment_needs_no_settling() -> None:
+    assert payment(OrderStatus.CANCELLED, None).is_settled()
+
+
+def test_an_older_order_event_changes_nothing() -> None:
+    current = payment(OrderStatus.CANCELLED)
+    older = replace(current.order, status=OrderStatus.CREATED, version=2)
+
+    assert current.with_order(older) is current
+    assert current.with_order(replace(older, version=4)).order.status is OrderStatus.CREATED
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (payment(OrderStatus.CREATED), None),
+        (payment(OrderStatus.CANCELLED), OrderCancelled),
+        (payment(OrderStatus.CREATED, Status.VOIDED), PaymentOver),
+        (payment(OrderStatus.AWAITING_PAYMENT, Status.FAILED), PaymentOver),
+    ],
+)
+def test_an_order_that_accepts_no_payment_has_a_reason(given: Payment, refusal: type[PaymentError] | None) -> None:
+    if refusal is None:
+        given.check_can_be_started(NOW)
+    else:
+        with pytest.raises(refusal):
+            given.check_can_be_started(NOW)
+
+
+def test_a_payment_can_be_started_only_before_the_deadline() -> None:
+    deadline = payment(OrderStatus.CREATED).order.expires_at
+    payment(OrderStatus.CREATED).check_can_be_started(deadline - timedelta(milliseconds=1))
+
+    with pytest.raises(OrderExpired):
+        payment(OrderStatus.CREATED).check_can_be_started(deadline)

@@ -1,0 +1,391 @@
+"""A ticket's status, its seller's changes, and how it follows its orders."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.tickets.ticket import (
+    KEPT_DECISIONS,
+    REPUBLISH_AFTER,
+    BadTitle,
+    Change,
+    Content,
+    Decision,
+    DeclineReason,
+    EditOutdated,
+    Hold,
+    NotYours,
+    PendingChange,
+    Status,
+    Ticket,
+    TicketError,
+    TicketHeld,
+    TicketSold,
+    parse_title,
+)
+from shared.ids import OrderID, TicketID, UserID
+from shared.money import Price
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+DEADLINE = NOW + timedelta(minutes=5)
+MOMENT = timedelta(milliseconds=1)
+
+SELLER = UserID("seller")
+ORDER = OrderID("order")
+UNTIL_DEADLINE = Hold(order_id=ORDER, expires_at=DEADLINE)
+UNTIL_PAID = Hold(order_id=ORDER, expires_at=None)
+
+TICKET = Ticket(
+    id=TicketID("ticket"),
+    seller_id=SELLER,
+    title="A seat",
+    price=Price("12.50"),
+    currency="usd",
+    version=1,
+    created_at=NOW,
+)
+WITHDRAWN = replace(TICKET, withdrawn_at=NOW)
+RESERVED = replace(TICKET, hold=UNTIL_DEADLINE, hold_version=1)
+SOLD = replace(TICKET, hold=UNTIL_PAID, hold_version=3, sold_at=NOW)
+
+
+TWO_SEATS = Content(title="Two seats", price=Price("30.00"), currency="usd", withdrawn=False)
+
+
+def request(
+    ticket: Ticket,
+    content: Content = TWO_SEATS,
+    *,
+    change_id: str = "change",
+    based_on: int | None = None,
+    now: datetime = NOW,
+) -> Ticket | None:
+    return ticket.request(change_id, content, based_on=based_on, now=now)
+
+
+def requested(ticket: Ticket, content: Content = TWO_SEATS, *, change_id: str = "change") -> Ticket:
+    after = request(ticket, content, change_id=change_id)
+    assert after
+    return after
+
+
+def applied(ticket: Ticket, *, change_id: str = "change", now: datetime = NOW) -> tuple[Ticket, Change]:
+    after = ticket.apply(change_id, now=now)
+    assert after
+    return after
+
+
+def declined(ticket: Ticket, reason: DeclineReason) -> tuple[Ticket, Change]:
+    after = ticket.decline("change", reason)
+    assert after
+    return after
+
+
+@pytest.mark.parametrize(
+    ("ticket", "status"),
+    [
+        (TICKET, Status.AVAILABLE),
+        (WITHDRAWN, Status.WITHDRAWN),
+        (RESERVED, Status.RESERVED),
+        (replace(WITHDRAWN, hold=UNTIL_DEADLINE), Status.RESERVED),
+        (replace(WITHDRAWN, hold=UNTIL_PAID), Status.RESERVED),
+        (SOLD, Status.SOLD),
+        (replace(SOLD, withdrawn_at=NOW), Status.SOLD),
+    ],
+)
+def test_sold_precedes_reserved_precedes_withdrawn(ticket: Ticket, status: Status) -> None:
+    assert ticket.status(NOW) is status
+
+
+def test_a_hold_ends_at_its_deadline_by_the_clock() -> None:
+    assert RESERVED.status(DEADLINE - MOMENT) is Status.RESERVED
+    assert RESERVED.status(DEADLINE) is Status.AVAILABLE
+
+
+def test_a_withdrawn_ticket_with_a_lapsed_hold_is_withdrawn() -> None:
+    assert replace(WITHDRAWN, hold=UNTIL_DEADLINE).status(DEADLINE) is Status.WITHDRAWN
+
+
+def test_a_hold_without_a_deadline_does_not_lapse() -> None:
+    assert replace(TICKET, hold=UNTIL_PAID).status(NOW + timedelta(days=365)) is Status.RESERVED
+
+
+def test_a_lapsed_hold_shows_no_order() -> None:
+    assert RESERVED.order_id(DEADLINE - MOMENT) == ORDER
+    assert RESERVED.order_id(DEADLINE) is None
+
+
+def test_a_sold_ticket_shows_its_order() -> None:
+    assert SOLD.order_id(NOW) == ORDER
+
+
+def test_a_change_request_changes_only_the_pending_change() -> None:
+    pending = PendingChange(id="change", content=TWO_SEATS, requested_at=NOW)
+
+    assert request(TICKET) == replace(TICKET, version=2, pending=pending)
+
+
+def test_an_accepted_edit_applies_under_a_new_version() -> None:
+    decided = (Decision(change_id="change", version=3, reason=None),)
+
+    assert requested(TICKET).apply("change", now=NOW) == (
+        replace(
+            TICKET,
+            title="Two seats",
+            price=Price("30.00"),
+            version=3,
+            edited_version=3,
+            pending=None,
+            decisions=decided,
+        ),
+        "edited",
+    )
+
+
+def test_an_accepted_withdrawal_applies_at_its_decision() -> None:
+    after, told = applied(requested(TICKET, TICKET.withdrawn()), now=DEADLINE)
+
+    assert (after.withdrawn_at, after.status(DEADLINE), told) == (DEADLINE, Status.WITHDRAWN, "withdrawn")
+    assert (after.title, after.price, after.edited_version) == (TICKET.title, TICKET.price, after.version)
+
+
+def test_an_edit_uses_the_currency_of_the_stage() -> None:
+    wanted = TICKET.edited(title="A seat", price=Price("500"), currency="jpy")
+    after, _ = applied(requested(TICKET, wanted))
+
+    assert (after.price, after.currency) == ("500", "jpy")
+
+
+def test_an_edited_ticket_keeps_its_withdrawal_time() -> None:
+    after, told = applied(
+        requested(WITHDRAWN, WITHDRAWN.edited(title="Two seats", price=Price("30.00"), currency="usd")), now=DEADLINE
+    )
+
+    assert (after.status(NOW), after.withdrawn_at, told) == (Status.WITHDRAWN, NOW, "edited")
+
+
+def test_a_declined_change_leaves_the_ticket_unchanged() -> None:
+    after, told = declined(requested(TICKET), "held")
+
+    assert told == "declined"
+    assert (after.content, after.version, after.edited_version, after.pending) == (TICKET.content, 3, 1, None)
+
+
+@pytest.mark.parametrize(("reason", "error"), [("held", TicketHeld), ("sold", TicketSold)])
+def test_a_declined_change_has_its_own_error(reason: DeclineReason, error: type[TicketError]) -> None:
+    after, _ = declined(requested(TICKET), reason)
+    decision = after.decision("change")
+
+    assert decision
+    with pytest.raises(error):
+        decision.check_accepted()
+
+
+def test_a_decision_on_another_or_decided_change_is_ignored() -> None:
+    for ticket in (TICKET, requested(TICKET), applied(requested(TICKET))[0]):
+        for change_id in ("another",) if ticket.pending else ("another", "change"):
+            assert ticket.apply(change_id, now=NOW) is None
+            assert ticket.decline(change_id, "held") is None
+
+
+def test_a_change_is_applied_whatever_holds_the_ticket() -> None:
+    held = replace(requested(TICKET), hold=UNTIL_PAID, hold_version=2)
+    after, _ = applied(held)
+
+    assert (after.content, after.hold, after.hold_version) == (TWO_SEATS, UNTIL_PAID, 2)
+
+
+def test_only_the_latest_decisions_are_kept() -> None:
+    ticket = TICKET
+    for number in range(KEPT_DECISIONS + 1):
+        ticket, _ = applied(requested(ticket, change_id=f"change {number}"), change_id=f"change {number}")
+
+    assert ticket.decision("change 0") is None
+    assert [decision.change_id for decision in ticket.decisions] == [
+        f"change {number}" for number in range(1, KEPT_DECISIONS + 1)
+    ]
+
+
+def test_only_the_seller_changes_a_ticket() -> None:
+    TICKET.check_seller(SELLER)
+    with pytest.raises(NotYours):
+        TICKET.check_seller(UserID("another"))
+
+
+def test_a_held_ticket_cannot_be_changed() -> None:
+    for ticket in (RESERVED, replace(TICKET, hold=UNTIL_PAID)):
+        with pytest.raises(TicketHeld):
+            request(ticket)
+
+
+def test_a_sold_ticket_cannot_be_changed() -> None:
+    for ticket in (SOLD, replace(SOLD, withdrawn_at=NOW)):
+        with pytest.raises(TicketSold):
+            request(ticket)
+
+
+def test_a_lapsed_hold_allows_a_change_and_is_kept() -> None:
+    after = request(RESERVED, now=DEADLINE)
+
+    assert after
+    assert after.pending
+    assert (after.hold, after.hold_version) == (RESERVED.hold, RESERVED.hold_version)
+
+
+def test_one_change_is_pending_at_a_time() -> None:
+    assert request(requested(TICKET), change_id="another") is None
+
+
+def test_a_retry_is_recognised_by_its_id_or_content() -> None:
+    pending = requested(TICKET).pending
+
+    assert pending
+    assert pending.is_for("change", TICKET.content)
+    assert pending.is_for("another", TWO_SEATS)
+    assert not pending.is_for("another", TICKET.content)
+
+
+def test_a_pending_change_is_requested_again_after_seconds() -> None:
+    pending = requested(TICKET)
+    later = NOW + REPUBLISH_AFTER
+
+    assert TICKET.request_again(now=later) is None
+    assert pending.request_again(now=later - MOMENT) is None
+    again = pending.request_again(now=later)
+    assert again
+    assert again.pending
+    assert (again.version, again.pending.id, again.pending.requested_at) == (3, "change", later)
+
+
+EDITED_AT_3 = replace(TICKET, version=5, edited_version=3)
+
+
+@pytest.mark.parametrize("based_on", [None, 3, 4, 5])
+def test_an_edit_may_be_based_on_any_version_with_this_content(based_on: int | None) -> None:
+    assert request(EDITED_AT_3, based_on=based_on)
+
+
+@pytest.mark.parametrize("based_on", [1, 2, 6])
+def test_an_edit_based_on_older_content_is_outdated(based_on: int) -> None:
+    """An edit based on a version that the ticket never had is outdated, too."""
+    with pytest.raises(EditOutdated):
+        request(EDITED_AT_3, based_on=based_on)
+
+
+def test_an_edit_to_the_content_in_force_is_never_outdated() -> None:
+    assert request(EDITED_AT_3, EDITED_AT_3.content, based_on=1)
+
+
+def test_a_withdrawn_ticket_needs_no_second_withdrawal() -> None:
+    """This holds even if an order has the ticket."""
+    for ticket in (WITHDRAWN, replace(WITHDRAWN, hold=UNTIL_DEADLINE)):
+        assert ticket.is_withdrawn_as(ticket.withdrawn())
+    for ticket in (TICKET, replace(SOLD, withdrawn_at=NOW)):
+        assert not ticket.is_withdrawn_as(ticket.withdrawn())
+
+
+def test_an_order_reserves_until_its_deadline_or_payment() -> None:
+    first = TICKET.reserve(UNTIL_DEADLINE, number=1)
+    assert first == (replace(RESERVED, version=2), "reserved")
+    assert first
+    assert first[0].reserve(UNTIL_PAID, number=2) == (
+        replace(RESERVED, version=3, hold=UNTIL_PAID, hold_version=2),
+        "reserved",
+    )
+
+
+def test_a_completed_order_sells() -> None:
+    assert RESERVED.sell(ORDER, number=3, now=NOW) == (replace(SOLD, version=2), "sold")
+
+
+def test_a_cancelled_order_frees() -> None:
+    assert RESERVED.free(number=2) == (replace(TICKET, version=2, hold_version=2), "freed")
+
+
+def test_a_creation_after_its_cancellation_is_ignored() -> None:
+    freed = TICKET.free(number=2)
+    assert freed
+    assert freed[0].hold is None
+    assert freed[0].reserve(UNTIL_DEADLINE, number=1) is None
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_events_with_an_older_or_equal_hold_version_are_ignored(number: int) -> None:
+    for ticket in (SOLD, replace(RESERVED, hold_version=3)):
+        assert ticket.reserve(UNTIL_DEADLINE, number=number) is None
+        assert ticket.sell(ORDER, number=number, now=NOW) is None
+        assert ticket.free(number=number) is None
+
+
+type News = tuple[str, int]
+
+
+def follow(ticket: Ticket, news: News) -> Ticket:
+    """Return the ticket after an order event, outdated or not."""
+    word, number = news
+    match word:
+        case "created":
+            told = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=DEADLINE), number=number)
+        case "awaiting:payment":
+            told = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=None), number=number)
+        case "completed":
+            told = ticket.sell(OrderID(f"order-{number}"), number=number, now=NOW)
+        case _:
+            told = ticket.free(number=number)
+    return told[0] if told else ticket
+
+
+@given(
+    words=st.lists(st.sampled_from(["created", "awaiting:payment", "cancelled"]), min_size=1, max_size=6),
+    data=st.data(),
+)
+def test_the_last_change_decides_in_any_order_with_duplicates(words: list[str], data: st.DataObject) -> None:
+    story: list[News] = [(word, number) for number, word in enumerate(words, start=1)]
+    heard = data.draw(st.permutations(story + data.draw(st.lists(st.sampled_from(story)))))
+    ticket = TICKET
+    for news in heard:
+        ticket = follow(ticket, news)
+
+    last = follow(TICKET, story[-1])
+    assert (ticket.hold, ticket.hold_version) == (last.hold, last.hold_version)
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [("A seat", "A seat"), ("  A  seat ", "A  seat"), ("\u00a0A seat\u3000", "A seat"), ("x" * 200,) * 2],
+)
+def test_a_title_is_trimmed(text: str, title: str) -> None:
+    assert parse_title(text) == title
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000", "\u200b", "\u200b \u2060", "\ufeff", "\u0301", "\u3164", "\u2800"])
+def test_an_invisible_title_is_refused(text: str) -> None:
+    with pytest.raises(BadTitle, match="blank"):
+        parse_title(text)
+
+
+@pytest.mark.parametrize("character", ["\0", "\t", "\n", "\r", "\x1f", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"])
+@pytest.mark.parametrize("where", ["{}A seat", "A{}seat", "A seat{}"])
+def test_a_title_with_a_control_character_is_refused(where: str, character: str) -> None:
+    with pytest.raises(BadTitle, match="control"):
+        parse_title(where.format(character))
+
+
+def test_a_title_may_have_200_characters_of_any_size() -> None:
+    assert parse_title(" " + "🎟" * 200 + " ") == "🎟" * 200
+    with pytest.raises(BadTitle, match="at most 200"):
+        parse_title("🎟" * 201)
+
+
+@given(st.text())
+def test_a_title_is_either_refused_or_clean_and_stable(text: str) -> None:
+    try:
+        title = parse_title(text)
+    except BadTitle:
+        return
+    assert 1 <= len(title) <= 200
+    assert title == title.strip()
+    assert parse_title(title) == title
