@@ -63,11 +63,11 @@ def start(
         return payment, False
     payment.check_can_be_started(clock.now())
     stripe = Gateway()
-    opened = payment.stripe_id is None
-    if opened:
-        payment = _open(store, stripe, payment, receipt if token is None else _no_receipt)
+    is_new = False
+    if payment.stripe_id is None:
+        payment, is_new = _open(store, stripe, payment, receipt if token is None else _no_receipt)
     if token is None:
-        return payment, opened
+        return payment, is_new
     payment.check_can_be_started(clock.now())
     return _confirm(store, stripe, payment, token, receipt), True
 
@@ -165,25 +165,26 @@ def _give_back(stripe: Gateway, payment: Payment | None, intent: Intent) -> bool
             return False
 
 
-def _open(store: PaymentStore, stripe: Gateway, payment: Payment, receipt: Receipt) -> Payment:
+def _open(store: PaymentStore, stripe: Gateway, payment: Payment, receipt: Receipt) -> tuple[Payment, bool]:
     """Create a PaymentIntent and record it, if the order still takes payments and has none; else cancel it.
 
-    Raises OrderCancelled, OrderExpired, PaymentOver, Contention.
+    Returns the payment and whether this PaymentIntent is the recorded one. Raises OrderCancelled, OrderExpired,
+    PaymentOver, Contention.
     """
     intent = stripe.create(payment.order)
     for _ in range(MAX_ATTEMPTS):
         after = payment.opened(PaymentID(new_id()), intent)
         try:
-            return store.save(payment, after, also=receipt(after))
+            return store.save(payment, after, also=receipt(after)), True
         except VersionConflict:
             now = store.payment(payment.order.id)
             if now is None or now.stripe_id == intent.id:
-                return now or after  # our own write had succeeded, and its response was lost
+                return now or after, True  # our own write had succeeded, and its response was lost
             payment = now
         if payment.stripe_id is not None or payment.order.status is OrderStatus.CANCELLED:
             _void(stripe, intent.id)
             payment.check_can_be_started(clock.now())
-            return payment
+            return payment, False
     _void(stripe, intent.id)
     raise Contention("the payment is changing; try again")
 

@@ -421,25 +421,42 @@ def test_an_intent_created_during_cancellation_is_cancelled(
     assert stripe.intents()[0]["status"] == "canceled"
 
 
-def test_of_concurrent_intents_only_the_recorded_can_be_paid(
+@pytest.fixture
+def _concurrent_start(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Let another start of the payment run between creating a PaymentIntent and recording it, once."""
     handle = stripe.account.handle
 
-    def pay_meanwhile(method: str, path: str, headers: Any, body: Any = b"") -> Any:
+    def start_meanwhile(method: str, path: str, headers: Any, body: Any = b"") -> Any:
         reply = handle(method, path, headers, body)
         if method == "POST" and path == "/v1/payment_intents":
             monkeypatch.setattr(stripe.account, "handle", handle)
             assert pay(world, order, buyer, token=None).status == 201
         return reply
 
-    monkeypatch.setattr(stripe.account, "handle", pay_meanwhile)
+    monkeypatch.setattr(stripe.account, "handle", start_meanwhile)
+
+
+@pytest.mark.usefixtures("_concurrent_start")
+def test_of_concurrent_intents_only_the_recorded_can_be_paid(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
     assert pay(world, order, buyer).json["status"] == "authorized"
 
     statuses = sorted(intent["status"] for intent in stripe.intents())
     assert statuses == ["canceled", "requires_capture"]
     recorded = payment_of(world, order)["stripeID"]
     assert next(i for i in stripe.intents() if i["id"] == recorded)["status"] == "requires_capture"
+
+
+@pytest.mark.usefixtures("_concurrent_start")
+def test_the_later_of_concurrent_starts_answers_200(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    answer = pay(world, order, buyer, token=None)
+
+    assert (answer.status, answer.json["stripeId"]) == (200, payment_of(world, order)["stripeID"])
 
 
 def test_an_open_payment_is_read_at_most_every_two_seconds(
