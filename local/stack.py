@@ -284,9 +284,12 @@ class LocalStack:
 
 @contextmanager
 def temporary_stack(
-    name: str, *, order_window_seconds: int, step: Step = silent_step, logs: Path | None = None
+    name: str, *, order_window_seconds: int, step: Step = silent_step, logs: Path | None = None, keep: bool = False
 ) -> Iterator[LocalStack]:
-    """A separate stack on free ports, removed afterwards; its logs are kept if a folder is given."""
+    """A separate stack on free ports, removed afterwards; its logs are kept if a folder is given.
+
+    With `keep`, it keeps its data when it is stopped and started again.
+    """
     TEMPORARY.mkdir(parents=True, exist_ok=True)
     _sweep_temporary()
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=TEMPORARY))
@@ -297,7 +300,7 @@ def temporary_stack(
                 folder,
                 ports=Ports.free(),
                 order_window_seconds=order_window_seconds,
-                keep=False,
+                keep=keep,
                 logs=logs,
                 step=step,
                 keep_open=[lock.descriptor],

@@ -120,7 +120,7 @@ def problem(answer: Answer, status: int, code: str | None = None) -> dict[str, A
 
 @pytest.fixture(scope="session")
 def market() -> Iterator[Market]:
-    with temporary_stack("e2e", order_window_seconds=WINDOW, logs=LOCAL / "logs" / "e2e") as stack:
+    with temporary_stack("e2e", order_window_seconds=WINDOW, logs=LOCAL / "logs" / "e2e", keep=True) as stack:
         market = Market(stack)
         _start_every_function(market)
         yield market
