@@ -62,7 +62,7 @@ class RaceEnvironment:
         self.stripe_url = stripe_url
         self.definitions = definitions(template)
         self._numbers = itertools.count(1)
-        self._crew = workers
+        self._pool = workers
         secrets = aws.secrets()
         keys = {"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}
         self.environment = {
@@ -100,11 +100,11 @@ class RaceEnvironment:
 
     def race(self, race: Race) -> list[list[Any]]:
         """Let the worker pool run it."""
-        to_crew, from_crew = cast("IO[bytes]", self._crew.stdin), cast("IO[bytes]", self._crew.stdout)
+        to_pool, from_pool = cast("IO[bytes]", self._pool.stdin), cast("IO[bytes]", self._pool.stdout)
         began = time.monotonic()
-        pickle.dump(race, to_crew)
-        to_crew.flush()
-        outcomes: list[list[Any]] = pickle.load(from_crew)  # noqa: S301  # from the worker pool that we started
+        pickle.dump(race, to_pool)
+        to_pool.flush()
+        outcomes: list[list[Any]] = pickle.load(from_pool)  # noqa: S301  # from the worker pool that we started
         self.figures.seconds += time.monotonic() - began
         self.figures.calls += sum(map(len, race.runners))
         self.figures.processes += len(race.runners)
@@ -122,7 +122,7 @@ def open_environment(folder: Path, template: dict[str, Any]) -> Iterator[RaceEnv
         stripe = Child("the local Stripe", command, log=folder / "stripe.log", environment=clean_environment())
         stack.callback(stripe.stop)
         url = f"http://{HOST}:{ports.stripe}"
-        workers = stack.enter_context(_crew(aws, url))
+        workers = stack.enter_context(_worker_pool(aws, url))
         until = time.monotonic() + 30
         while not Api(url).is_there():
             assert time.monotonic() < until, stripe.output()
@@ -131,7 +131,7 @@ def open_environment(folder: Path, template: dict[str, Any]) -> Iterator[RaceEnv
 
 
 @contextmanager
-def _crew(aws: LocalAws, stripe_url: str) -> "Iterator[subprocess.Popen[bytes]]":
+def _worker_pool(aws: LocalAws, stripe_url: str) -> "Iterator[subprocess.Popen[bytes]]":
     environment = aws.environment() | {
         "STAGE": "races",
         "CURRENCY": "usd",
