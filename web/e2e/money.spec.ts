@@ -100,11 +100,20 @@ test("Back after paying leads to “You bought this ticket”, and to the order"
 }) => {
   const ticket = await seller.sells(title("Back"));
   await buyer.entersWith(context);
+  // Tickets learns of the hold late.
+  let isLate = true;
+  await page.route(`**/api/tickets/${ticket}`, async (route) => {
+    const response = await route.fetch();
+    const late = { status: "available", version: 1 };
+    await route.fulfill({ response, json: { ...(await response.json()), ...(isLate ? late : {}) } });
+  });
   await page.goto(`/tickets/${ticket}`);
   await page.getByRole("button", { name: "Buy for $45.00" }).click();
   await page.waitForURL("**/orders/*");
   const order = page.url();
   await page.goBack();
+  await expect(page.getByText("You hold this ticket.")).toBeVisible();
+  isLate = false;
   await page.getByRole("link", { name: "Go on to pay" }).click();
   await payWith(page, CARDS.pays);
   await expect(page.getByText("It’s yours.")).toBeVisible();

@@ -5,7 +5,7 @@ import { useUser } from "../components/user";
 import type { DraftPlace } from "../rules/drafts";
 import { answer, api } from "./client";
 import { useIntention } from "./intention";
-import { order, ticket } from "./queries";
+import { order, orderOfTicket, ticket } from "./queries";
 import { becomes, callFor, PRIVATE } from "./session";
 import { tellOtherTabs } from "./tabs";
 import type { Order, OwnTicket, SignIn, Ticket, TicketEdit, TicketIn } from "./types";
@@ -97,8 +97,9 @@ export function useBuy() {
       );
     },
     onSettled: (_order, error) => intention.answered(error),
-    onSuccess: (placed) => {
+    onSuccess: (placed, ticket) => {
       client.setQueryData(order(user.id, placed.id).queryKey, placed);
+      client.setQueryData(orderOfTicket(user.id, ticket).queryKey, placed);
       refresh(client);
     },
     onError: () => refresh(client),

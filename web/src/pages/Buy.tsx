@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
 import { useBuy } from "../api/changes";
@@ -34,6 +34,7 @@ export function Buy({ ticket }: { ticket: Ticket }) {
   const buy = useBuy();
   const isLost = codeOf(buy.error) === "ticket_held";
   useHoldOfAnother(ticket, isLost, buy.reset);
+  const placed = useJustPlaced(ticket);
   const onClick = () => buy.mutate(ticket, { onSuccess: (order) => void navigate(`/orders/${order.id}`) });
   const price = asPrice(ticket.price, ticket.currency);
   return (
@@ -41,7 +42,9 @@ export function Buy({ ticket }: { ticket: Ticket }) {
       {buy.isError && (
         <Refused error={buy.error} newPrice={buy.variables.price === ticket.price ? null : price} />
       )}
-      {ticket.status === "available" ? (
+      {placed !== null ? (
+        <Yours order={placed} ticket={ticket} />
+      ) : ticket.status === "available" ? (
         <>
           <button type="button" className="primary" onClick={onClick} disabled={buy.isPending}>
             {buy.isPending ? "Holding it for you" : `Buy for ${price}`}
@@ -53,6 +56,17 @@ export function Buy({ ticket }: { ticket: Ticket }) {
       )}
     </div>
   );
+}
+
+/**
+ * The order that the user has just placed for a ticket that still shows as available, since Tickets learns of a hold a
+ * moment after Orders; null otherwise. An order that has ended meanwhile is not found again.
+ */
+function useJustPlaced(ticket: Ticket): Order | null {
+  const query = orderOfTicket(useUser().id, ticket);
+  const known = useQueryClient().getQueryData(query.queryKey) ?? null;
+  const order = useQuery({ ...query, enabled: known !== null }).data ?? null;
+  return ticket.status === "available" && order?.status === "created" ? order : null;
 }
 
 /**
