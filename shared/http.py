@@ -33,9 +33,9 @@ MAX_ERRORS = 20  # in one problem; a body of 64 KB can have thousands
 
 _KEY = re.compile(rf"[ -+\--~]{{1,{MAX_KEY_LENGTH}}}")  # printable ASCII without the comma
 
-type Told = Mapping[type[Exception], Callable[[Any], Problem]]
+type Problems = Mapping[type[Exception], Callable[[Any], Problem]]
 
-COMMON_REFUSALS: Told = {
+COMMON_REFUSALS: Problems = {
     Problem: lambda problem: problem,
     NotFoundError: lambda _: Problem(404, "not_found", "there is no resource at this path"),
     RequestValidationError: lambda error: _invalid(error),
@@ -117,7 +117,7 @@ class Api(APIGatewayHttpResolver):
         self.public = frozenset(public)
         self.refusals = refusals
         self.answers: dict[str, Answers] = {}
-        self._told: Told = {**COMMON_REFUSALS, **refusals}
+        self._problems: Problems = {**COMMON_REFUSALS, **refusals}
         self.exception_handler(Exception)(lambda error: self._tell(self._problem(error)))
         self.exception_handler(_Replay)(lambda replay: _response(replay.answer))
 
@@ -228,8 +228,8 @@ class Api(APIGatewayHttpResolver):
 
     def _problem(self, error: Exception) -> Problem:
         for kind in type(error).__mro__:
-            if kind in self._told:
-                problem = self._told[kind](error)
+            if kind in self._problems:
+                problem = self._problems[kind](error)
                 if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                     logger.warning("request failed", code=problem.code, exc_info=error)
                 return problem

@@ -28,21 +28,21 @@ class Settings:
 def handler(event: dict[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
     """Publish the new outbox entries of a batch of stream records."""
     env = settings.load(Settings)
-    records = {told["id"]: (told, record) for record in event["Records"] if (told := _told(record))}
+    records = {entry["id"]: (entry, record) for record in event["Records"] if (entry := _new_entry(record))}
     try:
-        publish([told for told, _ in records.values()], bus=env.event_bus_name, source=env.event_source)
+        publish([entry for entry, _ in records.values()], bus=env.event_bus_name, source=env.event_source)
     except NotPublished as failure:
         logger.error(
             "events not published; their records go to the relay's dead-letter queue",
             count=len(failure.events),
         )
-        for told in failure.events:
+        for entry in failure.events:
             # If this fails too, the stream delivers the whole batch again; consumers ignore duplicates.
-            aws.sqs().send_message(QueueUrl=env.relay_dlq_url, MessageBody=json.dumps(records[told["id"]][1]))
+            aws.sqs().send_message(QueueUrl=env.relay_dlq_url, MessageBody=json.dumps(records[entry["id"]][1]))
     return {"batchItemFailures": []}
 
 
-def _told(record: Mapping[str, Any]) -> dict[str, Any] | None:
+def _new_entry(record: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the new outbox entry of a record, or None."""
     if record["eventName"] not in ("INSERT", "MODIFY"):
         return None

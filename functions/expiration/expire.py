@@ -32,4 +32,4 @@ def handler(timer: Timer, _context: object) -> None:
     """Entry point."""
     with follow(Trace(correlation_id=timer["correlationId"], causation_id=timer["causationId"])):
         actions.publish_expired(timer["orderId"], timer["userID"], bus=settings.load(Settings).event_bus_name)
-        logger.info("deadline told", order_id=timer["orderId"])
+        logger.info("expiration published", order_id=timer["orderId"])

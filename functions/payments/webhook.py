@@ -98,11 +98,11 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _receive(request: dict[str, Any]) -> None:
-    told = _verified(request)
-    if told.type not in TYPES or told.account or told.data.stripe_id is None:
+    event = _verified(request)
+    if event.type not in TYPES or event.account or event.data.stripe_id is None:
         return
-    stripe_id = told.data.stripe_id
-    logger.info("webhook received", event_type=told.type, stripe_event=told.id, stripe_id=stripe_id)
+    stripe_id = event.data.stripe_id
+    logger.info("webhook received", event_type=event.type, stripe_event=event.id, stripe_id=stripe_id)
     actions.reconcile_intent(PaymentStore(Table(settings.load(Settings).table_name)), Gateway(), stripe_id)
 
 

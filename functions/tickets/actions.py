@@ -137,9 +137,9 @@ def change(store: TicketStore, ticket_id: str, rule: Callable[[Ticket], tuple[Ti
         match rule(before):
             case None:
                 return before
-            case after, told:
+            case after, change_made:
                 try:
-                    store.replace(before, after, told)
+                    store.replace(before, after, change_made)
                 except VersionConflict:
                     continue
                 return after

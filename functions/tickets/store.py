@@ -76,8 +76,8 @@ class TicketStore:
 
     def insert(self, ticket: Ticket, also: Write | None = None) -> None:
         """Write a new ticket and publish it. Condition: its id is new. Raises VersionConflict."""
-        told = events.outbox_entry(events.TicketCreated.model_validate(_to_data(ticket)))
-        self._put(Put(item=_to_item(ticket) | {"event": told}, condition="attribute_not_exists(pk)"), also)
+        entry = events.outbox_entry(events.TicketCreated.model_validate(_to_data(ticket)))
+        self._put(Put(item=_to_item(ticket) | {"event": entry}, condition="attribute_not_exists(pk)"), also)
 
     def replace(self, before: Ticket, after: Ticket, change: Change) -> None:
         """Write the ticket's next state and publish it.

@@ -22,9 +22,9 @@ def test_new_price_racing_an_order_never_changes_the_hold(market: Market) -> Non
     wishes = [(ticket, price) for ticket in tickets for price in ("10.00", None)]
 
     orders = [[order(ticket, person(), price=price)] for ticket, price in wishes]
-    told, answered = _against(market, orders, [_request(ticket, seller, new) for ticket in tickets])
+    decided, answered = _against(market, orders, [_request(ticket, seller, new) for ticket in tickets])
 
-    assert all(outcome.is_taken for outcome in told)
+    assert all(outcome.is_taken for outcome in decided)
     for (_, price), outcome in zip(wishes, answered, strict=True):
         assert outcome.code in ("", "ticket_held", "price_changed")
         if outcome.status == 201:
@@ -45,9 +45,9 @@ def test_withdrawal_racing_an_order_leaves_no_hold(market: Market) -> None:
     gone = {"title": "Row 1, seat 1", "price": "10.00", "withdrawn": True}
 
     orders = [[order(ticket, person())] for ticket in tickets for _ in range(2)]
-    told, answered = _against(market, orders, [_request(ticket, seller, gone) for ticket in tickets])
+    decided, answered = _against(market, orders, [_request(ticket, seller, gone) for ticket in tickets])
 
-    assert all(outcome.is_taken for outcome in told)
+    assert all(outcome.is_taken for outcome in decided)
     assert {outcome.code for outcome in answered} <= {"", "ticket_held", "ticket_withdrawn"}
     assert not any(before["withdrawn"] for before, _ in _holds(market))
     for copy in _copies(market):
@@ -123,7 +123,7 @@ def test_changes_racing_order_events_in_tickets(market: Market) -> None:
     def edit(ticket: str, price: str) -> Call:
         return http("PUT", f"/api/tickets/{ticket}", {"title": "Row 1, seat 1", "price": price}, by=seller)
 
-    def told(event_type: str, ticket: str, hold: int) -> Call:
+    def order_event(event_type: str, ticket: str, hold: int) -> Call:
         held = {"id": ticket, "title": "Row 1, seat 1", "price": "10.00", "currency": "usd", "hold": hold}
         expires_at = clock.to_rfc3339(clock.now() + WINDOW)
         data = {"id": f"order {hold}", "userID": new_id(), "expiresAt": expires_at, "version": hold, "ticket": held}
@@ -138,10 +138,10 @@ def test_changes_racing_order_events_in_tickets(market: Market) -> None:
             [edit(ticket, "11.00") for ticket in tickets],
             [edit(ticket, "12.00") for ticket in tickets],
             [edit(ticket, "13.00") for ticket in tickets],
-            [told("order:created", ticket, 1) for ticket in tickets],
-            [told("order:created", ticket, 1) for ticket in tickets],
-            [told("order:cancelled", ticket, 2) for ticket in tickets],
-            [told("order:created", ticket, 3) for ticket in tickets],
+            [order_event("order:created", ticket, 1) for ticket in tickets],
+            [order_event("order:created", ticket, 1) for ticket in tickets],
+            [order_event("order:cancelled", ticket, 2) for ticket in tickets],
+            [order_event("order:created", ticket, 3) for ticket in tickets],
             [http("DELETE", f"/api/tickets/{ticket}", by=seller) for ticket in tickets[::3]],
         ],
         courier=True,

@@ -138,7 +138,7 @@ def test_the_timer_keeps_the_orders_correlation_id(market: World, log: Log, monk
     monkeypatch.setattr("shared.aws.events", lambda: bus)
     timer = {"orderId": new_id(), "userID": new_id(), "correlationId": "the order's request", "causationId": "e"}
     market.invoke("expiration.expire", timer)
-    assert log.of("the order's request") == ["deadline told"]
+    assert log.of("the order's request") == ["expiration published"]
     (told,) = bus.taken
     assert json.loads(told["Detail"])["metadata"]["correlationId"] == "the order's request"
 
