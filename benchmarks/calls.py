@@ -6,11 +6,11 @@
 import sys
 from collections.abc import Mapping
 
-from benchmarks import counts
-from benchmarks.counts import Counts, Row
 from benchmarks.quiet import quiet
 from benchmarks.result import Result
 from benchmarks.zips import template
+from metering import counts
+from metering.counts import Counts, Row
 
 GETS = ("get a ticket", "get an order", "get a payment")
 LISTS = ("list what is on sale", "list what one sells", "list orders")
@@ -43,7 +43,9 @@ def results(operations: Mapping[str, Row]) -> list[Result]:
 
 def measured() -> Counts:
     """Run every operation and a purchase, each on a stage with empty tables."""
-    from tests.integration import stage  # sets up the handlers' test environment, so imported only for measuring
+    from tests.support import (
+        metered_stack as stage,  # sets up the handlers' test environment, so imported only for measuring
+    )
 
     with stage.alone(template()) as make, quiet():
         operations = {name: counts.of_run(run(make())) for name, run in stage.OPERATIONS.items()}

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import counts
-from benchmarks.counts import Row
 from benchmarks.result import Result
 from benchmarks.zips import functions, template
+from metering import counts
+from metering.counts import Row
 
 FILE = Path(__file__).with_name("prices.json")
 ORDERS = 1_000_000

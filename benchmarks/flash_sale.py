@@ -18,7 +18,7 @@ from benchmarks.result import Result, spread
 from benchmarks.zips import template
 from shared import aws
 from shared.ids import new_id
-from tests.concurrency.environment import Market, open_environment, order, person
+from tests.support.race_environment import Market, open_environment, order, person
 
 PROCESSES = 16
 SALES = {"one ticket": (1, 1_000), "many tickets": (200, 2_000)}  # tickets, buyers

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cost, counts
-from benchmarks.counts import Counts, Row
+from benchmarks import cost
 from benchmarks.zips import template
 from functions.orders.store import OPEN_PARTITIONS
 from functions.payments.store import UNSETTLED_PARTITIONS
 from functions.tickets.store import ON_SALE_PARTITIONS
+from metering import counts
+from metering.counts import Counts, Row
 
 FILE = Path(__file__).with_name("quotas.json")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "scaling.md"

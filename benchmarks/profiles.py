@@ -68,7 +68,9 @@ def _group(package: str) -> str:
 
 
 def _request(route: str) -> list[Result]:
-    from tests.integration import stage  # sets up the handlers' test environment, so imported only for measuring
+    from tests.support import (
+        metered_stack as stage,  # sets up the handlers' test environment, so imported only for measuring
+    )
 
     with stage.alone(template()) as make, quiet():
         handle, _ = on_tape(make(), stage.OPERATIONS[route])

@@ -32,7 +32,7 @@ from functions.auth import passwords
 from functions.payments import stripe_gateway
 from local.stripe.account import SECRET_KEY
 from shared import aws
-from tests.integration.world import Context
+from tests.support.world import Context
 
 ROUNDS = 21
 QUICK_ROUNDS = 5
@@ -126,7 +126,9 @@ class _StripePlayer(stripe.HTTPClient):
 
 def measure(*, quick: bool) -> list[Result]:
     """The ratio of each route, and the duration of its handler."""
-    from tests.integration import stage  # sets up the handlers' test environment, so imported only for measuring
+    from tests.support import (
+        metered_stack as stage,  # sets up the handlers' test environment, so imported only for measuring
+    )
 
     results = []
     with (

@@ -11,7 +11,7 @@ from typing import Any
 from cdk import bundle
 from cdk.bundle import SHARED
 from cdk.stages import STAGES
-from tests.synthesized import synthesize
+from tests.support.synth import synthesize
 
 FOLDER = bundle.ROOT / ".local" / "benchmarks"
 HERE = STAGES["local"].architecture

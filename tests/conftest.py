@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests import closing, grants
-from tests.synthesized import synthesize
+from tests import closing
+from tests.support import grants
+from tests.support.synth import synthesize
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests import closing
-from tests.concurrency.environment import Market, RaceEnvironment, open_environment
+from tests.support.race_environment import Market, RaceEnvironment, open_environment
 
 
 @pytest.fixture(scope="session")

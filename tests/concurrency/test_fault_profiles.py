@@ -13,8 +13,8 @@ import pytest
 
 from shared import clock, idempotency
 from shared.ids import new_id
-from tests.concurrency.environment import RECEIPTS, Market, http, order, paid, person
-from tests.concurrency.worker_pool import FaultProfile
+from tests.support.race_environment import RECEIPTS, Market, http, order, paid, person
+from tests.support.worker_pool import FaultProfile
 
 CONFLICTS = FaultProfile(seed=1, conflict=0.4)
 THROTTLED = FaultProfile(seed=2, throttle=0.5)

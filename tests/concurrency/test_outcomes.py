@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from shared import clock
-from tests.concurrency.environment import Market, expired, http, order, paid, person
-from tests.concurrency.worker_pool import Call
+from tests.support.race_environment import Market, expired, http, order, paid, person
+from tests.support.worker_pool import Call
 
 TEAMS = 8
 ORDERS_PER_TEAM = 6

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from shared import clock
-from tests.concurrency.environment import Market, http, order, paid, person
+from tests.support.race_environment import Market, http, order, paid, person
 
 
 def test_one_of_500_buyers_gets_the_ticket(market: Market) -> None:

@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from tests.concurrency.environment import RECEIPTS, Market, http, order, person, webhook
-from tests.concurrency.worker_pool import Call, Outcome
-from tests.integration.world import Person, sqs_batch
+from tests.support.race_environment import RECEIPTS, Market, http, order, person, webhook
+from tests.support.worker_pool import Call, Outcome
+from tests.support.world import Person, sqs_batch
 
 
 def test_one_key_places_one_order(market: Market) -> None:

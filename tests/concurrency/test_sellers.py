@@ -8,9 +8,9 @@ import pytest
 
 from shared import clock
 from shared.ids import new_id
-from tests.concurrency.environment import WINDOW, Market, http, order, paid, person, tell
-from tests.concurrency.worker_pool import Call, Outcome
-from tests.integration.world import Person
+from tests.support.race_environment import WINDOW, Market, http, order, paid, person, tell
+from tests.support.worker_pool import Call, Outcome
+from tests.support.world import Person
 
 TICKETS = 30
 

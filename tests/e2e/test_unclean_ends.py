@@ -9,7 +9,7 @@ from local.api import Api
 from local.local_aws import state_file
 from local.stack import LOCAL_STRIPE_KEYS
 from tests.e2e.conftest import WINDOW, Market, eventually
-from tests.killing import kill
+from tests.support.processes import kill
 
 PATIENT_WINDOW = 600
 

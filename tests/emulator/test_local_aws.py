@@ -15,7 +15,7 @@ import pytest
 
 from local.local_aws import MINISTACK, PYTHON, LocalAws, LocalAwsFailed, state_file
 from local.ports import Ports
-from tests.killing import kill
+from tests.support.processes import kill
 
 # A function that records each call and its process once the file `open` exists; before, it fails or, on request, waits.
 CODE = """

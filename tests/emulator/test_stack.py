@@ -13,7 +13,7 @@ from local import stack as stack_module
 from local.local_aws import LocalAws, LocalAwsFailed, state_file
 from local.ports import Ports
 from local.stack import LocalStack
-from tests.killing import kill
+from tests.support.processes import kill
 
 
 class _FakeAws:

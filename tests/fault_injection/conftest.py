@@ -17,11 +17,11 @@ import pytest
 from local.ports import HOST, Ports
 from local.processes import Child, clean_environment
 from tests import closing
-from tests.concurrency.environment import RaceEnvironment, open_environment
-from tests.concurrency.worker_pool import Race
 from tests.fault_injection.fault_case import Case, Verdict
 from tests.fault_injection.fault_proxy import KINDS, RULES, faults_of
 from tests.fault_injection.operations import OPERATIONS
+from tests.support.race_environment import RaceEnvironment, open_environment
+from tests.support.worker_pool import Race
 
 RUNNERS = 16
 

@@ -14,10 +14,10 @@ from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
 from shared import aws, clock, settings
 from shared.idempotency import LEASE
-from tests.concurrency.environment import _from_dynamodb, http, person, tell
-from tests.concurrency.worker_pool import Call, Outcome, run_call
 from tests.fault_injection.fault_proxy import Fault, bypassing_the_proxy, faulty
-from tests.integration.world import CHANGES, Person
+from tests.support.race_environment import _from_dynamodb, http, person, tell
+from tests.support.worker_pool import Call, Outcome, run_call
+from tests.support.world import CHANGES, Person
 
 
 @dataclass(frozen=True, slots=True)

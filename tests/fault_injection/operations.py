@@ -12,9 +12,9 @@ from functions.payments.store import PaymentStore
 from shared import clock, events
 from shared.ids import new_id
 from shared.table import Table, _to_dynamodb
-from tests.concurrency.environment import ask_stripe, expired, http, order, paid, person, tell, webhook
-from tests.concurrency.worker_pool import Call, Outcome
 from tests.fault_injection.fault_case import Act, FaultCase
+from tests.support.race_environment import ask_stripe, expired, http, order, paid, person, tell, webhook
+from tests.support.worker_pool import Call, Outcome
 
 type Setting = Callable[[FaultCase], Act]
 

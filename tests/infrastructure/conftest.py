@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.reading import Template
+from tests.infrastructure.template import Template
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from cdk import bundle
 from cdk.bundle import SERVICES, SHARED, Architecture
 from cdk.stages import STAGES
 from tests.infrastructure.test_functions import FUNCTIONS
-from tests.synthesized import ROOT
+from tests.support.synth import ROOT
 
 HERE: Architecture = STAGES["local"].architecture
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cdk.edge import FUNCTIONS, HEADERS
-from tests.infrastructure.reading import Template
-from tests.synthesized import synthesize
+from tests.infrastructure.template import Template
+from tests.support.synth import synthesize
 
 
 @pytest.fixture(scope="module")

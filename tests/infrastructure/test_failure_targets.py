@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.reading import Template
+from tests.infrastructure.template import Template
 
 
 def without_failure_target(template: Template) -> set[str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.reading import Template
-from tests.synthesized import ROOT
+from tests.infrastructure.template import Template
+from tests.support.synth import ROOT
 
 USUAL = {
     "STAGE",

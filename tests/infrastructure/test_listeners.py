@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.reading import Template
+from tests.infrastructure.template import Template
 
 ORDER_EVENTS = ["order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled"]
 

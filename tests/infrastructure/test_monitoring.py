@@ -10,8 +10,8 @@ from typing import Any
 from cdk import monitoring
 from cdk.stages import STAGES, find_stage
 from shared import telemetry
-from tests.infrastructure.reading import Template
-from tests.synthesized import ROOT, synthesize
+from tests.infrastructure.template import Template
+from tests.support.synth import ROOT, synthesize
 
 
 def _alarms(template: Template) -> dict[str, dict[str, Any]]:

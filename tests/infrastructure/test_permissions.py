@@ -1,4 +1,4 @@
-"""Permissions: every permission of every role is listed in `tests/grants.py`, so that a new one shows in review."""
+"""Permissions: every permission of every role is listed in tests/support/grants.py, so new ones show in review."""
 
 from collections import Counter
 from typing import Any
@@ -7,8 +7,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.grants import CLOCKS, GRANTS
-from tests.infrastructure.reading import Template, as_list
+from tests.infrastructure.template import Template, as_list
+from tests.support.grants import CLOCKS, GRANTS
 
 # IAM has no narrower resource for these.
 ON_EVERYTHING = {"dynamodb:ListStreams", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdk.bundle import SERVICES
-from tests.synthesized import ROOT
+from tests.support.synth import ROOT
 
 LOCKED = [
     ROOT / "requirements.txt",

@@ -1,6 +1,6 @@
 """The API's routes, and which of them need the authorizer."""
 
-from tests.infrastructure.reading import Template
+from tests.infrastructure.template import Template
 
 PUBLIC = {
     "POST /api/users/signup": "auth api",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cdk.stages import STAGES, Stage, find_stage
-from tests.infrastructure.reading import Template
-from tests.synthesized import ROOT, synthesize
+from tests.infrastructure.template import Template
+from tests.support.synth import ROOT, synthesize
 
 
 def _synthesize(stage: Stage, out: Path) -> Template:

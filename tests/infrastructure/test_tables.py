@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.reading import Template
+from tests.infrastructure.template import Template
 
 LISTED = [
     "createdAt",

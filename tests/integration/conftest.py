@@ -27,9 +27,9 @@ from functions.payments import stripe_gateway
 from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
 from shared import aws, clock, settings
 from shared.ids import new_id
-from tests.integration.stripe_in_process import WEBHOOK_SECRET, Stripe
-from tests.integration.tables import Tables
-from tests.integration.world import Clock, World
+from tests.support.moto_tables import Tables
+from tests.support.stripe_in_process import WEBHOOK_SECRET, Stripe
+from tests.support.world import Clock, World
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,8 @@ from shared import table
 from shared.ids import is_id
 from shared.table import Contention
 from shared.telemetry import logger
-from tests.integration.signing_key import SigningKey
-from tests.integration.world import Answer, World, http_event
+from tests.support.signing_key import SigningKey
+from tests.support.world import Answer, World, http_event
 
 EMAIL = "someone@example.com"
 PASSWORD = "correct horse"

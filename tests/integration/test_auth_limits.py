@@ -8,8 +8,8 @@ from functions.auth.store import UserStore
 from shared import aws, settings
 from shared.ids import new_id
 from shared.table import Contention, Table
-from tests.integration.signing_key import SigningKey
-from tests.integration.world import Answer, World
+from tests.support.signing_key import SigningKey
+from tests.support.world import Answer, World
 
 EMAIL = "someone@example.com"
 PASSWORD = "correct horse"

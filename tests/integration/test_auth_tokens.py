@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from functions.auth import passwords
 from functions.auth.keys import Key, KeyRing, key_ring
 from shared.ids import new_id
-from tests.integration.signing_key import SigningKey
-from tests.integration.world import World
+from tests.support.signing_key import SigningKey
+from tests.support.world import World
 
 EMAIL = "someone@example.com"
 NOBODY = {"isAuthorized": True, "context": {}}

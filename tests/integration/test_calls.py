@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from benchmarks import counts
-from benchmarks.ledger import Run
+from metering import counts
+from metering.ledger import Run
 from shared import aws
-from tests.integration import stage as stages
-from tests.integration.stage import OPERATIONS, Stage
-from tests.integration.stripe_in_process import Stripe
-from tests.integration.tables import Tables
-from tests.integration.world import Clock, World
+from tests.support import metered_stack as stages
+from tests.support.metered_stack import OPERATIONS, Stage
+from tests.support.moto_tables import Tables
+from tests.support.stripe_in_process import Stripe
+from tests.support.world import Clock, World
 
 
 @dataclass(frozen=True)

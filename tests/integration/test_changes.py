@@ -9,8 +9,8 @@ from functions.orders.store import OrderStore
 from functions.tickets.store import TicketStore
 from shared.ids import new_id
 from shared.table import Contention, Table
-from tests.integration.stripe_in_process import Stripe
-from tests.integration.world import Answer, Person, World, envelope
+from tests.support.stripe_in_process import Stripe
+from tests.support.world import Answer, Person, World, envelope
 
 EDIT = {"title": "Two seats", "price": "500.00"}
 METHODS = pytest.mark.parametrize("method", ["PUT", "DELETE"])

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests.concurrency.worker_pool import FUNCTIONS
-from tests.synthesized import ROOT
+from tests.support.synth import ROOT
+from tests.support.worker_pool import FUNCTIONS
 
 PROGRAM = """
 import gc, json, sys

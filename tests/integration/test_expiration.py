@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from shared import aws, clock
 from shared.ids import new_id
 from shared.publish import NotPublished
-from tests.integration.bus import Bus
-from tests.integration.world import World, envelope, sqs_batch
+from tests.support.event_bus import Bus
+from tests.support.world import World, envelope, sqs_batch
 
 GROUP = "admit-one-test"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:expire"

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from functions.orders import store
-from tests.integration.world import Person, World, http_event
+from tests.support.world import Person, World, http_event
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from shared import idempotency
 from shared.idempotency import Answer, InProgress, KeyReused, Record, Request, Superseded
 from shared.ids import UserID
 from shared.table import ConditionFailed, Put, Table
-from tests.integration.world import World
+from tests.support.world import World
 
 REQUEST = Request(user_id=UserID("user"), route="POST /api/orders", key="key", fingerprint="f")
 EFFECT = Put(item={"pk": "effect", "sk": "effect"})

@@ -13,10 +13,10 @@ from functions.payments.payment import PaymentsNotConfigured
 from shared import telemetry
 from shared.ids import new_id
 from shared.telemetry import count, logger, measure
-from tests.integration.bus import Bus
-from tests.integration.signing_key import SigningKey
-from tests.integration.stripe_in_process import Stripe, deliver_webhook
-from tests.integration.world import Person, World, envelope, sqs_batch
+from tests.support.event_bus import Bus
+from tests.support.signing_key import SigningKey
+from tests.support.stripe_in_process import Stripe, deliver_webhook
+from tests.support.world import Person, World, envelope, sqs_batch
 
 PASSWORD = "correct horse battery"
 EMAIL = "ada.lovelace@example.com"

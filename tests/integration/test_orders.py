@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.ids import new_id
-from tests.integration.world import Answer, Person, World, envelope, http_event, sqs_batch
+from tests.support.world import Answer, Person, World, envelope, http_event, sqs_batch
 
 NOT_AN_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 

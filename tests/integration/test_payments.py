@@ -7,9 +7,9 @@ import boto3
 import pytest
 
 from shared.ids import new_id
-from tests.integration.stripe_in_process import Stripe, deliver_webhook
 from tests.integration.test_orders import message, offer, place
-from tests.integration.world import Answer, Person, World
+from tests.support.stripe_in_process import Stripe, deliver_webhook
+from tests.support.world import Answer, Person, World
 
 VISA = "tok_visa"
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

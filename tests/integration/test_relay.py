@@ -13,9 +13,9 @@ from shared import aws, relay, settings
 from shared.events import TicketCreated, TicketUpdated, outbox_entry
 from shared.ids import TicketID, UserID, new_id
 from shared.money import Price
-from tests.integration.bus import Bus
-from tests.integration.tables import Tables
-from tests.integration.world import Clock, Context
+from tests.support.event_bus import Bus
+from tests.support.moto_tables import Tables
+from tests.support.world import Clock, Context
 
 BUS = "relay-test"
 

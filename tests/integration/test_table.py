@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from shared import aws
 from shared.table import ATTEMPTS, ConditionFailed, Contention, Delete, Put, Table, Update
-from tests.integration.world import World
+from tests.support.world import World
 
 KEY = {"pk": "a"}
 

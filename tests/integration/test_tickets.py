@@ -10,7 +10,7 @@ import pytest
 from functions.tickets.store import TicketStore, VersionConflict
 from shared.ids import new_id
 from shared.table import Item, Put, Table, Write
-from tests.integration.world import Person, World
+from tests.support.world import Person, World
 
 NO_TICKET = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 

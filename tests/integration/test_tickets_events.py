@@ -9,7 +9,7 @@ import pytest
 from functions.tickets.store import TicketStore
 from shared import clock
 from shared.ids import new_id
-from tests.integration.world import Person, World, envelope, sqs_batch
+from tests.support.world import Person, World, envelope, sqs_batch
 
 WINDOW = timedelta(minutes=5)
 

@@ -15,7 +15,7 @@ from shared.ids import OrderID, TicketID, UserID, new_id
 from shared.money import Price
 from shared.pagination import encode_cursor
 from shared.table import Table
-from tests.integration.world import Answer, Person, World
+from tests.support.world import Answer, Person, World
 
 AN_HOUR = timedelta(hours=1)
 

@@ -9,8 +9,8 @@ from operations import republish as tool
 from operations.republish import BadToken, Progress
 from shared import aws
 from shared.publish import NotPublished
-from tests.integration.bus import Bus
-from tests.integration.world import Person, World, envelope, subscribers
+from tests.support.event_bus import Bus
+from tests.support.world import Person, World, envelope, subscribers
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from operations import restore as tool
 from shared.ids import new_id
-from tests.integration.world import Person, World
+from tests.support.world import Person, World
 
 WITHOUT = ("expiration",)
 

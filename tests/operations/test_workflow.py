@@ -2,7 +2,7 @@
 
 import re
 
-from tests.synthesized import ROOT
+from tests.support.synth import ROOT
 
 WORKFLOW = (ROOT / ".github" / "workflows" / "delivery.yml").read_text()
 

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.integration.conftest import stripe, tables, time, world  # noqa: F401 - fixtures
-from tests.integration.signing_key import SigningKey
-from tests.integration.stripe_in_process import Stripe
-from tests.integration.world import World
 from tests.security.market import Market
+from tests.support.signing_key import SigningKey
+from tests.support.stripe_in_process import Stripe
+from tests.support.world import World
 
 _first: list[Market] = []
 

@@ -3,8 +3,8 @@
 import copy
 from typing import Any
 
-from tests.integration.stripe_in_process import Stripe
-from tests.integration.world import Person, World
+from tests.support.stripe_in_process import Stripe
+from tests.support.world import Person, World
 
 SERVICES = ("auth", "tickets", "orders", "payments")
 

@@ -8,9 +8,9 @@ import base64
 
 import pytest
 
-from tests.integration.stripe_in_process import deliver_webhook
-from tests.integration.world import http_event
 from tests.security.market import Market
+from tests.support.stripe_in_process import deliver_webhook
+from tests.support.world import http_event
 
 BODIES: dict[str, dict[str, object]] = {
     "POST /api/users/signup": {"email": "new@example.com", "password": "correct horse"},

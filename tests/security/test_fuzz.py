@@ -31,10 +31,10 @@ from functions.auth import passwords
 from functions.payments.webhook import TYPES
 from local.stripe.webhooks import signature_header
 from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
-from tests.integration.stripe_in_process import WEBHOOK_SECRET
-from tests.integration.world import Person
-from tests.security.gateway import OWN, URL, Gateway, body_of
+from tests.security.api_gateway import OWN, URL, Gateway, body_of
 from tests.security.market import Market
+from tests.support.stripe_in_process import WEBHOOK_SECRET
+from tests.support.world import Person
 
 CASES = 2_000
 EMAIL = "someone@example.com"

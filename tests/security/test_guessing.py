@@ -8,9 +8,9 @@ Already covered in tests/integration: the limits of failed sign-ins, and that co
 import pytest
 
 from functions.auth import passwords
-from tests.integration.signing_key import SigningKey
-from tests.integration.stripe_in_process import Stripe
-from tests.integration.world import World
+from tests.support.signing_key import SigningKey
+from tests.support.stripe_in_process import Stripe
+from tests.support.world import World
 
 EMAIL = "someone@example.com"
 RIGHT, WRONG = "correct horse", "battery staple"

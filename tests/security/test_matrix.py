@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
-from tests.integration.world import Answer, Person, World
 from tests.security.market import Market
+from tests.support.world import Answer, Person, World
 
 SIGN_IN = "401 unauthenticated"
 NO_ORDER = "404 order_not_found"

@@ -9,9 +9,9 @@ import pytest
 
 from functions.auth import passwords
 from tests.infrastructure.test_routes import SIGNED_IN
-from tests.integration.signing_key import SigningKey
 from tests.integration.test_auth_tokens import FORGERIES, Forge, authorize, token_for
-from tests.integration.world import World, http_event
+from tests.support.signing_key import SigningKey
+from tests.support.world import World, http_event
 
 
 @pytest.fixture

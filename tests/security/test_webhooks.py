@@ -12,8 +12,8 @@ import boto3
 import pytest
 
 from local.stripe.webhooks import signature_header
-from tests.integration.stripe_in_process import WEBHOOK_SECRET, Stripe, deliver_webhook
-from tests.integration.world import Answer, World
+from tests.support.stripe_in_process import WEBHOOK_SECRET, Stripe, deliver_webhook
+from tests.support.world import Answer, World
 
 BODY = json.dumps({"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": "pi_1"}}})
 

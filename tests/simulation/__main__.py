@@ -12,7 +12,7 @@ from typing import Any
 from tests.simulation.choices import shrink
 from tests.simulation.pool import Pool
 from tests.simulation.run import Outcome, run
-from tests.synthesized import synthesize
+from tests.support.synth import synthesize
 
 SHRINKING_TRIES = 400
 

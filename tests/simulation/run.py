@@ -29,7 +29,6 @@ from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
 from local.stripe.webhooks import signature_header
 from shared import aws, clock, ids, telemetry
 from shared.telemetry import logger
-from tests.integration.world import http_event, sqs_batch
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Clock, Cloud, Message, Network, Queue
 from tests.simulation.faults import ProcessDied, Profile
@@ -44,6 +43,7 @@ from tests.simulation.invariants import (
 )
 from tests.simulation.quick_moto import quick
 from tests.simulation.workload import Workload
+from tests.support.world import http_event, sqs_batch
 
 ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -11,10 +11,10 @@ from typing import Any
 from local.stripe import StripeAccount
 from local.stripe.account import SECRET_KEY
 from shared import clock
-from tests.integration.world import http_event
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Cloud
 from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets
+from tests.support.world import http_event
 
 PRICES = ("10.00", "20.00")
 MOST_TICKETS = 3  # fewer tickets cause more races

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cost, counts
+from benchmarks import cost
 from benchmarks.cost import bill
-from benchmarks.counts import Row
+from metering import counts
+from metering.counts import Row
 
 PRICES: dict[str, Any] = {
     "prices": {

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.counts import Counts, Row
 from benchmarks.plan import DOCUMENT, Ground, Limit, document, ground, limits, table
 from functions.orders.store import OPEN_PARTITIONS
 from functions.tickets.store import ON_SALE_PARTITIONS
+from metering.counts import Counts, Row
 
 QUOTAS = (
     *("stripeEndpoint", "stripeLive", "stripeTest", "apiRequests", "edgeRequests", "concurrency", "ramp"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.units import Index, index_write_units, query_units, read_units, size, write_units
+from metering.units import Index, index_write_units, query_units, read_units, size, write_units
 
 KB = 1024
 BY_OWNER = Index("by-owner", ("owner",), frozenset({"owner", "pk", "title"}))

@@ -26,9 +26,9 @@ from local.processes import ROOT, Child, clean_environment
 from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
 from local.stripe.webhooks import signature_header
 from shared.ids import UserID, new_id
-from tests.concurrency.worker_pool import FAIR, Call, Courier, FaultProfile, Job, Outcome, Race
-from tests.integration.tables import definitions
-from tests.integration.world import TOLD_BY, Person, envelope, http_event, sqs_batch, subscribers
+from tests.support.moto_tables import definitions
+from tests.support.worker_pool import FAIR, Call, Courier, FaultProfile, Job, Outcome, Race
+from tests.support.world import TOLD_BY, Person, envelope, http_event, sqs_batch, subscribers
 
 WEBHOOK_SECRET = "whsec_races"
 WINDOW = timedelta(seconds=300)
@@ -141,7 +141,7 @@ def _worker_pool(aws: LocalAws, stripe_url: str) -> "Iterator[subprocess.Popen[b
         "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     }
     workers = subprocess.Popen(  # ends with its standard input
-        [sys.executable, "-m", "tests.concurrency"],
+        [sys.executable, "-c", "from tests.support import worker_pool; worker_pool.main()"],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.PIPE,

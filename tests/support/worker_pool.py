@@ -1,6 +1,6 @@
 """The processes of a race: each runs the real handlers, and all start at the same instant.
 
-    python -m tests.concurrency        reads races from standard input and writes outcomes to standard output, pickled
+`main` reads races from standard input and writes outcomes to standard output, pickled.
 
 The pool imports every handler once. For each race it forks one process per runner, which costs milliseconds and shares
 no state with other runners or races; a gate holds the processes until the last is ready.
@@ -59,7 +59,7 @@ class Courier:
 
     def run(self, environment: Mapping[str, str]) -> int:
         """Deliver the events and return their number."""
-        from tests.integration.world import CHANGES, envelope, sqs_batch
+        from tests.support.world import CHANGES, envelope, sqs_batch
 
         streams = {
             "orders": _records(environment["TICKETS_TABLE"]),

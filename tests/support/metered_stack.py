@@ -14,18 +14,18 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from benchmarks.ledger import Change, Ledger, Run
 from functions.orders.order import Ticket
 from functions.orders.store import OrderStore
 from functions.payments import stripe_gateway, webhook
 from functions.tickets.ticket import LONGEST_TITLE
+from metering.ledger import Change, Ledger, Run
 from shared import aws, settings
 from shared.ids import TicketID, new_id
 from shared.table import Table
-from tests.integration.signing_key import SigningKey
-from tests.integration.stripe_in_process import Stripe, deliver_webhook
-from tests.integration.tables import Tables
-from tests.integration.world import Answer, Clock, Context, Person, World, envelope, sqs_batch, subscribers
+from tests.support.moto_tables import Tables
+from tests.support.signing_key import SigningKey
+from tests.support.stripe_in_process import Stripe, deliver_webhook
+from tests.support.world import Answer, Clock, Context, Person, World, envelope, sqs_batch, subscribers
 
 SOURCE = "admit-one."
 TITLE = "Cup final, block 112"

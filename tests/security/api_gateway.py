@@ -15,7 +15,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from shared.ids import new_id
-from tests.integration.world import Person, World
+from tests.support.world import Person, World
 
 URL = "http://admit-one.test"
 OWN = "Gateway-Own-Answer"

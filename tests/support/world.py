@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.ids import UserID, new_id
-from tests.integration.tables import Tables
+from tests.support.moto_tables import Tables
 
 SUBSCRIPTIONS = {
     "ticket:created": ["orders"],

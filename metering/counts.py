@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.ledger import Run
+from metering.ledger import Run
 
 FILE = Path(__file__).with_name("counts.json")
 METHODS = ("GET ", "POST ", "PUT ", "DELETE ")

@@ -11,7 +11,7 @@ import stripe
 from local.stripe import StripeAccount, WebhookEndpoint
 from local.stripe.account import SECRET_KEY
 from local.stripe.webhooks import signature_header
-from tests.integration.world import Answer, Clock, World
+from tests.support.world import Answer, Clock, World
 
 WEBHOOK_SECRET = "whsec_test"
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from benchmarks.units import Index, Item, index_write_units, query_units, read_units, size, write_units
+from metering.units import Index, Item, index_write_units, query_units, read_units, size, write_units
 
 REFUSALS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 SINGLE_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
