@@ -23,13 +23,13 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install web/dist/index.html ## Run the whole system locally, at http://127.0.0.1:3000 (PORT=, ORDER_WINDOW_SECONDS=)
-	@exec $(BIN)/python -m local.run
+	@exec $(BIN)/python -m local.cli.run
 
 demo: install ## Make a purchase step by step, on the running stack or a temporary one
-	@exec $(BIN)/python -m local.demo
+	@exec $(BIN)/python -m local.cli.demo
 
 reset: .venv/.installed ## Delete the data of `make run`: users, tickets, orders, payments
-	@exec $(BIN)/python -m local.reset
+	@exec $(BIN)/python -m local.cli.reset
 
 test: install ## All tests except those in a browser (LAYER=unit, ONLY=path or expression)
 ifneq ($(LAYER)$(ONLY),)
@@ -47,10 +47,10 @@ pr: ## Everything to run before a pull request: format, check, test
 	@$(MAKE) --no-print-directory test
 
 e2e: install web/dist/index.html browser ## Test the web client in a browser, on a separate stack (ONLY=purchase)
-	@exec $(BIN)/python -m local.browser test $(ONLY)
+	@exec $(BIN)/python -m local.cli.browser test $(ONLY)
 
 screenshots: install web/dist/index.html browser ## Retake the pictures in docs/screenshots
-	@exec $(BIN)/python -m local.browser screenshots
+	@exec $(BIN)/python -m local.cli.browser screenshots
 
 simulate: .venv/.installed ## Simulate the whole system with injected faults (RUNS=1000, SEED=0)
 	@exec $(BIN)/python -m tests.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),0)
@@ -68,7 +68,7 @@ check: .venv/.installed web/node_modules/.installed ## Check style, types, impor
 	$(BIN)/lint-imports --no-cache
 	npm --prefix web run --silent check
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/python -m operations.inspection
+	$(BIN)/python -m tools.inspection
 	$(BIN)/cfn-lint --regions us-east-1 --ignore-checks W3005 -- .local/inspected/*.template.json operations/*.yml
 
 format: .venv/.installed web/node_modules/.installed ## Format all code
@@ -77,14 +77,14 @@ format: .venv/.installed web/node_modules/.installed ## Format all code
 	npm --prefix web run --silent format
 
 openapi: .venv/.installed web/node_modules/.installed ## Generate docs/openapi.json from the routes, and the client's types
-	@$(BIN)/python -m local.openapi
+	@$(BIN)/python -m tools.openapi
 	@npm --prefix web run --silent api
 
 lock: .venv/.installed ## Lock all requirement files, with hashes (UPGRADE=1 for newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
 	set -e; for each in requirements.in shared/requirements.in functions/*/requirements.in; do \
 	  $(COMPILE) -c requirements-dev.txt $$each -o $${each%.in}.txt; done
-	$(COMPILE) $(if $(UPGRADE),--upgrade) local/requirements-ministack.in -o local/requirements-ministack.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) local/cloud/requirements-ministack.in -o local/cloud/requirements-ministack.txt
 
 web: web/dist/index.html ## Build the web client into web/dist
 
@@ -101,7 +101,7 @@ destroy: .venv/.installed node_modules/.installed ## Destroy a stage, and list w
 	@$(BIN)/python -m operations.deploy destroy $(needs_stage) $(if $(CONFIRM),--confirm $(CONFIRM))
 
 smoke: .venv/.installed ## Make a purchase on a deployed stage with Stripe's test keys: make smoke URL=https://...
-	@$(BIN)/python -m local.demo --url $(or $(URL),$(error Which address? make smoke URL=https://...))
+	@$(BIN)/python -m local.cli.demo --url $(or $(URL),$(error Which address? make smoke URL=https://...))
 
 republish: .venv/.installed ## Publish each item's last event again: make republish TABLE=orders STAGE=dev (TOKEN=, RATE=)
 	@$(BIN)/python -m operations.republish --stage $(needs_stage) --table $(or $(TABLE),$(error Which? TABLE=orders)) \
@@ -114,7 +114,7 @@ restore: .venv/.installed ## Replace a table's content with a restored copy: see
 needs_stage = $(or $(STAGE),$(error Which stage? STAGE=dev))
 
 clean: ## Remove everything that make created, including local data
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.reset; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.cli.reset; fi
 	rm -rf .local cdk.out node_modules web/node_modules web/dist web/results .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -168,9 +168,9 @@ browser:
 	  { $$become apt-get update && $$become apt-get install -y --no-install-recommends chromium fonts-liberation; } >/dev/null; \
 	else echo "Install Chromium or Google Chrome for the browser tests." >&2; exit 1; fi
 
-.local/ministack/.installed: local/requirements-ministack.txt .venv/.installed
+.local/ministack/.installed: local/cloud/requirements-ministack.txt .venv/.installed
 	@echo "Installing the local AWS (ministack) into .local/ministack"
 	@mkdir -p .local
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .local/ministack
-	@$(BIN)/uv pip sync --quiet --python .local/ministack/bin/python --require-hashes local/requirements-ministack.txt
+	@$(BIN)/uv pip sync --quiet --python .local/ministack/bin/python --require-hashes local/cloud/requirements-ministack.txt
 	@touch $@

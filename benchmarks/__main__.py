@@ -8,7 +8,7 @@ from rich.table import Table
 
 from benchmarks import calls, cold_start, cost, flash_sale, lag, newcomer, packages, profiles, report, warm
 from benchmarks.result import Result
-from local.console import console, step
+from local.cli.console import console, step
 
 POINTS: dict[str, Callable[[bool], list[Result]]] = {
     "Cold start": lambda quick: cold_start.measure(quick=quick),

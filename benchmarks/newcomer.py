@@ -11,8 +11,8 @@ from pathlib import Path
 from benchmarks.result import Result
 from benchmarks.zips import FOLDER
 from cdk.bundle import ROOT
-from local.api import Api
-from local.ports import HOST, Ports
+from local.api_client import Api
+from local.supervision.ports import HOST, Ports
 
 SECOND_TIME_TARGET = 30
 TESTS_TARGET = 180

@@ -30,8 +30,8 @@ from benchmarks.result import Result, spread
 from benchmarks.zips import template
 from functions.auth import passwords
 from functions.payments import stripe_gateway
-from local.stripe.account import SECRET_KEY
 from shared import aws
+from stripe_emulator.account import SECRET_KEY
 from tests.support.world import Context
 
 ROUNDS = 21

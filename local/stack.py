@@ -11,13 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local.api import Api
-from local.deployment import Deployed, deploy, edge_proof, give_stripe_keys
-from local.edge_proxy import PROOF_VARIABLE
-from local.local_aws import LocalAws, LocalAwsFailed, state_file
-from local.lock import Lock, is_held
-from local.ports import HOST, Ports
-from local.processes import ROOT, Child, clean_environment
+from local import ROOT
+from local.api_client import Api
+from local.cloud.deployment import Deployed, deploy, edge_proof, give_stripe_keys
+from local.cloud.local_aws import LocalAws, LocalAwsFailed, state_file
+from local.edge.proxy import PROOF_VARIABLE
+from local.supervision.lock import Lock, is_held
+from local.supervision.ports import HOST, Ports
+from local.supervision.processes import Child, clean_environment
 
 LOCAL = ROOT / ".local"
 TEMPORARY = LOCAL / "temporary"
@@ -242,7 +243,7 @@ class LocalStack:
     def _start_local_stripe(self) -> None:
         saved = state_file(self.folder)
         command = [
-            *(sys.executable, "-m", "local.stripe"),
+            *(sys.executable, "-m", "stripe_emulator"),
             *("--port", str(self.ports.stripe)),
             *("--webhook-url", f"{self.url}/api/payments/webhook"),
             *("--webhook-secret", LOCAL_STRIPE_KEYS.webhook),
@@ -254,7 +255,7 @@ class LocalStack:
 
     def _start_edge_proxy(self, deployed: Deployed) -> None:
         command = [
-            *(sys.executable, "-m", "local.edge_proxy"),
+            *(sys.executable, "-m", "local.edge.proxy"),
             *("--port", str(self.ports.edge_proxy)),
             *("--aws-port", str(self.ports.aws)),
             *("--api-id", deployed.api_id),

@@ -10,8 +10,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from local.processes import Child
 from local.stack import LOCAL
+from local.supervision.processes import Child
 
 TESTS = Path(__file__).parent
 LANES = {

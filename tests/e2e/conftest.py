@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from local.api import Answer, Api
+from local.api_client import Answer, Api
 from local.stack import LOCAL, LocalStack, temporary_stack
-from local.stripe.account import SECRET_KEY
+from stripe_emulator.account import SECRET_KEY
 
 WINDOW = 15
 """Seconds that an order holds its ticket: enough to pay on a slow machine."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from local.api import Api
+from local.api_client import Api
 from tests.e2e.conftest import Market, eventually, problem, wait_for_deadline
 
 

@@ -3,7 +3,7 @@
 import http.client
 from urllib.parse import urlencode, urlsplit
 
-from local.api import Api
+from local.api_client import Api
 from tests.e2e.conftest import Market, eventually, problem
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.api import Api
+from local.api_client import Api
 from tests.e2e.conftest import Market, eventually, problem
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.api import Api
+from local.api_client import Api
 from tests.e2e.conftest import Market, problem
 
 _TICKET = b'{"title": "x", "price": "9.00"}'

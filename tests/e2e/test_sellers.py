@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.api import Answer, Api
+from local.api_client import Answer, Api
 from tests.e2e.conftest import Market, eventually, problem, wait_for_deadline
 
 THREE_D_SECURE = "pm_card_threeDSecure2Required"

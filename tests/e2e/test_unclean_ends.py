@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.api import Api
-from local.local_aws import state_file
+from local.api_client import Api
+from local.cloud.local_aws import state_file
 from local.stack import LOCAL_STRIPE_KEYS
 from tests.e2e.conftest import WINDOW, Market, eventually
 from tests.support.processes import kill

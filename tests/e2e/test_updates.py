@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from local.deployment import STACK, Cdk, deploy
-from local.local_aws import LocalAws
+from local.cloud.deployment import STACK, Cdk, deploy
+from local.cloud.local_aws import LocalAws
 from tests.e2e.conftest import WINDOW, Market
 
 

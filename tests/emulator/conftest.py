@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from local.stripe import Reply, StripeAccount, WebhookEndpoint
-from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
+from stripe_emulator import Reply, StripeAccount, WebhookEndpoint
+from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from functions.auth.keys import Key, KeyRing
 from functions.auth.session import OLD_COOKIE
 from functions.auth.tokens import MOST_CANDIDATES, Identity, Tokens
 from functions.auth.user import parse_email
-from local.edge import FUNCTIONS, EdgeFunction, Headers
+from local.edge.functions import FUNCTIONS, EdgeFunction, Headers
 from shared import clock
 from shared.ids import UserID, new_id
 

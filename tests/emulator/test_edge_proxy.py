@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from local.edge_proxy import AT_ONCE, BODY_LIMIT, FINISHES_WITHIN, PROOF_VARIABLE, EdgeProxy
-from local.ports import HOST, Ports
-from local.web_client import WebClient
+from local.edge.proxy import AT_ONCE, BODY_LIMIT, FINISHES_WITHIN, PROOF_VARIABLE, EdgeProxy
+from local.edge.web_client import WebClient
+from local.supervision.ports import HOST, Ports
 
 
 class _Api(http.server.BaseHTTPRequestHandler):
@@ -279,7 +279,7 @@ def test_a_closing_proxy_finishes_accepted_requests_only(door: EdgeProxy) -> Non
 
 def test_the_command_ends_soon_after_sigterm() -> None:
     port = Ports.free().edge_proxy
-    command = [sys.executable, "-m", "local.edge_proxy", "--port", str(port), "--aws-port", "9", "--api-id", "abc"]
+    command = [sys.executable, "-m", "local.edge.proxy", "--port", str(port), "--aws-port", "9", "--api-id", "abc"]
     with subprocess.Popen(command, env={**os.environ, PROOF_VARIABLE: "the proof"}, stderr=subprocess.DEVNULL) as door:  # noqa: S603
         deadline = time.monotonic() + 30
         while (status := _status(port, "/api/tickets")) is None and time.monotonic() < deadline:

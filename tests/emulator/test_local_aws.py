@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from local.local_aws import MINISTACK, PYTHON, LocalAws, LocalAwsFailed, state_file
-from local.ports import Ports
+from local.cloud.local_aws import MINISTACK, PYTHON, LocalAws, LocalAwsFailed, state_file
+from local.supervision.ports import Ports
 from tests.support.processes import kill
 
 # A function that records each call and its process once the file `open` exists; before, it fails or, on request, waits.
@@ -199,9 +199,9 @@ def test_a_stop_before_loading_leaves_the_state_alone(tmp_path: Path) -> None:
     script = f"""
 import asyncio, importlib, sys
 sys.path.insert(0, {str(MINISTACK.parent)!r})
-mended = importlib.import_module({MINISTACK.stem!r})
-mended._mend()
-asyncio.run(mended._leave())
+patched = importlib.import_module({MINISTACK.stem!r})
+patched._mend()
+asyncio.run(patched._leave())
 """
     command = [str(PYTHON), "-c", script]
     environment = {**os.environ, "PERSIST_STATE": "1", "STATE_DIR": str(tmp_path)}
@@ -229,25 +229,25 @@ def test_acquiring_a_process_takes_an_idle_one_or_waits() -> None:
     script = f"""
 import importlib, sys, threading, time
 sys.path.insert(0, {str(MINISTACK.parent)!r})
-mended = importlib.import_module({MINISTACK.stem!r})
-mended._mend()
-mended.PROCESSES = 2
+patched = importlib.import_module({MINISTACK.stem!r})
+patched._mend()
+patched.PROCESSES = 2
 config = {{"FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f", "Runtime": "provided.al2"}}
-acquire = lambda name: mended.runtime.acquire_worker(name, config, b"")
+acquire = lambda name: patched.runtime.acquire_worker(name, config, b"")
 first, _ = acquire("a")
 second, _ = acquire("b")
-mended.runtime.release_worker(second)
+patched.runtime.release_worker(second)
 third, how = acquire("c")
-assert how == "spawn" and sum(map(len, mended.runtime._workers.values())) == 2, mended.runtime._workers
+assert how == "spawn" and sum(map(len, patched.runtime._workers.values())) == 2, patched.runtime._workers
 waiting = threading.Thread(target=acquire, args=("d",))
 waiting.start()
 time.sleep(0.2)
 assert waiting.is_alive()
-mended.runtime.release_worker(first)
+patched.runtime.release_worker(first)
 waiting.join(5)
 assert not waiting.is_alive()
-assert sum(map(len, mended.runtime._workers.values())) == 2
-mended.functions._invoke_depth.set(2)
+assert sum(map(len, patched.runtime._workers.values())) == 2
+patched.functions._invoke_depth.set(2)
 acquire("called by another")
 print("as it should be")
 """

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from local.lock import Lock, Locked, is_held, read_holder
-from local.ports import HOST, BadPort, Ports, PortTaken
-from local.processes import ROOT, Child, clean_environment
+from local import ROOT
+from local.supervision.lock import Lock, Locked, is_held, read_holder
+from local.supervision.ports import HOST, BadPort, Ports, PortTaken
+from local.supervision.processes import Child, clean_environment
 
 # A parent with one child; each writes its process id. The child may ignore SIGTERM, the parent records it.
 _FAMILY = """
@@ -36,7 +37,7 @@ time.sleep(600)
 _HOLDER = """
 import signal, sys, time
 from pathlib import Path
-from local.processes import Child, clean_environment
+from local.supervision.processes import Child, clean_environment
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job has it ignored
 child = Child("family", sys.argv[2:], log=Path(sys.argv[1]), environment=clean_environment())
 print(child._process.pid, flush=True)
@@ -100,7 +101,7 @@ def test_a_killed_supervisor_leaves_no_command(tmp_path: Path) -> None:
 
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     quick = (
-        "import local.supervisor as guard, sys; guard.KILL_AFTER = 0.3; sys.argv[0] = 'guard'; sys.exit(guard.main())"
+        "import sys; from local.supervision import supervisor; supervisor.KILL_AFTER = 0.3; sys.exit(supervisor.main())"
     )
     guard = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", quick, "--grace", "0.1", "--", *_family(tmp_path, "stubborn")],

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from local import stack as stack_module
-from local.local_aws import LocalAws, LocalAwsFailed, state_file
-from local.ports import Ports
+from local.cloud.local_aws import LocalAws, LocalAwsFailed, state_file
 from local.stack import LocalStack
+from local.supervision.ports import Ports
 from tests.support.processes import kill
 
 

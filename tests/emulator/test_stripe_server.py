@@ -20,10 +20,10 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import stripe
 
-from local.stripe import PendingWebhook, StripeAccount, WebhookEndpoint
-from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
-from local.stripe.server import StripeServer
-from local.stripe.webhooks import WebhookSender, post, retry_delay
+from stripe_emulator import PendingWebhook, StripeAccount, WebhookEndpoint
+from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
+from stripe_emulator.server import StripeServer
+from stripe_emulator.webhooks import WebhookSender, post, retry_delay
 from tests.emulator.conftest import NEW, Core
 
 SECRET = "whsec_test"
@@ -264,7 +264,7 @@ def test_answered_requests_survive_a_kill(tmp_path: Path, receiver: Receiver) ->
 
 
 def test_the_command_serves_until_stopped_and_survives_kill_9(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "local.stripe", "--port", "0", "--state", str(tmp_path / "stripe.json")]
+    command = [sys.executable, "-m", "stripe_emulator", "--port", "0", "--state", str(tmp_path / "stripe.json")]
 
     def run() -> tuple[subprocess.Popen[str], stripe.StripeClient]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
@@ -335,7 +335,7 @@ class _FullDisk:
 def test_a_damaged_journal_is_refused_with_a_remedy(tmp_path: Path) -> None:
     state = tmp_path / "stripe.json"
     state.write_text('[["intents"\n[]\n')
-    command = [sys.executable, "-m", "local.stripe", "--port", "0", "--state", str(state)]
+    command = [sys.executable, "-m", "stripe_emulator", "--port", "0", "--state", str(state)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
     assert done.returncode == 1
     assert f"The state saved in {state} cannot be read" in done.stderr

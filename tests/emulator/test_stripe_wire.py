@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.stripe import StripeError
+from stripe_emulator import StripeError
 from tests.emulator.conftest import NEW, Core
 
 DAY = 24 * 3600

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.web_client import ASK_EACH_TIME, FOR_EVER, HEADERS, WebClient
+from local.edge.web_client import ASK_EACH_TIME, FOR_EVER, HEADERS, WebClient
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from local.ports import HOST, Ports
-from local.processes import Child, clean_environment
+from local.supervision.ports import HOST, Ports
+from local.supervision.processes import Child, clean_environment
 from tests import closing
 from tests.fault_injection.fault_case import Case, Verdict
 from tests.fault_injection.fault_proxy import KINDS, RULES, faults_of

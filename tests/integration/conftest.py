@@ -24,9 +24,9 @@ import pytest
 from moto import mock_aws
 
 from functions.payments import stripe_gateway
-from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
 from shared import aws, clock, settings
 from shared.ids import new_id
+from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from tests.support.moto_tables import Tables
 from tests.support.stripe_in_process import WEBHOOK_SECRET, Stripe
 from tests.support.world import Clock, World

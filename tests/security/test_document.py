@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from local import openapi
 from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
+from tools import openapi
 
 DOCUMENT = json.loads(openapi.DOCUMENT.read_text())
 OPERATIONS = {

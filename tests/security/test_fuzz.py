@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
 
 from functions.auth import passwords
 from functions.payments.webhook import TYPES
-from local.stripe.webhooks import signature_header
+from stripe_emulator.webhooks import signature_header
 from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
 from tests.security.api_gateway import OWN, URL, Gateway, body_of
 from tests.security.market import Market

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from local.stripe.webhooks import signature_header
+from stripe_emulator.webhooks import signature_header
 from tests.support.stripe_in_process import WEBHOOK_SECRET, Stripe, deliver_webhook
 from tests.support.world import Answer, World
 

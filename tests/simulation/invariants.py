@@ -9,8 +9,8 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.stripe import StripeAccount
 from shared import clock
+from stripe_emulator import StripeAccount
 from tests.simulation.cloud import Cloud
 
 type Item = dict[str, Any]

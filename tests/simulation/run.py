@@ -24,11 +24,11 @@ from ulid import ULID
 from functions.auth import passwords
 from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
-from local.stripe import StripeAccount, WebhookEndpoint
-from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
-from local.stripe.webhooks import signature_header
 from shared import aws, clock, ids, telemetry
 from shared.telemetry import logger
+from stripe_emulator import StripeAccount, WebhookEndpoint
+from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
+from stripe_emulator.webhooks import signature_header
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Clock, Cloud, Message, Network, Queue
 from tests.simulation.faults import ProcessDied, Profile

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local.stripe import StripeAccount
-from local.stripe.account import SECRET_KEY
 from shared import clock
+from stripe_emulator import StripeAccount
+from stripe_emulator.account import SECRET_KEY
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Cloud
 from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets

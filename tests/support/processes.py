@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from local.local_aws import LocalAws
+from local.cloud.local_aws import LocalAws
 
 ENDS_WITHIN = 10.0
 

@@ -19,13 +19,14 @@ from typing import IO, Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from local.api import Api
-from local.local_aws import LocalAws
-from local.ports import HOST, Ports
-from local.processes import ROOT, Child, clean_environment
-from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY
-from local.stripe.webhooks import signature_header
+from local import ROOT
+from local.api_client import Api
+from local.cloud.local_aws import LocalAws
+from local.supervision.ports import HOST, Ports
+from local.supervision.processes import Child, clean_environment
 from shared.ids import UserID, new_id
+from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
+from stripe_emulator.webhooks import signature_header
 from tests.support.moto_tables import definitions
 from tests.support.worker_pool import FAIR, Call, Courier, FaultProfile, Job, Outcome, Race
 from tests.support.world import TOLD_BY, Person, envelope, http_event, sqs_batch, subscribers
@@ -118,7 +119,7 @@ def open_environment(folder: Path, template: dict[str, Any]) -> Iterator[RaceEnv
     with ExitStack() as stack:
         aws = LocalAws(port=ports.aws, scratch=folder / "scratch", logs=folder, state=None)
         stack.callback(aws.stop)
-        command = [sys.executable, "-m", "local.stripe", "--port", str(ports.stripe)]
+        command = [sys.executable, "-m", "stripe_emulator", "--port", str(ports.stripe)]
         stripe = Child("the local Stripe", command, log=folder / "stripe.log", environment=clean_environment())
         stack.callback(stripe.stop)
         url = f"http://{HOST}:{ports.stripe}"

@@ -8,9 +8,9 @@ from typing import Any
 
 import stripe
 
-from local.stripe import StripeAccount, WebhookEndpoint
-from local.stripe.account import SECRET_KEY
-from local.stripe.webhooks import signature_header
+from stripe_emulator import StripeAccount, WebhookEndpoint
+from stripe_emulator.account import SECRET_KEY
+from stripe_emulator.webhooks import signature_header
 from tests.support.world import Answer, Clock, World
 
 WEBHOOK_SECRET = "whsec_test"

@@ -10,14 +10,14 @@ Read it from the inside out:
     state.py       the tables, and the journal that keeps them through a restart
     account.py     one Stripe account: keys, routes, idempotency, lists, pending webhooks
     webhooks.py    signatures and retries
-    server.py      the HTTP server around an account (`python -m local.stripe`)
+    server.py      the HTTP server around an account (`python -m stripe_emulator`)
 
 In-process: `StripeAccount().handle("POST", "/v1/payment_intents", headers, body)`. It opens no socket, starts no
 thread, and takes its clock and its ids from the caller.
 """
 
-from local.stripe.account import StripeAccount
-from local.stripe.webhooks import PendingWebhook, WebhookEndpoint
-from local.stripe.wire import Reply, StripeError
+from stripe_emulator.account import StripeAccount
+from stripe_emulator.webhooks import PendingWebhook, WebhookEndpoint
+from stripe_emulator.wire import Reply, StripeError
 
 __all__ = ["PendingWebhook", "Reply", "StripeAccount", "StripeError", "WebhookEndpoint"]

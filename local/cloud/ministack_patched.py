@@ -1,4 +1,4 @@
-"""Runs ministack 1.5.33 with some faults fixed, under its own interpreter: `python ministack_mended.py`.
+"""Runs ministack 1.5.33 with some faults fixed, under its own interpreter: `python ministack_patched.py`.
 
 Without the fixes the app would fail where it works on AWS, or `make run` would lose data that it promises to keep. Each
 fix states what ministack does wrong. Nothing else is changed, and the version is pinned; when it changes, check whether

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.local_aws import ACCOUNT, REGION, LocalAws
-from local.processes import ROOT, Child
+from local import ROOT
+from local.cloud.local_aws import ACCOUNT, REGION, LocalAws
+from local.supervision.processes import Child
 
 STAGE = "local"
 STACK = f"AdmitOne-{STAGE}"
@@ -20,7 +21,7 @@ DIGEST = "/admit-one/deployed"
 DEPLOY_WITHIN = 600.0
 
 _READY = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-_INPUTS = ("app.py", "cdk.json", "package-lock.json", "requirements-dev.txt", "local/requirements-ministack.txt")
+_INPUTS = ("app.py", "cdk.json", "package-lock.json", "requirements-dev.txt", "local/cloud/requirements-ministack.txt")
 _INPUT_FOLDERS = ("cdk", "functions", "shared")
 
 

@@ -1,4 +1,4 @@
-"""`python -m local.stripe`: serve a local Stripe until SIGINT or SIGTERM."""
+"""`python -m stripe_emulator`: serve a local Stripe until SIGINT or SIGTERM."""
 
 import argparse
 import logging
@@ -7,17 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-from local.stripe.account import PUBLISHABLE_KEY, SECRET_KEY, StripeAccount
-from local.stripe.server import StripeServer
-from local.stripe.state import BadJournal
-from local.stripe.webhooks import WebhookEndpoint
+from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY, StripeAccount
+from stripe_emulator.server import StripeServer
+from stripe_emulator.state import BadJournal
+from stripe_emulator.webhooks import WebhookEndpoint
 
 RESEND_OVERLAP = 60.0
 """Seconds; the receiver may have answered an event shortly before its own last save."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m local.stripe", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m stripe_emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=12111)
     parser.add_argument("--state", type=Path, help="file that keeps the state through a restart")
     parser.add_argument("--resend-since", type=float, help="redeliver events created since this Unix time")

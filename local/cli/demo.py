@@ -15,11 +15,11 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from local.api import Answer, Api, UnexpectedAnswer
-from local.console import console, fail, step
-from local.lock import is_held, read_holder
-from local.run import FAILURES, LOGS, RUN_LOCK, Stopped
+from local.api_client import Answer, Api, UnexpectedAnswer
+from local.cli.console import console, fail, step
+from local.cli.run import FAILURES, LOGS, RUN_LOCK, Stopped
 from local.stack import temporary_stack
+from local.supervision.lock import is_held, read_holder
 
 WINDOW = 15
 """Seconds; long enough to pay within, short enough to wait for."""
@@ -36,7 +36,7 @@ class NotYet(RuntimeError):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.cli.demo", description=__doc__)
     parser.add_argument("--url", help="address of a running stack, for example http://127.0.0.1:3000")
     url = parser.parse_args().url
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

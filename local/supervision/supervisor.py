@@ -1,4 +1,4 @@
-"""`python -m local.supervisor -- COMMAND...`: run a command; end it and its descendants when its starter ends.
+"""`python -m local.supervision.supervisor -- COMMAND...`: end a command and its descendants when its starter ends.
 
 The starter holds the write end of this program's standard input. When that closes (on purpose, by Ctrl-C, or because
 the starter was killed), the command receives SIGTERM, then its process group does, and after KILL_AFTER seconds
@@ -23,7 +23,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m local.supervisor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.supervision.supervisor", description=__doc__)
     parser.add_argument("--grace", type=float, default=3.0, help="seconds from SIGTERM to the group's SIGTERM")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""`python -m local.edge_proxy`: the single address of the local Admit One; it does what CloudFront does on AWS.
+"""`python -m local.edge.proxy`: the single address of the local Admit One; it does what CloudFront does on AWS.
 
 Forwards `/api/*` to the API at the local AWS and serves the web client for every other path, each through CloudFront's
 own function (`cdk/edge_functions/`). Rejects what API Gateway would reject before any function runs (a body over
@@ -21,9 +21,9 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
-from local.edge import EdgeFunction, Headers
-from local.ports import HOST
-from local.web_client import WebClient
+from local.edge.functions import EdgeFunction, Headers
+from local.edge.web_client import WebClient
+from local.supervision.ports import HOST
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Maximum body in bytes; API Gateway's payload limit."""
@@ -292,7 +292,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m local.edge_proxy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.edge.proxy", description=__doc__)
     parser.add_argument("--port", type=int, default=3000)
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--api-id", required=True)

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from local.stripe import objects, parameters
-from local.stripe.payments import Payments
-from local.stripe.state import Tables
-from local.stripe.webhooks import (
+from stripe_emulator import objects, parameters
+from stripe_emulator.payments import Payments
+from stripe_emulator.state import Tables
+from stripe_emulator.webhooks import (
     GIVE_UP_SECONDS,
     PendingWebhook,
     WebhookEndpoint,
     retry_delay,
     signature_header,
 )
-from local.stripe.wire import (
+from stripe_emulator.wire import (
     Form,
     Json,
     ParameterError,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from local.ports import HOST
-from local.processes import ROOT, Child, clean_environment
+from local import ROOT
+from local.supervision.ports import HOST
+from local.supervision.processes import Child, clean_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 PYTHON = ROOT / ".local" / "ministack" / "bin" / "python"
-MINISTACK = Path(__file__).with_name("ministack_mended.py")
+MINISTACK = Path(__file__).with_name("ministack_patched.py")
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 # Credentials used nowhere else: the CDK command line caches an account for each key.
@@ -33,7 +34,7 @@ SAVES_WITHIN = 10.0
 """Seconds from SIGTERM that it has to save its state and end."""
 ANSWERS_WITHIN = 5.0
 UNREADABLE_STATE = 3
-"""The exit code of `ministack_mended.py` if it cannot read its state."""
+"""The exit code of `ministack_patched.py` if it cannot read its state."""
 
 
 class LocalAwsFailed(RuntimeError):

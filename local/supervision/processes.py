@@ -6,14 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from local import ROOT
 
 STOP_WITHIN = 30.0
 """Seconds; longer than the supervisor needs in the worst case."""
 
 
 class Child:
-    """A command that runs under `local.supervisor`. Raises OSError if the log cannot be opened."""
+    """A command that runs under `local.supervision.supervisor`. Raises OSError if the log cannot be opened."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Child:
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        guard = [sys.executable, "-m", "local.supervisor", "--grace", str(grace), "--", *command]
+        guard = [sys.executable, "-m", "local.supervision.supervisor", "--grace", str(grace), "--", *command]
         with log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(

@@ -3,9 +3,9 @@
 import shutil
 import sys
 
-from local.console import console, fail
-from local.lock import Lock, Locked
-from local.run import LOGS, RUN_LOCK, STATE
+from local.cli.console import console, fail
+from local.cli.run import LOGS, RUN_LOCK, STATE
+from local.supervision.lock import Lock, Locked
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """`make e2e` and `make screenshots`: drive a real browser with Playwright against a temporary stack.
 
-`python -m local.browser test --url URL purchase` runs part of it against a stack that is already running.
+`python -m local.cli.browser test --url URL purchase` runs part of it against a stack that is already running.
 """
 
 import argparse
@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local.console import fail, step
-from local.processes import ROOT
-from local.run import FAILURES, LOGS, Stopped
+from local import ROOT
+from local.cli.console import fail, step
+from local.cli.run import FAILURES, LOGS, Stopped
 from local.stack import temporary_stack
 
 WEB = ROOT / "web"
@@ -24,7 +24,7 @@ WINDOWS = {"test": 45, "screenshots": 300}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m local.browser")
+    parser = argparse.ArgumentParser(prog="python -m local.cli.browser")
     parser.add_argument("project", choices=WINDOWS)
     parser.add_argument("--url", help="address of a running stack, for example http://127.0.0.1:3000")
     args, rest = parser.parse_known_args()

@@ -1,6 +1,6 @@
 """The parameters of each call. Others are refused with `parameter_unknown`, as at Stripe."""
 
-from local.stripe.wire import (
+from stripe_emulator.wire import (
     Json,
     ParameterError,
     Schema,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from local.api import Api
+from local.api_client import Api
 
 PASSWORD = "admit-one-demo"  # noqa: S105 - public, and valid on this machine only
 SELLER = "seller@example.com"

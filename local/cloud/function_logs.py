@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.local_aws import LocalAws
+from local.cloud.local_aws import LocalAws
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

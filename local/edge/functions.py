@@ -7,7 +7,7 @@ from typing import Any
 
 from py_mini_racer import MiniRacer
 
-from local.processes import ROOT
+from local import ROOT
 
 FUNCTIONS = ROOT / "cdk" / "edge_functions"
 

@@ -1,7 +1,7 @@
 """The JSON shapes of Stripe's objects when created; payments.py changes them."""
 
-from local.stripe.cards import Decline, TestCard
-from local.stripe.wire import Json
+from stripe_emulator.cards import Decline, TestCard
+from stripe_emulator.wire import Json
 
 API_VERSION = "2026-10-28.endive"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from local.stripe.account import StripeAccount
-from local.stripe.webhooks import WebhookSender
-from local.stripe.wire import Json
+from stripe_emulator.account import StripeAccount
+from stripe_emulator.webhooks import WebhookSender
+from stripe_emulator.wire import Json
 
 _MAX_BODY = 1_000_000
 _IDLE_SECONDS = 30

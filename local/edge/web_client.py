@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
-from local.processes import ROOT
+from local import ROOT
 
 DIST = ROOT / "web" / "dist"
 HEADERS = ROOT / "web" / "headers.json"

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from local.stripe import cards, objects
-from local.stripe.cards import Decline, TestCard
-from local.stripe.state import Tables
-from local.stripe.wire import Json, Reply, StripeError, error_object, missing_object
+from stripe_emulator import cards, objects
+from stripe_emulator.cards import Decline, TestCard
+from stripe_emulator.state import Tables
+from stripe_emulator.wire import Json, Reply, StripeError, error_object, missing_object
 
 AUTHORISATION_SECONDS = 7 * 24 * 3600
 

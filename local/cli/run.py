@@ -10,15 +10,15 @@ from typing import Any
 
 from rich.markup import escape
 
-from local.api import ApiUnreachable, UnexpectedAnswer
-from local.console import console, errors, fail, step
-from local.deployment import DeploymentFailed
-from local.function_logs import FunctionLogs
-from local.local_aws import LocalAwsFailed
-from local.lock import Lock, Locked
-from local.ports import BadPort, Ports, PortTaken
-from local.seed import BUYER, PASSWORD, SELLER, NotListed, Seeded, seed
+from local.api_client import ApiUnreachable, UnexpectedAnswer
+from local.cli.console import console, errors, fail, step
+from local.cli.seed import BUYER, PASSWORD, SELLER, NotListed, Seeded, seed
+from local.cloud.deployment import DeploymentFailed
+from local.cloud.function_logs import FunctionLogs
+from local.cloud.local_aws import LocalAwsFailed
 from local.stack import LOCAL, BadStripeKey, LocalStack, StackFailed, StripeKeys
+from local.supervision.lock import Lock, Locked
+from local.supervision.ports import BadPort, Ports, PortTaken
 
 RUN_LOCK = LOCAL / "run.lock"
 STATE = LOCAL / "state"

@@ -1,0 +1,1 @@
+"""The commands that `make` starts: run, demo, reset, e2e and screenshots."""

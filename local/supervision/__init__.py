@@ -1,0 +1,1 @@
+"""Processes, ports and locks: nothing of a local stack outlives the process that started it."""
