@@ -102,11 +102,18 @@ class ServiceFunction(Construct):
         )
 
     def may_publish(self, *, bus: events.IEventBus) -> None:
-        """Grant putting events on the bus, with the source of its own service only."""
+        """Grant putting events on the bus, with the source of its own service only.
+
+        `events:source` has several values: those of all entries of a call. `ForAllValues` also holds for a call without
+        any, which `Null` excludes (EventBridge User Guide, "Using IAM policy conditions").
+        """
         self.grant(
             "events:PutEvents",
             on=bus.event_bus_arn,
-            conditions={"StringEquals": {"events:source": self.source}},
+            conditions={
+                "ForAllValues:StringEquals": {"events:source": self.source},
+                "Null": {"events:source": "false"},
+            },
         )
 
     def may_read_secret(self, secret: secretsmanager.ISecret) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tests.infrastructure.template import Template, as_list
 from tests.support.grants import CLOCKS, GRANTS
@@ -32,9 +33,15 @@ def _grants(template: Template, role: object) -> set[str]:
 
 
 def _condition(statement: dict[str, Any]) -> str:
-    conditions = statement.get("Condition", {})
-    assert set(conditions) <= {"StringEquals"}
-    return "".join(f" if {key} is {value}" for key, value in conditions.get("StringEquals", {}).items())
+    conditions = dict(statement.get("Condition", {}))
+    every = conditions.pop("ForAllValues:StringEquals", {})
+    assert conditions.pop("Null", {}) == dict.fromkeys(every, "false")  # ForAllValues alone holds for no value at all
+    one = conditions.pop("StringEquals", {})
+    assert not conditions
+    assert "events:source" not in one, "the key has several values"
+    return "".join(f" if {key} is {value}" for key, value in one.items()) + "".join(
+        f" if every {key} is {value}" for key, value in every.items()
+    )
 
 
 def _role_grants(template: Template, name: str) -> set[str]:
@@ -130,7 +137,7 @@ def test_no_statement_allows_an_action_on_all_resources(aws: Template) -> None:
 def test_a_service_publishes_only_under_its_own_name(aws: Template) -> None:
     for name in GRANTS:
         tells = {grant for grant in _role_grants(aws, name) if grant.startswith("events:PutEvents")}
-        assert tells <= {f"events:PutEvents on Bus if events:source is admit-one.{name.split()[0]}"}
+        assert tells <= {f"events:PutEvents on Bus if every events:source is admit-one.{name.split()[0]}"}
 
 
 @pytest.mark.parametrize("name", CLOCKS)
@@ -160,8 +167,15 @@ def test_queues_reject_unencrypted_calls(aws: Template) -> None:
     assert guarded == {str({"Ref": queue}) for queue in aws.all_of("AWS::SQS::Queue")}
 
 
-def _call_as(module: str, operation: str, **request: object) -> None:
-    client = boto3.client("dynamodb", region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
+def _call_as(module: str, operation: str, *, service: str = "dynamodb", **request: object) -> None:
+    client = boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:1",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
     exec("getattr(client, operation)(**request)", {"__name__": module, **locals()})  # noqa: S102
 
 
@@ -173,3 +187,20 @@ def test_a_call_beyond_the_grants_fails_in_tests_as_on_aws() -> None:
     delete = {"Delete": {"TableName": "Orders", "Key": {"pk": {"S": "x"}}}}
     with pytest.raises(ClientError, match="AccessDenied"):
         _call_as("functions.orders.sweep", "transact_write_items", TransactItems=[delete])
+
+
+def _put_events_as(module: str, *sources: str) -> None:
+    entries = [{"Source": source, "DetailType": "order:created", "Detail": "{}"} for source in sources]
+    _call_as(module, "put_events", service="events", Entries=entries)
+
+
+def test_events_of_another_source_are_refused_in_tests_as_on_aws() -> None:
+    """All entries of a call must have the source of the service; IAM compares the set of their sources."""
+    with pytest.raises(EndpointConnectionError):  # allowed
+        _put_events_as("functions.expiration.expire", "admit-one.expiration", "admit-one.expiration")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _put_events_as("functions.expiration.expire", "admit-one.orders")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _put_events_as("functions.expiration.expire", "admit-one.expiration", "admit-one.orders")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _put_events_as("functions.expiration.expire")

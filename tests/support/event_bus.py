@@ -1,9 +1,12 @@
 """A fake EventBridge bus that records its entries and can refuse them."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from tests import grants
 
 
 class Bus:
@@ -21,6 +24,7 @@ class Bus:
 
     def put_events(self, *, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
         assert 1 <= len(Entries) <= 10, "EventBridge takes 1 to 10 entries"
+        grants.check("events", "PutEvents", {"Entries": Entries}, caller=sys._getframe(1))
         entries = [dict(entry) for entry in Entries]
         self.calls.append(entries)
         if self.is_down:

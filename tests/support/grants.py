@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Any
 
 # In addition, each function may write to its own log group and send its traces, and nothing else.
+# `if key is value` is IAM's StringEquals. `if every key is value`, for keys with several values, is
+# ForAllValues:StringEquals, and Null "false": there is at least one value.
 GRANTS: dict[str, set[str]] = {
     "auth api": {
         "dynamodb:GetItem on Auth/Users/Table",
@@ -23,11 +25,11 @@ GRANTS: dict[str, set[str]] = {
         "secretsmanager:GetSecretValue on Auth/SigningKey",
     },
     "expiration expire": {
-        "events:PutEvents on Bus if events:source is admit-one.expiration",
+        "events:PutEvents on Bus if every events:source is admit-one.expiration",
         "sqs:SendMessage on Expiration/ExpireFailures",
     },
     "expiration listener": {
-        "events:PutEvents on Bus if events:source is admit-one.expiration",
+        "events:PutEvents on Bus if every events:source is admit-one.expiration",
         "iam:PassRole on Expiration/ScheduleRole if iam:PassedToService is scheduler.amazonaws.com",
         "scheduler:CreateSchedule on arn:Partition:scheduler:Region:AccountId:schedule/Expiration/Deadlines/*",
         "sqs:DeleteMessage on Expiration/Events/Queue",
@@ -54,7 +56,7 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:GetRecords on Orders/Orders/Table.StreamArn",
         "dynamodb:GetShardIterator on Orders/Orders/Table.StreamArn",
         "dynamodb:ListStreams on *",
-        "events:PutEvents on Bus if events:source is admit-one.orders",
+        "events:PutEvents on Bus if every events:source is admit-one.orders",
         "sqs:SendMessage on Orders/Orders/Relay/Undelivered",
         "sqs:SendMessage on Orders/Orders/Relay/Unpublished",
     },
@@ -92,7 +94,7 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:GetRecords on Payments/Payments/Table.StreamArn",
         "dynamodb:GetShardIterator on Payments/Payments/Table.StreamArn",
         "dynamodb:ListStreams on *",
-        "events:PutEvents on Bus if events:source is admit-one.payments",
+        "events:PutEvents on Bus if every events:source is admit-one.payments",
         "sqs:SendMessage on Payments/Payments/Relay/Undelivered",
         "sqs:SendMessage on Payments/Payments/Relay/Unpublished",
     },
@@ -121,7 +123,7 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:GetRecords on Tickets/Tickets/Table.StreamArn",
         "dynamodb:GetShardIterator on Tickets/Tickets/Table.StreamArn",
         "dynamodb:ListStreams on *",
-        "events:PutEvents on Bus if events:source is admit-one.tickets",
+        "events:PutEvents on Bus if every events:source is admit-one.tickets",
         "sqs:SendMessage on Tickets/Tickets/Relay/Undelivered",
         "sqs:SendMessage on Tickets/Tickets/Relay/Unpublished",
     },
@@ -150,18 +152,11 @@ ENTRY_POINT = re.compile(r"functions\.(\w+)\.(api|authorizer|expire|listener|rec
 def enforced() -> Iterator[None]:
     """Answer AccessDenied to calls of functions beyond their grants; the tests' own calls are not checked."""
     from botocore.client import BaseClient
-    from botocore.exceptions import ClientError
 
     make_call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def checked(client: Any, operation: str, request: dict[str, Any]) -> Any:
-        function = _calling_function(sys._getframe(1))
-        if function:
-            granted = {grant.split(" if ")[0] for role in function for grant in GRANTS[role]}
-            for action, where in _needed(client.meta.service_model.service_name, operation, request):
-                if not any(grant.startswith(f"{action} on ") and grant.endswith(where) for grant in granted):
-                    error = {"Code": "AccessDeniedException", "Message": f"{function} may not {action} {where}"}
-                    raise ClientError({"Error": error}, operation)  # type: ignore[typeddict-item]
+        check(client.meta.service_model.service_name, operation, request, caller=sys._getframe(1))
         return make_call(client, operation, request)
 
     BaseClient._make_api_call = checked  # type: ignore[attr-defined]
@@ -171,9 +166,22 @@ def enforced() -> Iterator[None]:
         BaseClient._make_api_call = make_call  # type: ignore[attr-defined]
 
 
-def _calling_function(frame: FrameType | None) -> list[str]:
+def check(service: str, operation: str, request: dict[str, Any], *, caller: FrameType) -> None:
+    """Raise ClientError AccessDenied if a function makes this call and its role does not allow it."""
+    from botocore.exceptions import ClientError
+
+    function = _calling_function(caller)
+    granted = {grant for role in function for grant in GRANTS[role]}
+    for action, where, context in _needed(service, operation, request):
+        if function and not any(_allows(grant, action, where, context) for grant in granted):
+            error = {"Code": "AccessDeniedException", "Message": f"{function} may not {action} {where}"}
+            raise ClientError({"Error": error}, operation)  # type: ignore[typeddict-item]
+
+
+def _calling_function(caller: FrameType) -> list[str]:
     """Return the function that makes the call, or all relays; empty for a call that a test makes itself."""
     ours = False
+    frame: FrameType | None = caller
     while frame:
         module = frame.f_globals.get("__name__", "")
         if module.startswith("tests.") and not ours:
@@ -186,14 +194,30 @@ def _calling_function(frame: FrameType | None) -> list[str]:
     return []
 
 
-def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return each action that the call needs, and the required ending of the resource's name."""
+type Context = dict[str, set[str]]
+"""The values of a request's condition keys."""
+
+
+def _allows(grant: str, action: str, where: str, context: Context) -> bool:
+    statement, _, condition = grant.partition(" if ")
+    if not (statement.startswith(f"{action} on ") and statement.endswith(where)):
+        return False
+    if not condition:
+        return True
+    key, _, value = condition.removeprefix("every ").partition(" is ")
+    return context.get(key) == {value}
+
+
+def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[tuple[str, str, Context]]:
+    """Return each action that the call needs, the required ending of the resource's name, and its condition keys."""
     if operation == "TransactWriteItems":
         for item in request["TransactItems"]:
             for kind in item:
-                yield f"dynamodb:{'ConditionCheckItem' if kind == 'ConditionCheck' else kind + 'Item'}", "/Table"
+                yield f"dynamodb:{'ConditionCheckItem' if kind == 'ConditionCheck' else kind + 'Item'}", "/Table", {}
     elif service == "dynamodb":
         index = request.get("IndexName")
-        yield f"dynamodb:{operation}", f"/Table/index/{index}" if index else "/Table"
+        yield f"dynamodb:{operation}", f"/Table/index/{index}" if index else "/Table", {}
+    elif operation == "PutEvents":
+        yield "events:PutEvents", "Bus", {"events:source": {entry["Source"] for entry in request["Entries"]}}
     else:
-        yield f"{service}:{operation}", ""
+        yield f"{service}:{operation}", "", {}
