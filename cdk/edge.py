@@ -23,6 +23,9 @@ FUNCTIONS = ROOT / "cdk" / "edge_functions"
 HEADERS = ROOT / "web" / "headers.json"
 PROOF_HEADER = "x-admit-one-edge"
 """Carries the secret that proves to the API that the edge has set the client's address."""
+CACHED_ERRORS = (404, 500, 501, 502, 503, 504)
+"""Errors of an origin that CloudFront caches for ten seconds unless told otherwise, even under a policy that disables
+caching (CloudFront Developer Guide, "How CloudFront processes HTTP 4xx and 5xx status codes from your origin")."""
 
 
 class Edge(Construct):
@@ -53,7 +56,12 @@ class Edge(Construct):
         )
         suppress(files, "S1", "Contains only the built client; only CloudFront may read it.")
         client = cloudfront.BehaviorOptions(
-            origin=origins.S3BucketOrigin.with_origin_access_control(files),
+            origin=origins.S3BucketOrigin.with_origin_access_control(
+                files,
+                # With LIST, S3 answers 404 to a missing file; without it 403. No request can list the bucket: the page
+                # function rewrites `/`, and the cache policy forwards no query string.
+                origin_access_levels=[cloudfront.AccessLevel.READ, cloudfront.AccessLevel.LIST],
+            ),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
             cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
             response_headers_policy=self._headers(stage),
@@ -83,6 +91,10 @@ class Edge(Construct):
             default_behavior=client,
             additional_behaviors={"/api/*": calls},
             default_root_object="index.html",
+            # Otherwise all users would get one user's 503, and the 404 of an order that exists a moment later.
+            error_responses=[
+                cloudfront.ErrorResponse(http_status=status, ttl=Duration.seconds(0)) for status in CACHED_ERRORS
+            ],
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             # The TLS version can be set for a custom domain only.
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if stage.certificate_arn else None,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cdk.edge import FUNCTIONS, HEADERS
+from local.edge.functions import EdgeFunction
 from tests.infrastructure.template import Template
 from tests.support.synth import synthesize
 
@@ -29,8 +30,12 @@ def code_of(aws: Template, behaviour: dict[str, Any]) -> str:
 
 def test_pages_are_rewritten_and_api_paths_are_not(aws: Template, distribution: dict[str, Any]) -> None:
     assert code_of(aws, distribution["DefaultCacheBehavior"]) == (FUNCTIONS / "page_request.js").read_text()
-    # An error page applies to the whole distribution: it would turn the API's own 404s into HTML.
-    assert "CustomErrorResponses" not in distribution
+
+
+def test_errors_are_not_cached_and_not_replaced(distribution: dict[str, Any]) -> None:
+    """An error page applies to the whole distribution: it would turn the API's own 404s into HTML."""
+    errors = distribution["CustomErrorResponses"]
+    assert errors == [{"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in (404, 500, 501, 502, 503, 504)]
 
 
 def test_api_calls_are_uncached_with_all_headers(aws: Template, distribution: dict[str, Any]) -> None:
@@ -72,8 +77,25 @@ def test_only_this_distribution_reads_the_files_over_tls(aws: Template, distribu
     (plain,) = (each for each in statements if each["Effect"] == "Deny")
     assert (plain["Action"], plain["Condition"]) == ("s3:*", {"Bool": {"aws:SecureTransport": "false"}})
     (read,) = (each for each in statements if each.get("Principal") == {"Service": "cloudfront.amazonaws.com"})
-    assert read["Action"] == "s3:GetObject"
     assert "distribution/" in json.dumps(read["Condition"]["StringEquals"]["AWS:SourceArn"])
+    assert read["Action"] == ["s3:GetObject", "s3:ListBucket"]
+    assert [aws.say(each) for each in read["Resource"]] == ["Edge/Files", "Edge/Files/*"]
+
+
+def test_a_missing_file_is_404_and_the_bucket_cannot_be_listed(aws: Template, distribution: dict[str, Any]) -> None:
+    """S3 answers 403 to a missing key unless the caller may list the bucket.
+
+    A list is a request for the bucket itself. None reaches S3: every path without a dot becomes /index.html, and the
+    query string, with a list's parameters, is not forwarded.
+    """
+    assert "s3:ListBucket" in json.dumps(aws.all_of("AWS::S3::BucketPolicy"))
+    client = distribution["DefaultCacheBehavior"]
+    assert client["CachePolicyId"] == "658327ea-f89d-4fab-a63d-7e88639e58f6"  # Managed-CachingOptimized: no query
+    assert "OriginRequestPolicyId" not in client
+    page = EdgeFunction("page_request")
+    for path in ("/", "/assets", "/assets/"):
+        assert page(method="GET", uri=path, headers=[], viewer="192.0.2.1")[0] == "/index.html"
+    assert page(method="GET", uri="/assets/gone.js", headers=[], viewer="192.0.2.1")[0] == "/assets/gone.js"
 
 
 def test_every_header_of_the_client_is_set(aws: Template, distribution: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests import grants
+from tests.support import grants
 
 
 class Bus:
