@@ -25,13 +25,7 @@ class Auth(Construct):
         super().__init__(scope, construct_id)
         users = ServiceTable(self, "Users", stage=stage, service=SERVICE, monitoring=monitoring)
         # CloudFormation generates the first key. Rotation adds a version of this secret; deployments never change it.
-        signing_key = secretsmanager.Secret(
-            self,
-            "SigningKey",
-            description=f"Admit One ({stage.name}): signs session tokens",
-            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
+        signing_key = self._add_secret("SigningKey", "signs session tokens", stage)
         suppress(
             signing_key,
             "SMG4",
@@ -39,13 +33,7 @@ class Auth(Construct):
             " two rotations within 12 hours would end sessions, so there is no schedule.",
         )
         # With this secret the edge proves its identity; only the edge may set the client's address.
-        self.edge_proof = secretsmanager.Secret(
-            self,
-            "EdgeProof",
-            description=f"Admit One ({stage.name}): CloudFront shows this to the API",
-            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
+        self.edge_proof = self._add_secret("EdgeProof", "CloudFront shows this to the API", stage)
         suppress(
             self.edge_proof,
             "SMG4",
@@ -94,3 +82,12 @@ class Auth(Construct):
             Route("GET /api/users/currentuser", api, public=True),
             Route("GET /api/health", api, public=True),
         ]
+
+    def _add_secret(self, construct_id: str, purpose: str, stage: Stage) -> secretsmanager.Secret:
+        return secretsmanager.Secret(
+            self,
+            construct_id,
+            description=f"Admit One ({stage.name}): {purpose}",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
+            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
+        )

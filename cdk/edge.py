@@ -68,28 +68,12 @@ class Edge(Construct):
             function_associations=[self._function("page_request", stage)],
             compress=True,
         )
-        calls = cloudfront.BehaviorOptions(
-            origin=origins.HttpOrigin(
-                f"{api.http_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}",
-                protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
-                # CloudFormation resolves the secret; the template contains only its name.
-                custom_headers={PROOF_HEADER: proof.secret_value.unsafe_unwrap()},
-            ),
-            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
-            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-            # CloudFront forwards Authorization only with a policy for all headers, and API Gateway accepts only its
-            # own Host.
-            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-            function_associations=[self._function("api_request", stage)],
-            compress=True,
-        )
         self.distribution = cloudfront.Distribution(
             self,
             "Distribution",
             comment=f"Admit One ({stage.name})",
             default_behavior=client,
-            additional_behaviors={"/api/*": calls},
+            additional_behaviors={"/api/*": self._api_behavior(stage, api, proof)},
             default_root_object="index.html",
             # Otherwise all users would get one user's 503, and the 404 of an order that exists a moment later.
             error_responses=[
@@ -107,6 +91,30 @@ class Edge(Construct):
             web_acl_id=stage.web_acl_arn,
         )
         self.url = f"https://{stage.domain_name or self.distribution.distribution_domain_name}"
+        self._suppress_findings(stage)
+        self._upload(files, stage)
+
+    def _api_behavior(
+        self, stage: Stage, api: apigateway.HttpApi, proof: secretsmanager.ISecret
+    ) -> cloudfront.BehaviorOptions:
+        return cloudfront.BehaviorOptions(
+            origin=origins.HttpOrigin(
+                f"{api.http_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}",
+                protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
+                # CloudFormation resolves the secret; the template contains only its name.
+                custom_headers={PROOF_HEADER: proof.secret_value.unsafe_unwrap()},
+            ),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+            # CloudFront forwards Authorization only with a policy for all headers, and API Gateway accepts only its
+            # own Host.
+            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+            function_associations=[self._function("api_request", stage)],
+            compress=True,
+        )
+
+    def _suppress_findings(self, stage: Stage) -> None:
         suppress(self.distribution, "CFR1", "Tickets are sold in every country: no geographic restriction.")
         suppress(
             self.distribution, "CFR3", "The API has an access log; reads of static files are not logged, for privacy."
@@ -115,7 +123,6 @@ class Edge(Construct):
             suppress(self.distribution, "CFR2", "A firewall is optional: docs/operations.md, webAclArn.")
         if not stage.certificate_arn:
             suppress(self.distribution, "CFR4", "Without a custom domain, CloudFront determines the TLS version.")
-        self._upload(files, stage)
 
     def _function(self, name: str, stage: Stage) -> cloudfront.FunctionAssociation:
         function = cloudfront.Function(

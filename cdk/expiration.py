@@ -41,23 +41,7 @@ class Expiration(Construct):
 
         # No fixed name: deleting a group takes a while, and a recreated stack must not wait for it.
         deadlines = scheduler.CfnScheduleGroup(self, "Deadlines")
-        caller = iam.Role(
-            self,
-            "ScheduleRole",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={
-                    "StringEquals": {
-                        "aws:SourceAccount": Aws.ACCOUNT_ID,
-                        "aws:SourceArn": deadlines.attr_arn,
-                    }
-                },
-            ),
-        )
-        caller.add_to_policy(
-            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[expire.function.function_arn])
-        )
-        caller.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[failures.queue_arn]))
+        caller = self._add_schedule_role(deadlines, expire, failures)
 
         listener = ServiceFunction(
             self,
@@ -99,3 +83,26 @@ class Expiration(Construct):
             monitoring=monitoring,
             subscriptions=[EventSubscription(name="Orders", source="admit-one.orders", types=("order:created",))],
         )
+
+    def _add_schedule_role(
+        self, group: scheduler.CfnScheduleGroup, expire: ServiceFunction, failures: DeadLetterQueue
+    ) -> iam.Role:
+        """Return the role with which the group's schedules call `expire`."""
+        role = iam.Role(
+            self,
+            "ScheduleRole",
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={
+                    "StringEquals": {
+                        "aws:SourceAccount": Aws.ACCOUNT_ID,
+                        "aws:SourceArn": group.attr_arn,
+                    }
+                },
+            ),
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[expire.function.function_arn])
+        )
+        role.add_to_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[failures.queue_arn]))
+        return role

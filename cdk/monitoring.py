@@ -5,7 +5,7 @@ has its alarms. docs/operations.md describes what each alarm means and how to re
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -26,6 +26,7 @@ NAMESPACE = "AdmitOne"
 
 MINUTE = Duration.minutes(1)
 MOST_METRICS_IN_AN_ALARM = 10
+ORDER_METRICS = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted")
 
 
 class Monitoring(Construct):
@@ -269,97 +270,101 @@ class Monitoring(Construct):
             default_interval=Duration.days(1),
             period_override=cloudwatch.PeriodOverride.INHERIT,
         )
-        hour, five = Duration.hours(1), Duration.minutes(5)
-        day = Duration.days(1)
-        orders = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted")
-        money = f"Money captured, {self._stage.currency.upper()}"
-        dashboard.add_widgets(
-            cloudwatch.SingleValueWidget(
-                title="A business day",
-                width=24,
-                height=4,
-                metrics=[
-                    *(self._counted(name, statistic="Sum", period=day) for name in orders),
-                    self._counted("MoneyCaptured", statistic="Sum", period=day, label=money),
-                    self._counted(
-                        "PaymentToTicket", statistic="p50", period=day, label="Payment to ticket, s (median)"
-                    ),
-                ],
-            )
-        )
-        dashboard.add_widgets(
-            _graph("Orders", [self._counted(name, statistic="Sum", period=five) for name in orders]),
-            _graph(money, [self._counted("MoneyCaptured", statistic="Sum", period=hour, label=money)]),
-            _graph(
-                "From payment to ticket, seconds",
-                [
-                    self._counted("PaymentToTicket", statistic=statistic, period=five, label=statistic)
-                    for statistic in ("p50", "p99")
-                ],
-            ),
-            _graph(
-                "Repairs, and the oldest authorisation in seconds (right)",
-                [
-                    self._counted(name, statistic="Sum", period=five)
-                    for name in ("PaymentsRepaired", "OrdersSwept", "EventsNotHandled")
-                ],
-                right=[self._counted("OldestAuthorization", statistic="Maximum", period=five)],
-            ),
-        )
+        dashboard.add_widgets(self._business_day())
+        dashboard.add_widgets(*self._business_graphs())
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", width=24, height=6, alarms=self._alarms))
-        dashboard.add_widgets(
-            _graph(
-                "Requests",
-                [
-                    api.metric_count(period=MINUTE, statistic="Sum", label="requests"),
-                    api.metric_client_error(period=MINUTE, statistic="Sum", label="4xx"),
-                    api.metric_server_error(period=MINUTE, statistic="Sum", label="5xx"),
-                ],
-            ),
-            _graph(
-                "Latency, ms",
-                [api.metric_latency(period=MINUTE, statistic=each, label=each) for each in ("p50", "p99")],
-            ),
-            _graph(
-                "Functions: errors",
-                [each.metric_errors(period=five, label=_name(each)) for each in self._functions],
-            ),
-            _graph(
-                "Functions: duration p99, ms",
-                [each.metric_duration(period=five, statistic="p99", label=_name(each)) for each in self._functions],
-            ),
+        dashboard.add_widgets(*self._call_graphs(api))
+        dashboard.add_widgets(*self._load_graphs())
+
+    @property
+    def _money(self) -> str:
+        return f"Money captured, {self._stage.currency.upper()}"
+
+    def _business_day(self) -> cloudwatch.SingleValueWidget:
+        day = Duration.days(1)
+        return cloudwatch.SingleValueWidget(
+            title="A business day",
+            width=24,
+            height=4,
+            metrics=[
+                *(self._counted(name, statistic="Sum", period=day) for name in ORDER_METRICS),
+                self._counted("MoneyCaptured", statistic="Sum", period=day, label=self._money),
+                self._counted("PaymentToTicket", statistic="p50", period=day, label="Payment to ticket, s (median)"),
+            ],
         )
-        dashboard.add_widgets(
-            _graph(
-                "Functions running at once",
-                [
-                    each.metric("ConcurrentExecutions", period=five, statistic="Maximum", label=_name(each))
-                    for each in self._functions
-                ],
-            ),
-            _graph(
-                "Queues: oldest message, s",
-                [
-                    each.metric_approximate_age_of_oldest_message(period=five, statistic="Maximum", label=_name(each))
-                    for each in self._queues
-                ],
-            ),
-            _graph(
-                "Dead letters",
-                [
-                    each.metric_approximate_number_of_messages_visible(
-                        period=five, statistic="Maximum", label=_name(each)
-                    )
-                    for each in self._dead_letters
-                ],
-            ),
-            _graph(
-                "Tables: units written",
-                [
-                    each.metric_consumed_write_capacity_units(period=five, statistic="Sum", label=_name(each))
-                    for each in self._tables
-                ],
-            ),
+
+    def _business_graphs(self) -> Iterator[cloudwatch.GraphWidget]:
+        hour, five = Duration.hours(1), Duration.minutes(5)
+        yield _graph("Orders", [self._counted(name, statistic="Sum", period=five) for name in ORDER_METRICS])
+        yield _graph(self._money, [self._counted("MoneyCaptured", statistic="Sum", period=hour, label=self._money)])
+        yield _graph(
+            "From payment to ticket, seconds",
+            [
+                self._counted("PaymentToTicket", statistic=statistic, period=five, label=statistic)
+                for statistic in ("p50", "p99")
+            ],
+        )
+        yield _graph(
+            "Repairs, and the oldest authorisation in seconds (right)",
+            [
+                self._counted(name, statistic="Sum", period=five)
+                for name in ("PaymentsRepaired", "OrdersSwept", "EventsNotHandled")
+            ],
+            right=[self._counted("OldestAuthorization", statistic="Maximum", period=five)],
+        )
+
+    def _call_graphs(self, api: apigateway.IHttpApi) -> Iterator[cloudwatch.GraphWidget]:
+        five = Duration.minutes(5)
+        yield _graph(
+            "Requests",
+            [
+                api.metric_count(period=MINUTE, statistic="Sum", label="requests"),
+                api.metric_client_error(period=MINUTE, statistic="Sum", label="4xx"),
+                api.metric_server_error(period=MINUTE, statistic="Sum", label="5xx"),
+            ],
+        )
+        yield _graph(
+            "Latency, ms",
+            [api.metric_latency(period=MINUTE, statistic=each, label=each) for each in ("p50", "p99")],
+        )
+        yield _graph(
+            "Functions: errors",
+            [each.metric_errors(period=five, label=_name(each)) for each in self._functions],
+        )
+        yield _graph(
+            "Functions: duration p99, ms",
+            [each.metric_duration(period=five, statistic="p99", label=_name(each)) for each in self._functions],
+        )
+
+    def _load_graphs(self) -> Iterator[cloudwatch.GraphWidget]:
+        five = Duration.minutes(5)
+        yield _graph(
+            "Functions running at once",
+            [
+                each.metric("ConcurrentExecutions", period=five, statistic="Maximum", label=_name(each))
+                for each in self._functions
+            ],
+        )
+        yield _graph(
+            "Queues: oldest message, s",
+            [
+                each.metric_approximate_age_of_oldest_message(period=five, statistic="Maximum", label=_name(each))
+                for each in self._queues
+            ],
+        )
+        yield _graph(
+            "Dead letters",
+            [
+                each.metric_approximate_number_of_messages_visible(period=five, statistic="Maximum", label=_name(each))
+                for each in self._dead_letters
+            ],
+        )
+        yield _graph(
+            "Tables: units written",
+            [
+                each.metric_consumed_write_capacity_units(period=five, statistic="Sum", label=_name(each))
+                for each in self._tables
+            ],
         )
 
 

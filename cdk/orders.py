@@ -14,6 +14,30 @@ from cdk.stages import Stage
 from cdk.table import NUMBER, Index, ServiceTable
 
 SERVICE = "orders"
+SUBSCRIPTIONS = [
+    EventSubscription(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
+    EventSubscription(name="TicketsRequested", source="admit-one.tickets", types=("ticket:change-requested",)),
+    # Excludes changes caused by Orders' own holds. Orders has already accepted edits and withdrawals; they are new to
+    # it only if they predate change requests, or come from `make republish` after a restore.
+    EventSubscription(
+        name="TicketsChanged",
+        source="admit-one.tickets",
+        types=("ticket:updated",),
+        data={"change": ("edited", "withdrawn")},
+    ),
+    EventSubscription(name="Expiration", source="admit-one.expiration", types=("expiration:completed",)),
+    EventSubscription(
+        name="Payments",
+        source="admit-one.payments",
+        types=(
+            "payment:authorized",
+            "payment:created",
+            "payment:failed",
+            "payment:partly-refunded",
+            "payment:refunded",
+        ),
+    ),
+]
 
 
 class Orders(Construct):
@@ -65,49 +89,10 @@ class Orders(Construct):
             function=listener,
             bus=bus,
             monitoring=monitoring,
-            subscriptions=[
-                EventSubscription(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
-                EventSubscription(
-                    name="TicketsRequested", source="admit-one.tickets", types=("ticket:change-requested",)
-                ),
-                # Excludes changes caused by Orders' own holds. Orders has already accepted edits and withdrawals; they
-                # are new to it only if they predate change requests, or come from `make republish` after a restore.
-                EventSubscription(
-                    name="TicketsChanged",
-                    source="admit-one.tickets",
-                    types=("ticket:updated",),
-                    data={"change": ("edited", "withdrawn")},
-                ),
-                EventSubscription(name="Expiration", source="admit-one.expiration", types=("expiration:completed",)),
-                EventSubscription(
-                    name="Payments",
-                    source="admit-one.payments",
-                    types=(
-                        "payment:authorized",
-                        "payment:created",
-                        "payment:failed",
-                        "payment:partly-refunded",
-                        "payment:refunded",
-                    ),
-                ),
-            ],
+            subscriptions=SUBSCRIPTIONS,
         )
 
-        sweep_failures = DeadLetterQueue(self, "SweepFailures", monitoring=monitoring)
-        sweep = ServiceFunction(
-            self,
-            "Sweep",
-            stage=stage,
-            service=SERVICE,
-            handler="functions.orders.sweep.handler",
-            timeout=Duration.seconds(60),
-            monitoring=monitoring,
-            environment=table,
-            async_failures=sweep_failures,
-        )
-        orders.allow(sweep, "GetItem", "PutItem", "UpdateItem")
-        orders.allow_query(sweep, index="open")
-        Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=sweep_failures)
+        self._add_sweep(orders, stage=stage, monitoring=monitoring)
 
         self.routes = [
             # Keeps a rush from using up the account's concurrency; it is served within seconds either way.
@@ -116,3 +101,20 @@ class Orders(Construct):
             Route("GET /api/orders/{id}", api),
             Route("DELETE /api/orders/{id}", api),
         ]
+
+    def _add_sweep(self, orders: ServiceTable, *, stage: Stage, monitoring: Monitoring) -> None:
+        failures = DeadLetterQueue(self, "SweepFailures", monitoring=monitoring)
+        sweep = ServiceFunction(
+            self,
+            "Sweep",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.orders.sweep.handler",
+            timeout=Duration.seconds(60),
+            monitoring=monitoring,
+            environment={"TABLE_NAME": orders.table.table_name},
+            async_failures=failures,
+        )
+        orders.allow(sweep, "GetItem", "PutItem", "UpdateItem")
+        orders.allow_query(sweep, index="open")
+        Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=failures)

@@ -30,7 +30,8 @@ class Payments(Construct):
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
     ) -> None:
         super().__init__(scope, construct_id)
-        payments = ServiceTable(
+        self._stage, self._bus, self._monitoring = stage, bus, monitoring
+        self._payments = ServiceTable(
             self,
             "Payments",
             stage=stage,
@@ -46,71 +47,93 @@ class Payments(Construct):
             ],
             published_on=bus,
         )
-        # Created with empty keys, to be filled by an operator. CloudFormation writes a secret's value only if the value
-        # in the template changes. This one never does, so deployments do not overwrite the keys. It contains no secret,
-        # so `unsafe_plain_text` is safe here.
-        self.stripe_keys = secretsmanager.Secret(
-            self,
-            "StripeKeys",
-            description=f"Admit One ({stage.name}): Stripe's keys, as JSON",
-            secret_string_value=SecretValue.unsafe_plain_text(
-                '{"secretKey": "", "publishableKey": "", "webhookSecret": ""}'
-            ),
-            removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
-        suppress(self.stripe_keys, "SMG4", "Only Stripe can create its keys; operators rotate them there.")
-        environment = {
-            "TABLE_NAME": payments.table.table_name,
+        self.stripe_keys = self._add_stripe_keys()
+        self._environment = {
+            "TABLE_NAME": self._payments.table.table_name,
             "STRIPE_SECRET_ARN": self.stripe_keys.secret_arn,
         }
         if stage.stripe_api_base:
-            environment["STRIPE_API_BASE"] = stage.stripe_api_base
+            self._environment["STRIPE_API_BASE"] = stage.stripe_api_base
 
+        api = self._add_api()
+        webhook = self._add_webhook()
+        listener = self._add_listener()
+        reconciler = self._add_reconciler()
+        for caller in (api, webhook, listener, reconciler):
+            caller.may_read_secret(self.stripe_keys)
+
+        self.routes = [
+            Route("POST /api/payments", api),
+            Route("GET /api/payments/{orderId}", api),
+            Route("POST /api/payments/webhook", webhook, public=True),
+        ]
+
+    def _add_stripe_keys(self) -> secretsmanager.Secret:
+        # Created with empty keys, to be filled by an operator. CloudFormation writes a secret's value only if the value
+        # in the template changes. This one never does, so deployments do not overwrite the keys. It contains no secret,
+        # so `unsafe_plain_text` is safe here.
+        keys = secretsmanager.Secret(
+            self,
+            "StripeKeys",
+            description=f"Admit One ({self._stage.name}): Stripe's keys, as JSON",
+            secret_string_value=SecretValue.unsafe_plain_text(
+                '{"secretKey": "", "publishableKey": "", "webhookSecret": ""}'
+            ),
+            removal_policy=RemovalPolicy.RETAIN if self._stage.keep_data else RemovalPolicy.DESTROY,
+        )
+        suppress(keys, "SMG4", "Only Stripe can create its keys; operators rotate them there.")
+        return keys
+
+    def _add_api(self) -> ServiceFunction:
         api = ServiceFunction(
             self,
             "Api",
-            stage=stage,
+            stage=self._stage,
             service=SERVICE,
             handler="functions.payments.api.handler",
             timeout=Duration.seconds(29),  # an HTTP API times out after 30
-            monitoring=monitoring,
+            monitoring=self._monitoring,
             synchronous=True,
-            environment=environment,
+            environment=self._environment,
         )
-        payments.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        self._payments.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        return api
 
+    def _add_webhook(self) -> ServiceFunction:
         webhook = ServiceFunction(
             self,
             "Webhook",
-            stage=stage,
+            stage=self._stage,
             service=SERVICE,
             handler="functions.payments.webhook.handler",
             timeout=Duration.seconds(29),
-            monitoring=monitoring,
+            monitoring=self._monitoring,
             synchronous=True,
-            environment=environment,
+            environment=self._environment,
             memory_mb=WAITING_MB,
         )
-        payments.allow(webhook, "GetItem", "PutItem")
+        self._payments.allow(webhook, "GetItem", "PutItem")
+        return webhook
 
+    def _add_listener(self) -> ServiceFunction:
         listener = ServiceFunction(
             self,
             "Listener",
-            stage=stage,
+            stage=self._stage,
             service=SERVICE,
             handler="functions.payments.listener.handler",
             timeout=Duration.seconds(30),
-            monitoring=monitoring,
-            environment=environment,
+            monitoring=self._monitoring,
+            environment=self._environment,
             memory_mb=WAITING_MB,
         )
-        payments.allow(listener, "GetItem", "PutItem")
+        self._payments.allow(listener, "GetItem", "PutItem")
         EventListener(
             self,
             "Events",
             function=listener,
-            bus=bus,
-            monitoring=monitoring,
+            bus=self._bus,
+            monitoring=self._monitoring,
             subscriptions=[
                 EventSubscription(
                     name="Orders",
@@ -120,35 +143,23 @@ class Payments(Construct):
             ],
             batch_size=1,  # each message may take several calls to Stripe
         )
+        return listener
 
-        reconciler_failures = DeadLetterQueue(self, "ReconcilerFailures", monitoring=monitoring)
+    def _add_reconciler(self) -> ServiceFunction:
+        failures = DeadLetterQueue(self, "ReconcilerFailures", monitoring=self._monitoring)
         reconciler = ServiceFunction(
             self,
             "Reconciler",
-            stage=stage,
+            stage=self._stage,
             service=SERVICE,
             handler="functions.payments.reconciler.handler",
             timeout=Duration.seconds(120),
-            monitoring=monitoring,
-            environment=environment,
+            monitoring=self._monitoring,
+            environment=self._environment,
             memory_mb=WAITING_MB,
-            async_failures=reconciler_failures,
+            async_failures=failures,
         )
-        payments.allow(reconciler, "GetItem", "PutItem")
-        payments.allow_query(reconciler, index="unsettled")
-        Recurring(
-            self,
-            "EveryFiveMinutes",
-            function=reconciler,
-            every=Duration.minutes(5),
-            failures=reconciler_failures,
-        )
-
-        for caller in (api, webhook, listener, reconciler):
-            caller.may_read_secret(self.stripe_keys)
-
-        self.routes = [
-            Route("POST /api/payments", api),
-            Route("GET /api/payments/{orderId}", api),
-            Route("POST /api/payments/webhook", webhook, public=True),
-        ]
+        self._payments.allow(reconciler, "GetItem", "PutItem")
+        self._payments.allow_query(reconciler, index="unsettled")
+        Recurring(self, "EveryFiveMinutes", function=reconciler, every=Duration.minutes(5), failures=failures)
+        return reconciler

@@ -25,6 +25,15 @@ LISTED = (
     "soldAt",
     "withdrawnAt",
 )
+INDEXES = [
+    Index(
+        name="on-sale",
+        partition_key="onSalePartition",
+        sort_key="id",
+        attributes=("userID", *LISTED),
+    ),
+    Index(name="by-seller", partition_key="userID", sort_key="id", attributes=(*LISTED, "refund", "pending")),
+]
 
 
 class Tickets(Construct):
@@ -40,17 +49,7 @@ class Tickets(Construct):
             stage=stage,
             service=SERVICE,
             monitoring=monitoring,
-            indexes=[
-                Index(
-                    name="on-sale",
-                    partition_key="onSalePartition",
-                    sort_key="id",
-                    attributes=("userID", *LISTED),
-                ),
-                Index(
-                    name="by-seller", partition_key="userID", sort_key="id", attributes=(*LISTED, "refund", "pending")
-                ),
-            ],
+            indexes=INDEXES,
             published_on=bus,
         )
 

@@ -12,7 +12,7 @@ import secrets
 import string
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -425,11 +425,54 @@ class StripeAccount:
     # Routes
 
     def _all_routes(self) -> tuple[Route, ...]:
+        return *self._payment_intent_routes(), *self._record_routes(), *self._control_routes()
+
+    def _payment_intent_routes(self) -> Iterator[Route]:
         payments = self._payments
-        intent, charge = r"/v1/payment_intents/(\w+)", r"/v1/charges/(\w+)"
+        intents = "/v1/payment_intents"
+        intent = rf"{intents}/(\w+)"
 
         def confirm(call: Call) -> Reply:
             return payments.confirm(call.object_id, call.params, from_browser=call.key == "publishable")
+
+        yield Route("POST", intents, parameters.CREATE_PAYMENT_INTENT, lambda call: payments.create(call.params))
+        yield Route("GET", intents, parameters.LIST_PAYMENT_INTENTS, lambda call: self._list("payment_intents", call))
+        yield Route(
+            "GET",
+            intent,
+            parameters.RETRIEVE_PAYMENT_INTENT,
+            lambda call: self._retrieve("payment_intents", "intent", call),
+            publishable=True,
+        )
+        yield Route("POST", f"{intent}/confirm", parameters.CONFIRM_PAYMENT_INTENT, confirm, publishable=True)
+        yield Route(
+            "POST",
+            f"{intent}/capture",
+            parameters.CAPTURE_PAYMENT_INTENT,
+            lambda call: payments.capture(call.object_id, call.params),
+        )
+        yield Route(
+            "POST",
+            f"{intent}/cancel",
+            parameters.CANCEL_PAYMENT_INTENT,
+            lambda call: payments.cancel(call.object_id, call.params),
+        )
+
+    def _record_routes(self) -> Iterator[Route]:
+        """The routes of what a payment leaves: charges, refunds, disputes, events."""
+        payments, by_id = self._payments, parameters.RETRIEVE
+        yield Route("POST", "/v1/refunds", parameters.CREATE_REFUND, lambda call: payments.refund(call.params))
+        yield Route("GET", "/v1/refunds", parameters.LIST_BY_PAYMENT, lambda call: self._list("refunds", call))
+        yield Route("GET", r"/v1/refunds/(\w+)", by_id, lambda call: self._retrieve("refunds", "id", call))
+        yield Route("GET", r"/v1/charges/(\w+)", by_id, lambda call: self._retrieve("charges", "charge", call))
+        yield Route("GET", "/v1/disputes", parameters.LIST_BY_PAYMENT, lambda call: self._list("disputes", call))
+        yield Route("GET", r"/v1/disputes/(\w+)", by_id, lambda call: self._retrieve("disputes", "dispute", call))
+        yield Route("GET", "/v1/events", parameters.LIST_EVENTS, self._list_events)
+        yield Route("GET", r"/v1/events/(\w+)", by_id, lambda call: self._retrieve("events", "id", call))
+
+    def _control_routes(self) -> Iterator[Route]:
+        """The emulator's own routes: actions of a cardholder or a bank."""
+        payments = self._payments
 
         def authenticate(call: Call) -> Reply:
             return payments.authenticate(call.object_id, completed=call.params["outcome"] == "complete")
@@ -437,71 +480,12 @@ class StripeAccount:
         def dispute(call: Call) -> Reply:
             return payments.dispute(call.params["payment_intent"], call.params.get("reason", "fraudulent"))
 
-        def capture(call: Call) -> Reply:
-            return payments.capture(call.object_id, call.params)
-
-        def cancel(call: Call) -> Reply:
-            return payments.cancel(call.object_id, call.params)
-
         def close_dispute(call: Call) -> Reply:
             return payments.close_dispute(call.object_id, call.params["status"])
 
-        return (
-            Route(
-                "POST",
-                "/v1/payment_intents",
-                parameters.CREATE_PAYMENT_INTENT,
-                lambda call: payments.create(call.params),
-            ),
-            Route(
-                "GET",
-                "/v1/payment_intents",
-                parameters.LIST_PAYMENT_INTENTS,
-                lambda call: self._list("payment_intents", call),
-            ),
-            Route(
-                "GET",
-                intent,
-                parameters.RETRIEVE_PAYMENT_INTENT,
-                lambda call: self._retrieve("payment_intents", "intent", call),
-                publishable=True,
-            ),
-            Route("POST", f"{intent}/confirm", parameters.CONFIRM_PAYMENT_INTENT, confirm, publishable=True),
-            Route("POST", f"{intent}/capture", parameters.CAPTURE_PAYMENT_INTENT, capture),
-            Route("POST", f"{intent}/cancel", parameters.CANCEL_PAYMENT_INTENT, cancel),
-            Route(
-                "POST",
-                "/v1/refunds",
-                parameters.CREATE_REFUND,
-                lambda call: payments.refund(call.params),
-            ),
-            Route("GET", "/v1/refunds", parameters.LIST_BY_PAYMENT, lambda call: self._list("refunds", call)),
-            Route(
-                "GET",
-                r"/v1/refunds/(\w+)",
-                parameters.RETRIEVE,
-                lambda call: self._retrieve("refunds", "id", call),
-            ),
-            Route("GET", charge, parameters.RETRIEVE, lambda call: self._retrieve("charges", "charge", call)),
-            Route("GET", "/v1/disputes", parameters.LIST_BY_PAYMENT, lambda call: self._list("disputes", call)),
-            Route(
-                "GET",
-                r"/v1/disputes/(\w+)",
-                parameters.RETRIEVE,
-                lambda call: self._retrieve("disputes", "dispute", call),
-            ),
-            Route("GET", "/v1/events", parameters.LIST_EVENTS, self._list_events),
-            Route(
-                "GET",
-                r"/v1/events/(\w+)",
-                parameters.RETRIEVE,
-                lambda call: self._retrieve("events", "id", call),
-            ),
-            # Actions of a cardholder or a bank.
-            Route("POST", r"/local/3ds/(\w+)", parameters.AUTHENTICATE, authenticate),
-            Route("POST", "/local/disputes", parameters.CREATE_DISPUTE, dispute),
-            Route("POST", r"/local/disputes/(\w+)/close", parameters.CLOSE_DISPUTE, close_dispute),
-        )
+        yield Route("POST", r"/local/3ds/(\w+)", parameters.AUTHENTICATE, authenticate)
+        yield Route("POST", "/local/disputes", parameters.CREATE_DISPUTE, dispute)
+        yield Route("POST", r"/local/disputes/(\w+)/close", parameters.CLOSE_DISPUTE, close_dispute)
 
     def _retrieve(self, table: str, param: str, call: Call) -> Reply:
         row = self._tables.get(table, call.object_id)

@@ -45,7 +45,7 @@ def main() -> int:
     try:
         with _stack(url) as api:
             console.print(f"A purchase at [bold]{api.url}[/]")
-            Story(api).tell()
+            Story(api).run()
     except (*FAILURES, NotYet, RealMoney) as error:
         where = "the stage's log groups" if url else f"{LOGS.relative_to(LOGS.parent.parent)}/"
         return fail(f"{error}\nThe functions' logs are in {where}")
@@ -86,36 +86,46 @@ class Story:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def tell(self) -> None:
-        """Run the story. Raises the error of the step that failed."""
+    def run(self) -> None:
+        """Run all steps. Raises the error of the step that failed."""
         with step("Three people sign up") as say:
-            seller, alice, bob = (self._newcomer(name) for name in ("seller", "alice", "bob"))
+            self._seller, self._alice, self._bob = (self._newcomer(name) for name in ("seller", "alice", "bob"))
             say("a seller, Alice and Bob")
         with step("The seller puts two tickets on sale") as say:
-            first = self._sell(seller, "Cup final, block 112", "120.00")
-            second = self._sell(seller, "Chamber music at noon", "18.50")
+            first = self._sell("Cup final, block 112", "120.00")
+            second = self._sell("Chamber music at noon", "18.50")
             self._wait("both tickets on sale", lambda: {first, second} <= self._on_sale())
             say("120.00 and 18.50 USD")
-
         # Cold starts are waited for here, before a ticket is held for the rest of the story.
+        self._cancel(second)
+        order = self._hold(first)
+        self._pay_for(first, order)
+        self._lapse(second)
+
+    def _cancel(self, ticket: str) -> None:
         with step("Alice orders a ticket and cancels") as say:
-            order = self._place(alice, second)
-            self._wait("the hold shows", lambda: self._status(seller, second) != "available")
-            self._refuse("pay for nothing", alice.post("/api/payments", {"orderId": "no-such-order"}), 404)
-            alice.delete(f"/api/orders/{order['id']}").expect(HTTPStatus.NO_CONTENT)
-            self._wait("the ticket is on sale again", lambda: second in self._on_sale())
+            order = self._place(self._alice, ticket)
+            self._wait("the hold shows", lambda: self._status(self._seller, ticket) != "available")
+            self._refuse("pay for nothing", self._alice.post("/api/payments", {"orderId": "no-such-order"}), 404)
+            self._alice.delete(f"/api/orders/{order['id']}").expect(HTTPStatus.NO_CONTENT)
+            self._wait("the ticket is on sale again", lambda: ticket in self._on_sale())
             say("the ticket is on sale again")
 
+    def _hold(self, ticket: str) -> dict[str, Any]:
         with step("Alice orders the other ticket") as say:
-            order = self._place(alice, first)
+            order = self._place(self._alice, ticket)
             say(f"held until {order['expiresAt']}")
         with step("Bob orders the same ticket") as say:
-            answer = self._refuse("order it", bob.post("/api/orders", {"ticketID": first}), 409, "ticket_held")
+            answer = self._refuse("order it", self._bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_held")
             say(f"409: {answer.body['detail']}")
         with step("The seller raises the price") as say:
-            self._wait("the seller sees the hold", lambda: self._status(seller, first) == "reserved")
-            edit = seller.put(f"/api/tickets/{first}", {"title": "Cup final", "price": "500.00"})
+            self._wait("the seller sees the hold", lambda: self._status(self._seller, ticket) == "reserved")
+            edit = self._seller.put(f"/api/tickets/{ticket}", {"title": "Cup final", "price": "500.00"})
             say(f"409: {self._refuse('change it', edit, 409).body['detail']}")
+        return order
+
+    def _pay_for(self, ticket: str, order: dict[str, Any]) -> None:
+        alice = self._alice
         with step("Alice starts the payment") as say:
             started = alice.patiently("/api/payments", {"orderId": order["id"]}).expect(HTTPStatus.CREATED)
             if not str(started["publishableKey"]).startswith("pk_test_"):
@@ -130,41 +140,43 @@ class Story:
         with step("The order completes, the ticket is sold"):
             self._wait_until_bought(alice, order)
             self._wait("the money is captured", lambda: self._payment(alice, order) == "captured")
-            self._wait("the ticket is sold", lambda: self._status(seller, first) == "sold")
+            self._wait("the ticket is sold", lambda: self._status(self._seller, ticket) == "sold")
         with step("Bob orders it again") as say:
-            answer = self._refuse("order it", bob.post("/api/orders", {"ticketID": first}), 409, "ticket_sold")
+            answer = self._refuse("order it", self._bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_sold")
             say(f"409: {answer.body['detail']}")
 
+    def _lapse(self, ticket: str) -> None:
         with step("Bob orders the second ticket") as say:
-            lapsing = self._place(bob, second)
+            lapsing = self._place(self._bob, ticket)
             say(f"held until {lapsing['expiresAt']}")
         if _timestamp(lapsing["expiresAt"]) - time.time() > LONGEST_WINDOW:
             with step("Bob cancels") as say:
-                bob.delete(f"/api/orders/{lapsing['id']}").expect(HTTPStatus.NO_CONTENT)
+                self._bob.delete(f"/api/orders/{lapsing['id']}").expect(HTTPStatus.NO_CONTENT)
                 # Being on sale is no proof: the event of its hold may still be in flight, followed by that of the
                 # hold's end.
-                withdraw = f"/api/tickets/{second}"
-                self._wait("the ticket is free", lambda: seller.delete(withdraw).status == HTTPStatus.NO_CONTENT)
+                withdraw = f"/api/tickets/{ticket}"
+                self._wait("the ticket is free", lambda: self._seller.delete(withdraw).status == HTTPStatus.NO_CONTENT)
                 say("the order window is too long to wait for; the seller withdraws the ticket")
             return
         with step("Bob does not pay, and the order lapses"):
             time.sleep(max(0.0, _timestamp(lapsing["expiresAt"]) - time.time()))
-            self._wait("the ticket is on sale again", lambda: second in self._on_sale())
+            self._wait("the ticket is on sale again", lambda: ticket in self._on_sale())
         with step("Alice orders that ticket"):
-            rebought = self._place(alice, second)
+            rebought = self._place(self._alice, ticket)
         with step("Bob pays too late") as say:
-            answer = self._refuse("pay", self._pay(bob, lapsing, "tok_visa"), 409)
+            answer = self._refuse("pay", self._pay(self._bob, lapsing, "tok_visa"), 409)
             say(f"409: {answer.body['detail']}")
         with step("Alice pays, and has both tickets"):
-            self._pay(alice, rebought, "tok_visa").expect(HTTPStatus.OK, HTTPStatus.CREATED)
-            self._wait_until_bought(alice, rebought)
-            self._wait("Bob's order is cancelled", lambda: self._order(bob, lapsing) == "cancelled")
+            self._pay(self._alice, rebought, "tok_visa").expect(HTTPStatus.OK, HTTPStatus.CREATED)
+            self._wait_until_bought(self._alice, rebought)
+            self._wait("Bob's order is cancelled", lambda: self._order(self._bob, lapsing) == "cancelled")
 
     def _newcomer(self, name: str) -> Api:
         return self._api.sign_up_or_in(f"{name}-{secrets.token_hex(4)}@example.com", secrets.token_hex(8))
 
-    def _sell(self, seller: Api, title: str, price: str) -> str:
-        return str(seller.post("/api/tickets", {"title": title, "price": price}).expect(HTTPStatus.CREATED)["id"])
+    def _sell(self, title: str, price: str) -> str:
+        created = self._seller.post("/api/tickets", {"title": title, "price": price}).expect(HTTPStatus.CREATED)
+        return str(created["id"])
 
     def _place(self, buyer: Api, ticket: str) -> dict[str, Any]:
         order: dict[str, Any] = buyer.patiently("/api/orders", {"ticketID": ticket}).expect(HTTPStatus.CREATED)
