@@ -43,13 +43,11 @@ def results(operations: Mapping[str, Row]) -> list[Result]:
 
 def measured() -> Counts:
     """Run every operation and a purchase, each on a stage with empty tables."""
-    from tests.support import (
-        metered_stack as stage,  # sets up the handlers' test environment, so imported only for measuring
-    )
+    from tests.support import metered_operations, metered_stack  # sets the environment variables
 
-    with stage.alone(template()) as make, quiet():
-        operations = {name: counts.of_run(run(make())) for name, run in stage.OPERATIONS.items()}
-        return Counts(counts.of_runs(stage.purchase(make())), operations)
+    with metered_stack.alone(template()) as make, quiet():
+        operations = {name: counts.of_run(run(make())) for name, run in metered_operations.OPERATIONS.items()}
+        return Counts(counts.of_runs(metered_operations.purchase(make())), operations)
 
 
 def _calls(row: Row, wanted: frozenset[str] | None = None) -> int:

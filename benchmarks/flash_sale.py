@@ -18,7 +18,7 @@ from benchmarks.result import Result, spread
 from benchmarks.zips import template
 from shared import aws
 from shared.ids import new_id
-from tests.support.race_environment import Market, open_environment, order, person
+from tests.support.race_environment import Sandbox, open_environment, order, person
 
 PROCESSES = 16
 SALES = {"one ticket": (1, 1_000), "many tickets": (200, 2_000)}  # tickets, buyers
@@ -90,12 +90,12 @@ def measure(*, quick: bool) -> list[Result]:
     """The handlers' throughput ÷ that of raw calls, for each sale."""
     results = []
     with tempfile.TemporaryDirectory() as folder, open_environment(Path(folder), template()) as race_environment:
-        _raw(race_environment.market(), *WARM_UP)
+        _raw(race_environment.sandbox(), *WARM_UP)
         for sale, (tickets, buyers) in (QUICK_SALES if quick else SALES).items():
             ratios, paces = [], []
             for number in range(QUICK_ROUNDS if quick else ROUNDS):
                 contest = [_raw, _handlers] if number % 2 else [_handlers, _raw]
-                seconds = {run: run(race_environment.market(), tickets, buyers) for run in contest}
+                seconds = {run: run(race_environment.sandbox(), tickets, buyers) for run in contest}
                 ratios.append(seconds[_raw] / seconds[_handlers])
                 paces.append(buyers / seconds[_handlers])
             results += [
@@ -117,22 +117,22 @@ def measure(*, quick: bool) -> list[Result]:
     return results
 
 
-def _handlers(market: Market, tickets: int, buyers: int) -> float:
+def _handlers(sandbox: Sandbox, tickets: int, buyers: int) -> float:
     """The duration of the sale with the handlers, in seconds."""
-    wishes = [order(ticket, person()) for ticket in _wishes(market.on_sale(tickets), buyers)]
+    wishes = [order(ticket, person()) for ticket in _wishes(sandbox.on_sale(tickets), buyers)]
     began = time.monotonic()
-    outcomes = market.at_once(wishes, processes=PROCESSES)
+    outcomes = sandbox.at_once(wishes, processes=PROCESSES)
     took = time.monotonic() - began
-    market.check()
+    sandbox.check()
     _must_be(tickets, sum(outcome.status == 201 for outcome in outcomes))
     return took
 
 
-def _raw(market: Market, tickets: int, buyers: int) -> float:
+def _raw(sandbox: Sandbox, tickets: int, buyers: int) -> float:
     """The duration of the sale with raw calls, in seconds."""
-    wishes: Any = [RawOrder(ticket, new_id()) for ticket in _wishes(market.on_sale(tickets), buyers)]
+    wishes: Any = [RawOrder(ticket, new_id()) for ticket in _wishes(sandbox.on_sale(tickets), buyers)]
     began = time.monotonic()
-    won: Any = market.at_once(wishes, processes=PROCESSES)
+    won: Any = sandbox.at_once(wishes, processes=PROCESSES)
     took = time.monotonic() - began
     _must_be(tickets, sum(won))
     return took

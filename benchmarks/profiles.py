@@ -68,12 +68,10 @@ def _group(package: str) -> str:
 
 
 def _request(route: str) -> list[Result]:
-    from tests.support import (
-        metered_stack as stage,  # sets up the handlers' test environment, so imported only for measuring
-    )
+    from tests.support import metered_operations, metered_stack  # sets the environment variables
 
-    with stage.alone(template()) as make, quiet():
-        handle, _ = on_tape(make(), stage.OPERATIONS[route])
+    with metered_stack.alone(template()) as make, quiet():
+        handle, _ = on_tape(make(), metered_operations.OPERATIONS[route])
         handle()
         profile = cProfile.Profile()
         with profile:

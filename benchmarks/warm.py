@@ -6,7 +6,6 @@ serialize, sign and parse, and neither opens a connection. Passwords are not has
 """
 
 import importlib
-import io
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +31,8 @@ from functions.auth import passwords
 from functions.payments import stripe_gateway
 from shared import aws
 from stripe_emulator.account import SECRET_KEY
-from tests.support.world import Context
+from tests.support.aws_response import ResponseBody
+from tests.support.lambda_events import LambdaContext
 
 ROUNDS = 21
 QUICK_ROUNDS = 5
@@ -92,11 +92,6 @@ class Tape:
         return call.answer
 
 
-class _Body(io.BytesIO):
-    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        yield self.read()
-
-
 class _StripeRecorder(stripe.HTTPClient):
     """Forwards calls to the local Stripe and records them."""
 
@@ -126,19 +121,17 @@ class _StripePlayer(stripe.HTTPClient):
 
 def measure(*, quick: bool) -> list[Result]:
     """The ratio of each route, and the duration of its handler."""
-    from tests.support import (
-        metered_stack as stage,  # sets up the handlers' test environment, so imported only for measuring
-    )
+    from tests.support import metered_operations, metered_stack  # sets the environment variables
 
     results = []
     with (
-        stage.alone(template()) as make,
+        metered_stack.alone(template()) as make,
         quiet(),
         patch.object(passwords, "hash_password", str),
         patch.object(passwords, "is_password", str.__eq__),
     ):
         for route in ROUTES:
-            handle, send = on_tape(make(), stage.OPERATIONS[route])
+            handle, send = on_tape(make(), metered_operations.OPERATIONS[route])
             ratios = [handle() / send() for _ in range(QUICK_ROUNDS if quick else ROUNDS)]
             results.append(
                 Result(
@@ -152,9 +145,9 @@ def measure(*, quick: bool) -> list[Result]:
     return results
 
 
-def on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[], float], Callable[[], float]]:
+def on_tape(stack: Any, operation: Callable[[Any], object]) -> tuple[Callable[[], float], Callable[[], float]]:
     """Record the last request of the operation; returns a timer of its handler, and a timer of its calls alone."""
-    tape, request = _taped(stage, operation)
+    tape, request = _taped(stack, operation)
     client = get_session().create_client("dynamodb")
     handler = importlib.import_module(f"functions.{request.function}").handler
     sdk = stripe.StripeClient(SECRET_KEY, http_client=_StripePlayer(tape))
@@ -165,7 +158,7 @@ def on_tape(stage: Any, operation: Callable[[Any], object]) -> tuple[Callable[[]
         with _played(tape, aws.dynamodb()):
             began = time.process_time()
             for event in events:
-                handler(event, Context())
+                handler(event, LambdaContext())
             return time.process_time() - began
 
     def send() -> float:
@@ -200,9 +193,9 @@ class Request:
     event: Any = None
 
 
-def _taped(stage: Any, operation: Callable[[Any], object]) -> tuple[Tape, Request]:
+def _taped(stack: Any, operation: Callable[[Any], object]) -> tuple[Tape, Request]:
     tape, request, pending = Tape(), Request(), []
-    invoke = stage.world.invoke
+    invoke = stack.world.invoke
     is_running = False
 
     def begin(function: str, event: Any) -> Any:
@@ -233,8 +226,8 @@ def _taped(stage: Any, operation: Callable[[Any], object]) -> tuple[Tape, Reques
     events.register("response-received", answered)
     recorder = _StripeRecorder(stripe_gateway.http_client(), tape)
     try:
-        with patch.object(stage.world, "invoke", begin), patch.object(stripe_gateway, "http_client", lambda: recorder):
-            operation(stage)
+        with patch.object(stack.world, "invoke", begin), patch.object(stripe_gateway, "http_client", lambda: recorder):
+            operation(stack)
     finally:
         events.unregister("before-parameter-build", asked)
         events.unregister("response-received", answered)
@@ -249,7 +242,7 @@ def _played(tape: Tape, client: Any) -> Iterator[None]:
 
     def answer(request: Any, **_: object) -> AWSResponse:
         status, headers, body = tape.next()
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), _Body(body))
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), ResponseBody(body))
 
     events.register_first("before-send", answer)
     try:

@@ -20,7 +20,7 @@ REFUSALS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledExc
 SINGLE_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 
 
-class Tables(Protocol):
+class ItemReader(Protocol):
     """Access to the items; `definitions` are each table's keys and indexes."""
 
     definitions: dict[str, dict[str, Any]]
@@ -39,7 +39,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class MeteredCall:
     """One call to AWS: `GetItem`.
 
     Reads and writes are DynamoDB's request units, those of indexes by the index's name; `events` are the entries of
@@ -61,7 +61,7 @@ class Run:
 
     function: str
     trigger: str
-    calls: list[Call] = field(default_factory=list)
+    calls: list[MeteredCall] = field(default_factory=list)
     stripe_calls: list[str] = field(default_factory=list)
 
     @property
@@ -93,7 +93,7 @@ class Run:
 class Ledger:
     """The recorded runs. `stripe_calls` is the list to which the local Stripe's transport appends each call."""
 
-    def __init__(self, tables: Tables, stripe_calls: list[str]) -> None:
+    def __init__(self, tables: ItemReader, stripe_calls: list[str]) -> None:
         self.runs: list[Run] = []
         self._running: list[Run] = []
         self._tables = tables
@@ -133,13 +133,13 @@ class Ledger:
             if error.response["Error"]["Code"] in REFUSALS:
                 images = zip(before, (put for _, _, put in targets), strict=True)
                 units = sum(write_units(old, put, transactional=transactional) for old, put in images)
-            run.calls.append(Call(service=service, operation=operation, table_writes=units))
+            run.calls.append(MeteredCall(service=service, operation=operation, table_writes=units))
             raise
         changes = tuple(
             Change(table, old, self._look(table, key)) for (table, key, _), old in zip(targets, before, strict=True)
         )
         run.calls.append(
-            Call(
+            MeteredCall(
                 service=service,
                 operation=operation,
                 reads=_reads(operation, request, answer),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests import closing
-from tests.support.race_environment import Market, RaceEnvironment, open_environment
+from tests.support.race_environment import RaceEnvironment, Sandbox, open_environment
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +21,8 @@ def race_environment(template: dict[str, Any], tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def market(race_environment: RaceEnvironment) -> Iterator[Market]:
+def sandbox(race_environment: RaceEnvironment) -> Iterator[Sandbox]:
     """Empty tables; their invariants are checked after the test."""
-    market = race_environment.market()
-    yield market
-    market.check()
+    sandbox = race_environment.sandbox()
+    yield sandbox
+    sandbox.check()

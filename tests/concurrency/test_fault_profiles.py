@@ -13,7 +13,7 @@ import pytest
 
 from shared import clock, idempotency
 from shared.ids import new_id
-from tests.support.race_environment import RECEIPTS, Market, http, order, paid, person
+from tests.support.race_environment import RECEIPTS, Sandbox, http, order, paid, person
 from tests.support.worker_pool import FaultProfile
 
 CONFLICTS = FaultProfile(seed=1, conflict=0.4)
@@ -25,8 +25,8 @@ LOST = FaultProfile(seed=4, conflict=0.1, throttle=0.1, broken=0.1, lost=0.25)
 @pytest.mark.parametrize(
     "fault_profile", [CONFLICTS, THROTTLED, STORM, LOST], ids=["conflicts", "throttled", "storm", "lost"]
 )
-def test_10_tickets_200_buyers_under_faults_sell_once_each(market: Market, fault_profile: FaultProfile) -> None:
-    tickets = market.on_sale(10)
+def test_10_tickets_200_buyers_under_faults_sell_once_each(sandbox: Sandbox, fault_profile: FaultProfile) -> None:
+    tickets = sandbox.on_sale(10)
     wishes = [(ticket, person(), new_id()) for ticket in tickets for _ in range(12)]
     answers: dict[str, Any] = {}
     won: dict[str, Any] = {}
@@ -36,7 +36,7 @@ def test_10_tickets_200_buyers_under_faults_sell_once_each(market: Market, fault
         if not left:
             break
         calls = [order(ticket, buyer, key=key) for ticket, buyer, key in left]
-        outcomes = market.at_once(calls, processes=20, fault_profile=replace(fault_profile, seed=attempt))
+        outcomes = sandbox.at_once(calls, processes=20, fault_profile=replace(fault_profile, seed=attempt))
         for (_, _, key), outcome in zip(left, outcomes, strict=True):
             assert outcome.status in {201, 409, 503}, outcome.answer
             if outcome.status == 503:
@@ -49,38 +49,38 @@ def test_10_tickets_200_buyers_under_faults_sell_once_each(market: Market, fault
     # The record of a call whose release was lost as well stays under its lease; after that the key is free again.
     left = [wish for wish in wishes if wish[2] not in answers]
     after_lease = clock.now() + idempotency.LEASE + timedelta(seconds=5)
-    for outcome in market.at_once([order(ticket, buyer, key=key, at=after_lease) for ticket, buyer, key in left]):
+    for outcome in sandbox.at_once([order(ticket, buyer, key=key, at=after_lease) for ticket, buyer, key in left]):
         assert outcome.status in {201, 409}
         if outcome.status == 201:
             won[outcome.json["id"]] = outcome.json
 
-    assert sorted(one["id"] for one in won.values()) == sorted(item["id"] for item in market.orders())
+    assert sorted(one["id"] for one in won.values()) == sorted(item["id"] for item in sandbox.orders())
     assert sorted(one["ticket"]["id"] for one in won.values()) == sorted(tickets)
 
 
 @pytest.mark.parametrize("fault_profile", [STORM, LOST], ids=["storm", "lost"])
-def test_redelivered_events_take_effect_once(market: Market, fault_profile: FaultProfile) -> None:
+def test_redelivered_events_take_effect_once(sandbox: Sandbox, fault_profile: FaultProfile) -> None:
     buyers = [person() for _ in range(16)]
-    placed = market.ordered(market.on_sale(len(buyers)), buyers)
-    market.settle()
+    placed = sandbox.ordered(sandbox.on_sale(len(buyers)), buyers)
+    sandbox.settle()
 
     for event_type in ("payment:authorized", "payment:created"):
         left = [paid(event_type, one) for one in placed for _ in range(2)]
         for receipt in range(RECEIPTS):
-            outcomes = market.at_once(left, processes=16, fault_profile=replace(fault_profile, seed=receipt))
+            outcomes = sandbox.at_once(left, processes=16, fault_profile=replace(fault_profile, seed=receipt))
             left = [call for call, outcome in zip(left, outcomes, strict=True) if not outcome.is_taken]
         assert not left
 
-    assert {item["status"] for item in market.orders()} == {"completed"}
-    market.settle(fault_profile=fault_profile)
-    tickets = [item for item in market.items("tickets") if item["pk"].startswith("ticket#")]
+    assert {item["status"] for item in sandbox.orders()} == {"completed"}
+    sandbox.settle(fault_profile=fault_profile)
+    tickets = [item for item in sandbox.items("tickets") if item["pk"].startswith("ticket#")]
     assert all("soldAt" in item for item in tickets)
-    assert {item["orderStatus"] for item in market.items("payments")} == {"completed"}
+    assert {item["orderStatus"] for item in sandbox.items("payments")} == {"completed"}
 
 
-def test_edits_under_faults_count_once_each(market: Market) -> None:
+def test_edits_under_faults_count_once_each(sandbox: Sandbox) -> None:
     seller = person()
-    tickets = market.on_sale(8, seller=seller)
+    tickets = sandbox.on_sale(8, seller=seller)
     edits = [
         http("PUT", f"/api/tickets/{ticket}", {"title": f"Row {row}", "price": "11.00"}, by=seller, key=new_id())
         for ticket in tickets
@@ -92,7 +92,7 @@ def test_edits_under_faults_count_once_each(market: Market) -> None:
         if not edits:
             break
         fault_profile = FaultProfile(seed=attempt, conflict=0.1, throttle=0.1, broken=0.1, lost=0.2)
-        outcomes = market.at_once(edits, processes=12, fault_profile=fault_profile, courier=True)
+        outcomes = sandbox.at_once(edits, processes=12, fault_profile=fault_profile, courier=True)
         for outcome in outcomes:
             assert outcome.status in {200, 202, 409, 503}, outcome.answer
             assert outcome.code in {"", "change_pending", "idempotency_in_progress", "unavailable"}
@@ -100,8 +100,8 @@ def test_edits_under_faults_count_once_each(market: Market) -> None:
         edits = [edit for edit, outcome in zip(edits, outcomes, strict=True) if outcome.status != 200]
 
     assert answered.total() > 12
-    copies = {item["id"]: item for item in market.items("orders") if item["sk"] == "ticket"}
-    for item in market.items("tickets"):
+    copies = {item["id"]: item for item in sandbox.items("orders") if item["sk"] == "ticket"}
+    for item in sandbox.items("tickets"):
         if item["pk"].startswith("ticket#"):
             assert answered[item["id"]] <= len(item.get("decisions", {})) <= 3, "an edit counted twice"
             if "pending" not in item:

@@ -6,25 +6,25 @@ from datetime import timedelta
 from typing import Any
 
 from shared import clock
-from tests.support.race_environment import Market, expired, http, order, paid, person
-from tests.support.worker_pool import Call
+from tests.support.race_environment import Sandbox, expired, http, order, paid, person
+from tests.support.worker_pool import Invocation
 
 TEAMS = 8
 ORDERS_PER_TEAM = 6
 
 
-def test_pay_expire_cancel_and_takeover_race_for_one_order(market: Market) -> None:
+def test_pay_expire_cancel_and_takeover_race_for_one_order(sandbox: Sandbox) -> None:
     buyers = [person() for _ in range(TEAMS * ORDERS_PER_TEAM)]
-    tickets = market.on_sale(len(buyers))
-    placed = market.ordered(tickets, buyers)
+    tickets = sandbox.on_sale(len(buyers))
+    placed = sandbox.ordered(tickets, buyers)
     by_id = {buyer.id: buyer for buyer in buyers}
     over = clock.now() + timedelta(minutes=6)
 
     # Five processes for each team, which work through the team's orders concurrently.
-    def cancel(one: dict[str, Any]) -> Call:
+    def cancel(one: dict[str, Any]) -> Invocation:
         return http("DELETE", f"/api/orders/{one['id']}", by=by_id[one["userID"]])
 
-    acts: tuple[Callable[[dict[str, Any]], Call], ...] = (
+    acts: tuple[Callable[[dict[str, Any]], Invocation], ...] = (
         lambda one: paid("payment:authorized", one),
         lambda one: paid("payment:authorized", one),
         lambda one: expired(one, at=over),
@@ -32,9 +32,9 @@ def test_pay_expire_cancel_and_takeover_race_for_one_order(market: Market) -> No
         lambda one: order(one["ticket"]["id"], person(), at=over),
     )
     teams = [placed[number::TEAMS] for number in range(TEAMS)]
-    ran = market.race([[act(one) for one in _turned(team, shift)] for team in teams for shift, act in enumerate(acts)])
+    ran = sandbox.race([[act(one) for one in _turned(team, shift)] for team in teams for shift, act in enumerate(acts)])
 
-    after = {item["id"]: item for item in market.orders()}
+    after = {item["id"]: item for item in sandbox.orders()}
     outcomes: Counter[str] = Counter()
     for number, team in enumerate(teams):
         _, _, _, cancels, takeovers = ran[number * len(acts) : (number + 1) * len(acts)]
@@ -57,30 +57,30 @@ def test_pay_expire_cancel_and_takeover_race_for_one_order(market: Market) -> No
     won = [one for one in placed if after[one["id"]]["status"] == "awaiting:payment"]
     for event_type in ("payment:created", "payment:failed"):
         some = won[::2] if event_type == "payment:created" else won[1::2]
-        assert all(outcome.is_taken for outcome in market.at_once([paid(event_type, one) for one in some * 2]))
-    statuses = {item["id"]: item["status"] for item in market.orders()}
+        assert all(outcome.is_taken for outcome in sandbox.at_once([paid(event_type, one) for one in some * 2]))
+    statuses = {item["id"]: item["status"] for item in sandbox.orders()}
     assert {statuses[one["id"]] for one in won[::2]} <= {"completed"}
     assert {statuses[one["id"]] for one in won[1::2]} <= {"cancelled"}
 
     # Tickets agrees after receiving all these events, in any order.
-    market.settle()
-    held = {item["id"]: item for item in market.items("orders") if item["sk"] == "ticket"}
-    for ticket in market.items("tickets"):
+    sandbox.settle()
+    held = {item["id"]: item for item in sandbox.items("orders") if item["sk"] == "ticket"}
+    for ticket in sandbox.items("tickets"):
         copy = held[ticket["id"]]
         assert ticket["holdNumber"] == copy["holdNumber"]
         assert ticket.get("holdOrderID") == copy.get("holdOrderID")
         assert ("soldAt" in ticket) is copy.get("sold", False)
 
 
-def test_concurrent_capture_and_failure_have_one_outcome(market: Market) -> None:
-    placed = market.ordered(market.on_sale(20), [person() for _ in range(20)])
-    market.at_once([paid("payment:authorized", one) for one in placed])
+def test_concurrent_capture_and_failure_have_one_outcome(sandbox: Sandbox) -> None:
+    placed = sandbox.ordered(sandbox.on_sale(20), [person() for _ in range(20)])
+    sandbox.at_once([paid("payment:authorized", one) for one in placed])
 
     said = [paid(event_type, one) for one in placed for event_type in ("payment:created", "payment:failed")]
-    assert all(outcome.is_taken for outcome in market.at_once(said))
+    assert all(outcome.is_taken for outcome in sandbox.at_once(said))
 
-    assert {item["status"] for item in market.orders()} <= {"completed", "cancelled"}
-    assert {item["version"] for item in market.orders()} == {
+    assert {item["status"] for item in sandbox.orders()} <= {"completed", "cancelled"}
+    assert {item["version"] for item in sandbox.orders()} == {
         4
     }  # the second was answered: the state was published again
 

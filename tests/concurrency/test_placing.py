@@ -5,25 +5,25 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from shared import clock
-from tests.support.race_environment import Market, http, order, paid, person
+from tests.support.race_environment import Sandbox, http, order, paid, person
 
 
-def test_one_of_500_buyers_gets_the_ticket(market: Market) -> None:
-    [ticket] = market.on_sale(1)
+def test_one_of_500_buyers_gets_the_ticket(sandbox: Sandbox) -> None:
+    [ticket] = sandbox.on_sale(1)
 
-    outcomes = market.at_once([order(ticket, person()) for _ in range(500)], processes=50)
+    outcomes = sandbox.at_once([order(ticket, person()) for _ in range(500)], processes=50)
 
     assert Counter((outcome.status, outcome.code) for outcome in outcomes) == {(201, ""): 1, (409, "ticket_held"): 499}
     [placed] = [outcome.json for outcome in outcomes if outcome.status == 201]
-    assert [item["id"] for item in market.orders()] == [placed["id"]]
+    assert [item["id"] for item in sandbox.orders()] == [placed["id"]]
 
 
-def test_1000_buyers_buy_50_tickets_once_each(market: Market) -> None:
-    tickets = market.on_sale(50)
+def test_1000_buyers_buy_50_tickets_once_each(sandbox: Sandbox) -> None:
+    tickets = sandbox.on_sale(50)
     wishes = tickets * 20
     random.Random(1).shuffle(wishes)  # noqa: S311
 
-    outcomes = market.at_once([order(ticket, person()) for ticket in wishes], processes=50)
+    outcomes = sandbox.at_once([order(ticket, person()) for ticket in wishes], processes=50)
 
     assert Counter(outcome.status for outcome in outcomes) == {201: 50, 409: 950}
     placed = [outcome.json for outcome in outcomes if outcome.status == 201]
@@ -31,35 +31,35 @@ def test_1000_buyers_buy_50_tickets_once_each(market: Market) -> None:
 
     paying, lapsing = placed[:25], placed[25:]
     for event_type in ("payment:authorized", "payment:created"):
-        assert all(outcome.is_taken for outcome in market.at_once([paid(event_type, one) for one in paying]))
+        assert all(outcome.is_taken for outcome in sandbox.at_once([paid(event_type, one) for one in paying]))
     later = clock.now() + timedelta(minutes=6)
     wishes = tickets * 10
     random.Random(2).shuffle(wishes)  # noqa: S311
-    second = market.at_once([order(ticket, person(), at=later) for ticket in wishes], processes=50)
+    second = sandbox.at_once([order(ticket, person(), at=later) for ticket in wishes], processes=50)
 
-    assert {one["ticket"]["id"] for one in paying} == {i["id"] for i in market.items("orders") if i.get("sold")}
+    assert {one["ticket"]["id"] for one in paying} == {i["id"] for i in sandbox.items("orders") if i.get("sold")}
     won = [outcome.json["ticket"]["id"] for outcome in second if outcome.status == 201]
     assert sorted(won) == sorted(one["ticket"]["id"] for one in lapsing)
     assert Counter(outcome.code for outcome in second if outcome.status == 409) == {
         "ticket_sold": 250,
         "ticket_held": 225,
     }
-    assert Counter(item["status"] for item in market.orders()) == {"completed": 25, "cancelled": 25, "created": 25}
+    assert Counter(item["status"] for item in sandbox.orders()) == {"completed": 25, "cancelled": 25, "created": 25}
 
 
-def test_one_of_50_takes_over_at_the_deadline_and_none_before(market: Market) -> None:
+def test_one_of_50_takes_over_at_the_deadline_and_none_before(sandbox: Sandbox) -> None:
     for _ in range(2):
-        [ticket] = market.on_sale(1)
-        [first] = market.ordered([ticket], [person()])
+        [ticket] = sandbox.on_sale(1)
+        [first] = sandbox.ordered([ticket], [person()])
         deadline = datetime.fromisoformat(first["expiresAt"])
-        early = market.at_once([order(ticket, person(), at=deadline - timedelta(seconds=30)) for _ in range(10)])
+        early = sandbox.at_once([order(ticket, person(), at=deadline - timedelta(seconds=30)) for _ in range(10)])
         assert {outcome.code for outcome in early} == {"ticket_held"}
 
-        outcomes = market.at_once([order(ticket, person(), at=deadline) for _ in range(50)])
+        outcomes = sandbox.at_once([order(ticket, person(), at=deadline) for _ in range(50)])
 
         assert Counter(outcome.status for outcome in outcomes) == {201: 1, 409: 49}
         [winner] = [outcome.json for outcome in outcomes if outcome.status == 201]
-        ended, new = sorted((item for item in market.orders() if item["ticketID"] == ticket), key=lambda i: i["hold"])
+        ended, new = sorted((item for item in sandbox.orders() if item["ticketID"] == ticket), key=lambda i: i["hold"])
         assert (ended["id"], ended["status"], ended["reason"], ended["version"]) == (
             first["id"],
             "cancelled",
@@ -69,21 +69,21 @@ def test_one_of_50_takes_over_at_the_deadline_and_none_before(market: Market) ->
         assert (new["id"], new["hold"]) == (winner["id"], 3)  # a takeover counts twice
 
 
-def test_20_clicks_of_one_buyer_place_one_order(market: Market) -> None:
-    [ticket] = market.on_sale(1)
+def test_20_clicks_of_one_buyer_place_one_order(sandbox: Sandbox) -> None:
+    [ticket] = sandbox.on_sale(1)
     buyer = person()
 
-    outcomes = market.at_once([order(ticket, buyer) for _ in range(20)])
+    outcomes = sandbox.at_once([order(ticket, buyer) for _ in range(20)])
 
     assert Counter(outcome.status for outcome in outcomes) == {201: 1, 200: 19}
     assert len({outcome.json["id"] for outcome in outcomes}) == 1
 
 
-def test_one_of_20_sign_ups_with_one_address_succeeds(market: Market) -> None:
+def test_one_of_20_sign_ups_with_one_address_succeeds(sandbox: Sandbox) -> None:
     body = {"email": "first@example.com", "password": "correct horse"}
 
-    outcomes = market.at_once([http("POST", "/api/users/signup", body) for _ in range(20)])
+    outcomes = sandbox.at_once([http("POST", "/api/users/signup", body) for _ in range(20)])
 
     assert Counter((outcome.status, outcome.code) for outcome in outcomes) == {(201, ""): 1, (409, "email_in_use"): 19}
     [signed_up] = [outcome.json["id"] for outcome in outcomes if outcome.status == 201]
-    assert {item["userID"] for item in market.items("auth") if item["pk"].startswith("email#")} == {signed_up}
+    assert {item["userID"] for item in sandbox.items("auth") if item["pk"].startswith("email#")} == {signed_up}

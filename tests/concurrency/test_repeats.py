@@ -4,152 +4,152 @@ import json
 from collections import Counter
 from typing import Any
 
-from tests.support.race_environment import RECEIPTS, Market, http, order, person, webhook
-from tests.support.worker_pool import Call, Outcome
-from tests.support.world import Person, sqs_batch
+from tests.support.lambda_events import Person, sqs_batch
+from tests.support.race_environment import RECEIPTS, Sandbox, http, order, person, webhook
+from tests.support.worker_pool import Invocation, Outcome
 
 
-def test_one_key_places_one_order(market: Market) -> None:
-    [ticket] = market.on_sale(1)
+def test_one_key_places_one_order(sandbox: Sandbox) -> None:
+    [ticket] = sandbox.on_sale(1)
     buyer = person()
 
-    answers = _one_effect(market.at_once([order(ticket, buyer, key="key-1") for _ in range(20)]), 201)
+    answers = _one_effect(sandbox.at_once([order(ticket, buyer, key="key-1") for _ in range(20)]), 201)
 
-    assert [item["id"] for item in market.orders()] == [answers["id"]]
+    assert [item["id"] for item in sandbox.orders()] == [answers["id"]]
 
 
-def test_one_key_puts_one_ticket_on_sale(market: Market) -> None:
+def test_one_key_puts_one_ticket_on_sale(sandbox: Sandbox) -> None:
     body = {"title": "Row 1, seat 1", "price": "10.00"}
     seller = person()
 
     answers = _one_effect(
-        market.at_once([http("POST", "/api/tickets", body, by=seller, key="key-1") for _ in range(20)]), 201
+        sandbox.at_once([http("POST", "/api/tickets", body, by=seller, key="key-1") for _ in range(20)]), 201
     )
 
-    tickets = [item for item in market.items("tickets") if item["pk"].startswith("ticket#")]
+    tickets = [item for item in sandbox.items("tickets") if item["pk"].startswith("ticket#")]
     assert [item["id"] for item in tickets] == [answers["id"]]
 
 
-def test_one_key_with_two_bodies_has_one_effect(market: Market) -> None:
-    first, second = market.on_sale(2)
+def test_one_key_with_two_bodies_has_one_effect(sandbox: Sandbox) -> None:
+    first, second = sandbox.on_sale(2)
     buyer = person()
 
-    outcomes = market.at_once([order(ticket, buyer, key="key-1") for _ in range(10) for ticket in (first, second)])
+    outcomes = sandbox.at_once([order(ticket, buyer, key="key-1") for _ in range(10) for ticket in (first, second)])
 
     assert {(o.status, o.code) for o in outcomes} <= {
         (201, ""),
         (409, "idempotency_in_progress"),
         (422, "idempotency_key_reused"),
     }
-    assert len(market.orders()) == 1
+    assert len(sandbox.orders()) == 1
 
 
-def test_one_key_edits_once(market: Market) -> None:
+def test_one_key_edits_once(sandbox: Sandbox) -> None:
     seller = person()
-    [ticket] = market.on_sale(1, seller=seller)
+    [ticket] = sandbox.on_sale(1, seller=seller)
     body = {"title": "Row 1, seat 1", "price": "11.00"}
 
     edit = [http("PUT", f"/api/tickets/{ticket}", body, by=seller, key="key-1") for _ in range(20)]
-    answers = _one_effect(market.at_once(edit, courier=True), 200)
+    answers = _one_effect(sandbox.at_once(edit, courier=True), 200)
 
     assert answers["version"] == 3
-    [item] = [item for item in market.items("tickets") if item["pk"].startswith("ticket#")]
+    [item] = [item for item in sandbox.items("tickets") if item["pk"].startswith("ticket#")]
     assert (item["version"], len(item["decisions"])) == (3, 1)
 
 
-def test_20_starts_of_one_payment_open_one_payment_intent(market: Market) -> None:
-    placed, buyer = _order(market)
+def test_20_starts_of_one_payment_open_one_payment_intent(sandbox: Sandbox) -> None:
+    placed, buyer = _order(sandbox)
 
-    outcomes = market.at_once([http("POST", "/api/payments", {"orderId": placed["id"]}, by=buyer) for _ in range(20)])
+    outcomes = sandbox.at_once([http("POST", "/api/payments", {"orderId": placed["id"]}, by=buyer) for _ in range(20)])
 
     assert {outcome.status for outcome in outcomes} <= {200, 201}
     assert len({outcome.json["stripeId"] for outcome in outcomes}) == 1
-    assert Counter(intent["status"] for intent in _intents(market, placed)) == {
+    assert Counter(intent["status"] for intent in _intents(sandbox, placed)) == {
         "requires_payment_method": 1,
-        "canceled": len(_intents(market, placed)) - 1,
+        "canceled": len(_intents(sandbox, placed)) - 1,
     }
 
 
-def test_20_payments_of_one_order_hold_the_money_once(market: Market) -> None:
-    placed, buyer = _order(market)
+def test_20_payments_of_one_order_hold_the_money_once(sandbox: Sandbox) -> None:
+    placed, buyer = _order(sandbox)
     body = {"orderId": placed["id"], "token": "tok_visa"}
 
-    outcomes = market.at_once([http("POST", "/api/payments", body, by=buyer) for _ in range(20)])
+    outcomes = sandbox.at_once([http("POST", "/api/payments", body, by=buyer) for _ in range(20)])
 
     assert {outcome.status for outcome in outcomes} <= {200, 201}, [o.answer for o in outcomes]
     assert {outcome.json["status"] for outcome in outcomes} == {"authorized"}
-    assert Counter(intent["status"] for intent in _intents(market, placed))["requires_capture"] == 1
-    market.settle()
-    _is_sold_once(market, placed)
+    assert Counter(intent["status"] for intent in _intents(sandbox, placed))["requires_capture"] == 1
+    sandbox.settle()
+    _is_sold_once(sandbox, placed)
 
 
-def test_one_webhook_20_times_publishes_and_captures_once(market: Market) -> None:
-    placed, buyer = _order(market)
-    [started] = market.at_once([http("POST", "/api/payments", {"orderId": placed["id"]}, by=buyer)])
+def test_one_webhook_20_times_publishes_and_captures_once(sandbox: Sandbox) -> None:
+    placed, buyer = _order(sandbox)
+    [started] = sandbox.at_once([http("POST", "/api/payments", {"orderId": placed["id"]}, by=buyer)])
     stripe_id = started.json["stripeId"]
-    market.stripe(f"/v1/payment_intents/{stripe_id}/confirm", "payment_method=pm_card_visa")
+    sandbox.stripe(f"/v1/payment_intents/{stripe_id}/confirm", "payment_method=pm_card_visa")
     [told] = [
         event
-        for event in market.stripe("/v1/events?type=payment_intent.amount_capturable_updated&limit=100")["data"]
+        for event in sandbox.stripe("/v1/events?type=payment_intent.amount_capturable_updated&limit=100")["data"]
         if event["data"]["object"]["id"] == stripe_id
     ]
 
-    outcomes = market.at_once([webhook(told) for _ in range(20)])
+    outcomes = sandbox.at_once([webhook(told) for _ in range(20)])
 
     assert {outcome.status for outcome in outcomes} == {200}
-    [payment] = market.items("payments")
+    [payment] = sandbox.items("payments")
     assert (payment["status"], payment["version"]) == ("authorized", 1)
-    market.settle()
-    _is_sold_once(market, placed)
-    assert {outcome.status for outcome in market.at_once([webhook(told) for _ in range(20)])} == {200}
-    _is_sold_once(market, placed)
+    sandbox.settle()
+    _is_sold_once(sandbox, placed)
+    assert {outcome.status for outcome in sandbox.at_once([webhook(told) for _ in range(20)])} == {200}
+    _is_sold_once(sandbox, placed)
 
 
-def test_one_order_event_20_times_captures_once(market: Market) -> None:
-    placed, buyer = _order(market)
+def test_one_order_event_20_times_captures_once(sandbox: Sandbox) -> None:
+    placed, buyer = _order(sandbox)
     body = {"orderId": placed["id"], "token": "tok_visa"}
-    market.one(http("POST", "/api/payments", body, by=buyer))
-    [authorized] = market.told()
-    market.one(_delivered(authorized, "orders"))
-    [awaiting] = market.told()
+    sandbox.one(http("POST", "/api/payments", body, by=buyer))
+    [authorized] = sandbox.published()
+    sandbox.one(_delivered(authorized, "orders"))
+    [awaiting] = sandbox.published()
 
     calls = [_delivered(awaiting, service) for service in ("payments", "tickets") * 10]
     for _ in range(RECEIPTS):
         # Each of the ten publishes the outcome again, so one may run out of attempts on version conflicts; SQS
         # redelivers its message.
-        outcomes = market.at_once(calls) if calls else []
+        outcomes = sandbox.at_once(calls) if calls else []
         calls = [call for call, outcome in zip(calls, outcomes, strict=True) if not outcome.is_taken]
     assert not calls
 
-    market.settle()
-    _is_sold_once(market, placed)
+    sandbox.settle()
+    _is_sold_once(sandbox, placed)
 
 
-def _order(market: Market) -> tuple[dict[str, Any], Person]:
+def _order(sandbox: Sandbox) -> tuple[dict[str, Any], Person]:
     buyer = person()
-    [placed] = market.ordered(market.on_sale(1), [buyer])
-    market.settle()
+    [placed] = sandbox.ordered(sandbox.on_sale(1), [buyer])
+    sandbox.settle()
     return placed, buyer
 
 
-def _delivered(event: dict[str, Any], service: str) -> Call:
-    return Call(f"{service}.listener", sqs_batch(event))
+def _delivered(event: dict[str, Any], service: str) -> Invocation:
+    return Invocation(f"{service}.listener", sqs_batch(event))
 
 
-def _is_sold_once(market: Market, placed: dict[str, Any]) -> None:
-    [item] = market.orders()
+def _is_sold_once(sandbox: Sandbox, placed: dict[str, Any]) -> None:
+    [item] = sandbox.orders()
     assert (item["id"], item["status"]) == (placed["id"], "completed")
-    [payment] = market.items("payments")
+    [payment] = sandbox.items("payments")
     assert (payment["status"], payment["orderStatus"]) == ("captured", "completed")
-    [captured] = [intent for intent in _intents(market, placed) if intent["status"] != "canceled"]
+    [captured] = [intent for intent in _intents(sandbox, placed) if intent["status"] != "canceled"]
     assert (captured["status"], captured["amount_received"]) == ("succeeded", 1000)
     assert captured["latest_charge"]
-    [ticket] = [item for item in market.items("tickets") if item["pk"].startswith("ticket#")]
+    [ticket] = [item for item in sandbox.items("tickets") if item["pk"].startswith("ticket#")]
     assert "soldAt" in ticket
 
 
-def _intents(market: Market, placed: dict[str, Any]) -> list[dict[str, Any]]:
-    found = market.stripe("/v1/payment_intents?limit=100")["data"]
+def _intents(sandbox: Sandbox, placed: dict[str, Any]) -> list[dict[str, Any]]:
+    found = sandbox.stripe("/v1/payment_intents?limit=100")["data"]
     return [intent for intent in found if intent["metadata"]["orderID"] == placed["id"]]
 
 

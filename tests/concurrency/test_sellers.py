@@ -8,59 +8,59 @@ import pytest
 
 from shared import clock
 from shared.ids import new_id
-from tests.support.race_environment import WINDOW, Market, http, order, paid, person, tell
-from tests.support.worker_pool import Call, Outcome
-from tests.support.world import Person
+from tests.support.lambda_events import Person
+from tests.support.race_environment import WINDOW, Sandbox, http, order, paid, person, tell
+from tests.support.worker_pool import Invocation, Outcome
 
 TICKETS = 30
 
 
-def test_new_price_racing_an_order_never_changes_the_hold(market: Market) -> None:
+def test_new_price_racing_an_order_never_changes_the_hold(sandbox: Sandbox) -> None:
     seller = person()
-    tickets = market.on_sale(TICKETS, seller=seller, price="10.00")
+    tickets = sandbox.on_sale(TICKETS, seller=seller, price="10.00")
     new = {"title": "Row 2, seat 2", "price": "20.00", "withdrawn": False}
     wishes = [(ticket, price) for ticket in tickets for price in ("10.00", None)]
 
     orders = [[order(ticket, person(), price=price)] for ticket, price in wishes]
-    decided, answered = _against(market, orders, [_request(ticket, seller, new) for ticket in tickets])
+    decided, answered = _against(sandbox, orders, [_request(ticket, seller, new) for ticket in tickets])
 
     assert all(outcome.is_taken for outcome in decided)
     for (_, price), outcome in zip(wishes, answered, strict=True):
         assert outcome.code in ("", "ticket_held", "price_changed")
         if outcome.status == 201:
             assert price in (None, outcome.json["ticket"]["price"])
-    ordered = {one["id"]: one for one in market.orders()}
-    for before, after in _holds(market):
+    ordered = {one["id"]: one for one in sandbox.orders()}
+    for before, after in _holds(sandbox):
         placed = ordered[after["holdOrderID"]]
         assert (placed["price"], placed["title"]) == (before["price"], before["title"]), "held under another price"
-    for copy in _copies(market):
+    for copy in _copies(sandbox):
         assert copy["price"] == ("10.00" if copy.get("declinedFor") else "20.00")
         placed = ordered[copy["holdOrderID"]] if "holdOrderID" in copy else copy
         assert placed["price"] == copy["price"], "an order survived a change accepted after it"
 
 
-def test_withdrawal_racing_an_order_leaves_no_hold(market: Market) -> None:
+def test_withdrawal_racing_an_order_leaves_no_hold(sandbox: Sandbox) -> None:
     seller = person()
-    tickets = market.on_sale(TICKETS, seller=seller)
+    tickets = sandbox.on_sale(TICKETS, seller=seller)
     gone = {"title": "Row 1, seat 1", "price": "10.00", "withdrawn": True}
 
     orders = [[order(ticket, person())] for ticket in tickets for _ in range(2)]
-    decided, answered = _against(market, orders, [_request(ticket, seller, gone) for ticket in tickets])
+    decided, answered = _against(sandbox, orders, [_request(ticket, seller, gone) for ticket in tickets])
 
     assert all(outcome.is_taken for outcome in decided)
     assert {outcome.code for outcome in answered} <= {"", "ticket_held", "ticket_withdrawn"}
-    assert not any(before["withdrawn"] for before, _ in _holds(market))
-    for copy in _copies(market):
+    assert not any(before["withdrawn"] for before, _ in _holds(sandbox))
+    for copy in _copies(sandbox):
         assert copy["withdrawn"] is ("declinedFor" not in copy) is ("holdOrderID" not in copy)
 
 
 @pytest.mark.parametrize("is_withdrawal", [False, True])
-def test_authorisation_or_change_wins_at_the_deadline(market: Market, is_withdrawal: bool) -> None:
+def test_authorisation_or_change_wins_at_the_deadline(sandbox: Sandbox, is_withdrawal: bool) -> None:
     seller = person()
-    placed = market.ordered(market.on_sale(TICKETS, seller=seller), [person() for _ in range(TICKETS)])
+    placed = sandbox.ordered(sandbox.on_sale(TICKETS, seller=seller), [person() for _ in range(TICKETS)])
     new = {"title": "Row 1, seat 1", "price": "500.00", "withdrawn": is_withdrawal}
 
-    runners: list[list[Call]] = []
+    runners: list[list[Invocation]] = []
     for number, one in enumerate(placed):
         over = datetime.fromisoformat(one["expiresAt"])
         authorisation = paid("payment:authorized", one, at=over)
@@ -72,21 +72,21 @@ def test_authorisation_or_change_wins_at_the_deadline(market: Market, is_withdra
                 runners.append([request, authorisation])
             case _:
                 runners += [[authorisation], [request]]
-    outcomes = market.race(runners)
+    outcomes = sandbox.race(runners)
 
     assert all(outcome.is_taken for ran in outcomes for outcome in ran)
-    market.check()
-    statuses = {one["ticketID"]: one["status"] for one in market.orders()}
-    for copy in _copies(market):
+    sandbox.check()
+    statuses = {one["ticketID"]: one["status"] for one in sandbox.orders()}
+    for copy in _copies(sandbox):
         is_declined = copy.get("declinedFor") == "held"
         assert statuses[copy["id"]] == ("awaiting:payment" if is_declined else "cancelled")
         assert (copy["price"], copy["withdrawn"]) == (("10.00", False) if is_declined else ("500.00", is_withdrawal))
     assert len({*statuses.values()}) == 2
 
 
-def test_changes_racing_orders_from_end_to_end(market: Market) -> None:
+def test_changes_racing_orders_from_end_to_end(sandbox: Sandbox) -> None:
     seller = person()
-    tickets = market.on_sale(12, seller=seller, price="10.00")
+    tickets = sandbox.on_sale(12, seller=seller, price="10.00")
     edit = {"title": "Row 1, seat 1", "price": "500.00"}
     changes = [
         http("PUT", f"/api/tickets/{ticket}", edit, by=seller)
@@ -97,12 +97,12 @@ def test_changes_racing_orders_from_end_to_end(market: Market) -> None:
     idle = http("GET", "/api/orders", by=person())
     orders = [[idle] * (number % 5) + [order(ticket, person())] for number, ticket in enumerate(tickets * 2)]
 
-    outcomes = [ran[-1] for ran in market.race([[change] for change in changes] + orders, courier=True)]
+    outcomes = [ran[-1] for ran in sandbox.race([[change] for change in changes] + orders, courier=True)]
     answers, placed = outcomes[: len(changes)], outcomes[len(changes) :]
 
     assert {outcome.status for outcome in answers} <= {200, 202, 204, 409}  # 202: the change may still be pending
     assert {outcome.code for outcome in placed} <= {"", "ticket_held", "ticket_withdrawn"}
-    copies = {copy["id"]: copy for copy in _copies(market)}
+    copies = {copy["id"]: copy for copy in _copies(sandbox)}
     for number, (ticket, answer) in enumerate(zip(tickets, answers, strict=True)):
         bought = {one.json["ticket"]["price"] for one in placed if not one.code and one.json["ticket"]["id"] == ticket}
         is_declined = "declinedFor" in copies[ticket]
@@ -112,18 +112,18 @@ def test_changes_racing_orders_from_end_to_end(market: Market) -> None:
             assert bought == {"10.00"}
         else:
             assert bought <= ({"500.00"} if number % 2 else set()), "an order survived a change in force"
-    market.check()
+    sandbox.check()
 
 
-def test_changes_racing_order_events_in_tickets(market: Market) -> None:
+def test_changes_racing_order_events_in_tickets(sandbox: Sandbox) -> None:
     """Orders knows none of these orders, so it accepts every change that Tickets requests."""
     seller = person()
-    tickets = market.on_sale(12, seller=seller)
+    tickets = sandbox.on_sale(12, seller=seller)
 
-    def edit(ticket: str, price: str) -> Call:
+    def edit(ticket: str, price: str) -> Invocation:
         return http("PUT", f"/api/tickets/{ticket}", {"title": "Row 1, seat 1", "price": price}, by=seller)
 
-    def order_event(event_type: str, ticket: str, hold: int) -> Call:
+    def order_event(event_type: str, ticket: str, hold: int) -> Invocation:
         held = {"id": ticket, "title": "Row 1, seat 1", "price": "10.00", "currency": "usd", "hold": hold}
         expires_at = clock.to_rfc3339(clock.now() + WINDOW)
         data = {"id": f"order {hold}", "userID": new_id(), "expiresAt": expires_at, "version": hold, "ticket": held}
@@ -133,7 +133,7 @@ def test_changes_racing_order_events_in_tickets(market: Market) -> None:
         }
         return tell("tickets", event_type, data | status[event_type])
 
-    outcomes = market.race(
+    outcomes = sandbox.race(
         [
             [edit(ticket, "11.00") for ticket in tickets],
             [edit(ticket, "12.00") for ticket in tickets],
@@ -153,8 +153,8 @@ def test_changes_racing_order_events_in_tickets(market: Market) -> None:
     assert {outcome.status for outcome in withdrawals} <= {202, 204, 409}
     in_force = Counter(one.json["id"] for runner in edits for one in runner if one.status == 200)
     withdrawn = {ticket for ticket, done in zip(tickets[::3], withdrawals, strict=True) if done.status == 204}
-    copies = {copy["id"]: copy for copy in _copies(market)}
-    for item in market.items("tickets"):
+    copies = {copy["id"]: copy for copy in _copies(sandbox)}
+    for item in sandbox.items("tickets"):
         copy, decided = copies[item["id"]], len(item.get("decisions", {}))
         assert "pending" not in item
         assert (item["price"], "withdrawnAt" in item) == (copy["price"], copy["withdrawn"])
@@ -165,33 +165,35 @@ def test_changes_racing_order_events_in_tickets(market: Market) -> None:
         assert 1 <= followed <= 3, "an event was applied twice"
 
 
-def _against(market: Market, orders: list[list[Call]], words: list[Call]) -> tuple[list[Outcome], list[Outcome]]:
+def _against(
+    sandbox: Sandbox, orders: list[list[Invocation]], words: list[Invocation]
+) -> tuple[list[Outcome], list[Outcome]]:
     """The outcomes of the sellers' calls and of the orders, each in its own process.
 
     An order reads and then writes. Some of the sellers' calls follow one to three reads, so that they arrive before,
     between and after an order's two calls.
     """
     idle = http("GET", "/api/orders", by=person())
-    ran = market.race(orders + [[idle] * (number % 4) + [word] for number, word in enumerate(words)])
+    ran = sandbox.race(orders + [[idle] * (number % 4) + [word] for number, word in enumerate(words)])
     last = [outcomes[-1] for outcomes in ran]
     return last[len(orders) :], last[: len(orders)]
 
 
-def _request(ticket: str, seller: Person, wanted: dict[str, Any], *, at: datetime | None = None) -> Call:
+def _request(ticket: str, seller: Person, wanted: dict[str, Any], *, at: datetime | None = None) -> Invocation:
     """Tickets' request to Orders for a seller's change."""
     data = {"id": ticket, "version": 2, "currency": "usd", "userID": seller.id, "changeID": "change"}
     return tell("orders", "ticket:change-requested", data | wanted, at=at)
 
 
-def _copies(market: Market) -> list[dict[str, Any]]:
-    return [item for item in market.items("orders") if item["sk"] == "ticket"]
+def _copies(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [item for item in sandbox.items("orders") if item["sk"] == "ticket"]
 
 
-def _holds(market: Market) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _holds(sandbox: Sandbox) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Orders' copies of tickets before and after each write that took a hold."""
     taken = [
         (before, after)
-        for before, after in market.changes("orders")
+        for before, after in sandbox.changes("orders")
         if after.get("sk") == "ticket" and after.get("holdOrderID") not in (None, before.get("holdOrderID"))
     ]
     assert taken

@@ -20,7 +20,7 @@ SETTLES_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class Marketplace:
     """The stack as its users see it."""
 
     stack: LocalStack
@@ -119,35 +119,35 @@ def problem(answer: Answer, status: int, code: str | None = None) -> dict[str, A
 
 
 @pytest.fixture(scope="session")
-def market() -> Iterator[Market]:
+def marketplace() -> Iterator[Marketplace]:
     with temporary_stack("e2e", order_window_seconds=WINDOW, logs=LOCAL / "logs" / "e2e", keep=True) as stack:
-        market = Market(stack)
-        _start_every_function(market)
-        yield market
+        marketplace = Marketplace(stack)
+        _start_every_function(marketplace)
+        yield marketplace
 
 
 @pytest.fixture
-def seller(market: Market) -> Api:
-    return market.newcomer("seller")
+def seller(marketplace: Marketplace) -> Api:
+    return marketplace.newcomer("seller")
 
 
 @pytest.fixture
-def alice(market: Market) -> Api:
-    return market.newcomer("alice")
+def alice(marketplace: Marketplace) -> Api:
+    return marketplace.newcomer("alice")
 
 
 @pytest.fixture
-def bob(market: Market) -> Api:
-    return market.newcomer("bob")
+def bob(marketplace: Marketplace) -> Api:
+    return marketplace.newcomer("bob")
 
 
-def _start_every_function(market: Market) -> None:
+def _start_every_function(marketplace: Marketplace) -> None:
     """A first start takes seconds here, which would use up the first order's window."""
-    seller, buyer = market.newcomer("early"), market.newcomer("bird")
-    order = market.order(buyer, market.sell(seller))
-    market.pay(buyer, order, "tok_chargeDeclined")
-    eventually(lambda: order["ticket"]["id"] not in market.on_sale(), "the hold shows", seconds=60)
+    seller, buyer = marketplace.newcomer("early"), marketplace.newcomer("bird")
+    order = marketplace.order(buyer, marketplace.sell(seller))
+    marketplace.pay(buyer, order, "tok_chargeDeclined")
+    eventually(lambda: order["ticket"]["id"] not in marketplace.on_sale(), "the hold shows", seconds=60)
     buyer.delete(f"/api/orders/{order['id']}").expect(204)
-    patient = replace(market.anyone, timeout=60)
+    patient = replace(marketplace.anyone, timeout=60)
     patient.call("POST", "/api/payments/webhook", raw=b"{}")
-    eventually(lambda: order["ticket"]["id"] in market.on_sale(), "the first ticket is free again", seconds=60)
+    eventually(lambda: order["ticket"]["id"] in marketplace.on_sale(), "the first ticket is free again", seconds=60)

@@ -3,15 +3,15 @@
 import pytest
 
 from local.api_client import Api
-from tests.e2e.conftest import Market, eventually, problem
+from tests.e2e.conftest import Marketplace, eventually, problem
 
 
-def _buy(market: Market, seller: Api, buyer: Api) -> tuple[str, str, str]:
+def _buy(marketplace: Marketplace, seller: Api, buyer: Api) -> tuple[str, str, str]:
     """A bought ticket, its order and its PaymentIntent."""
-    ticket = market.sell(seller, price="45.00")
-    order = market.order(buyer, ticket)
-    payment = market.pay(buyer, order).expect(200, 201)
-    market.settle_purchase(buyer, order)
+    ticket = marketplace.sell(seller, price="45.00")
+    order = marketplace.order(buyer, ticket)
+    payment = marketplace.pay(buyer, order).expect(200, 201)
+    marketplace.settle_purchase(buyer, order)
     return ticket, order["id"], payment["stripeId"]
 
 
@@ -21,7 +21,7 @@ def _buy(market: Market, seller: Api, buyer: Api) -> tuple[str, str, str]:
     ids=["in full", "in part"],
 )
 def test_a_refund_at_stripe_is_shown_to_buyer_and_seller(
-    market: Market,
+    marketplace: Marketplace,
     seller: Api,
     alice: Api,
     bob: Api,
@@ -32,8 +32,8 @@ def test_a_refund_at_stripe_is_shown_to_buyer_and_seller(
     status: str,
     payment_status: str,
 ) -> None:
-    ticket, order, stripe_id = _buy(market, seller, alice)
-    market.at_stripe("/v1/refunds", f"payment_intent={stripe_id}{form}")
+    ticket, order, stripe_id = _buy(marketplace, seller, alice)
+    marketplace.at_stripe("/v1/refunds", f"payment_intent={stripe_id}{form}")
     eventually(lambda: "refund" in alice.get(f"/api/orders/{order}").expect(200), "the order shows the refund")
     shown = alice.get(f"/api/orders/{order}").expect(200)
     paid = alice.get(f"/api/payments/{order}").expect(200)
@@ -46,7 +46,7 @@ def test_a_refund_at_stripe_is_shown_to_buyer_and_seller(
 
     eventually(lambda: "refund" in _mine(seller), "the seller sees the refund")
     assert (_mine(seller)["status"], _mine(seller)["refund"]) == ("sold", shown["refund"])
-    assert "refund" not in market.ticket(ticket), "other users do not"
+    assert "refund" not in marketplace.ticket(ticket), "other users do not"
     problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_sold")
 
 

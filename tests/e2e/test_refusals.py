@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.api_client import Api
-from tests.e2e.conftest import Market, problem
+from tests.e2e.conftest import Marketplace, problem
 
 _TICKET = b'{"title": "x", "price": "9.00"}'
 _BY_USERS_ONLY = [
@@ -26,46 +26,46 @@ _BY_USERS_ONLY = [
 
 
 @pytest.mark.parametrize(("method", "path"), _BY_USERS_ONLY)
-def test_a_bad_token_is_refused(market: Market, method: str, path: str) -> None:
-    stranger = replace(market.anyone, token="not.a.token")
+def test_a_bad_token_is_refused(marketplace: Marketplace, method: str, path: str) -> None:
+    stranger = replace(marketplace.anyone, token="not.a.token")
     problem(stranger.call(method, path, {} if method in {"POST", "PUT"} else None), 401)
 
 
 @pytest.mark.parametrize(("method", "path"), _BY_USERS_ONLY)
-def test_a_missing_token_is_refused(market: Market, method: str, path: str) -> None:
-    assert market.anyone.call(method, path, {} if method in {"POST", "PUT"} else None).status == 401
+def test_a_missing_token_is_refused(marketplace: Marketplace, method: str, path: str) -> None:
+    assert marketplace.anyone.call(method, path, {} if method in {"POST", "PUT"} else None).status == 401
 
 
-def _cookie_of(market: Market, name: str) -> tuple[str, list[str]]:
+def _cookie_of(marketplace: Marketplace, name: str) -> tuple[str, list[str]]:
     """The session cookie of a new user, and its attributes."""
     credentials = {"email": f"{name}-{secrets.token_hex(4)}@example.com", "password": "long-enough-1"}
-    signed_up = market.anyone.post("/api/users/signup", credentials)
+    signed_up = marketplace.anyone.post("/api/users/signup", credentials)
     signed_up.expect(201)
     cookie, *attributes = signed_up.headers["set-cookie"].split("; ")
     return cookie, attributes
 
 
-def _email(market: Market, cookie: str) -> str | None:
+def _email(marketplace: Marketplace, cookie: str) -> str | None:
     """The e-mail address of the user that the API sees for these cookies."""
-    answer = market.anyone.call("GET", "/api/users/currentuser", headers={"Cookie": cookie}).expect(200)
+    answer = marketplace.anyone.call("GET", "/api/users/currentuser", headers={"Cookie": cookie}).expect(200)
     return str(answer["currentUser"]["email"]) if answer["currentUser"] else None
 
 
-def test_the_session_cookie_signs_in_like_the_token(market: Market) -> None:
-    cookie, attributes = _cookie_of(market, "cookie")
+def test_the_session_cookie_signs_in_like_the_token(marketplace: Marketplace) -> None:
+    cookie, attributes = _cookie_of(marketplace, "cookie")
     assert cookie.startswith("admit-one=")
     # No Secure: Safari refuses Secure cookies over plain http, on 127.0.0.1 too.
     assert set(attributes) == {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=43200"}
-    assert market.anyone.call("GET", "/api/tickets/mine", headers={"Cookie": cookie}).status == 200
-    assert str(_email(market, cookie)).startswith("cookie-")
-    assert market.anyone.get("/api/users/currentuser").expect(200) == {"currentUser": None}
-    market.anyone.call("POST", "/api/users/signout", {}).expect(204)
+    assert marketplace.anyone.call("GET", "/api/tickets/mine", headers={"Cookie": cookie}).status == 200
+    assert str(_email(marketplace, cookie)).startswith("cookie-")
+    assert marketplace.anyone.get("/api/users/currentuser").expect(200) == {"currentUser": None}
+    marketplace.anyone.call("POST", "/api/users/signout", {}).expect(204)
 
 
-def test_planted_cookies_do_not_change_the_session(market: Market) -> None:
+def test_planted_cookies_do_not_change_the_session(marketplace: Marketplace) -> None:
     """Cookies set by other sites do not sign a user out, or in as another user."""
-    mine, _ = _cookie_of(market, "mine")
-    other, _ = _cookie_of(market, "other")
+    mine, _ = _cookie_of(marketplace, "mine")
+    other, _ = _cookie_of(marketplace, "other")
     token, others_token = mine.partition("=")[2], other.partition("=")[2]
     flood = "; ".join(f"junk{number}={'x' * 100}" for number in range(200))
     for cookies in (
@@ -75,9 +75,9 @@ def test_planted_cookies_do_not_change_the_session(market: Market) -> None:
         "; ".join(f"session={number}.b.c" for number in range(50)) + f"; {mine}",
         f"{flood}; {mine}; {flood}",
     ):
-        assert str(_email(market, cookies)).startswith("mine-"), cookies[:100]
+        assert str(_email(marketplace, cookies)).startswith("mine-"), cookies[:100]
         # The other services use the authorizer.
-        assert market.anyone.call("GET", "/api/orders", headers={"Cookie": cookies}).status == 200, cookies[:100]
+        assert marketplace.anyone.call("GET", "/api/orders", headers={"Cookie": cookies}).status == 200, cookies[:100]
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_planted_cookies_do_not_change_the_session(market: Market) -> None:
         {"Content-Type": "multipart/form-data; boundary=x"},
     ],
 )
-def test_an_empty_cross_site_form_does_not_sign_out(market: Market, headers: dict[str, str]) -> None:
-    answer = market.anyone.call("POST", "/api/users/signout", raw=b"", headers=headers)
+def test_an_empty_cross_site_form_does_not_sign_out(marketplace: Marketplace, headers: dict[str, str]) -> None:
+    answer = marketplace.anyone.call("POST", "/api/users/signout", raw=b"", headers=headers)
     problem(answer, 415)
     assert "set-cookie" not in answer.headers
 
@@ -98,39 +98,41 @@ def test_an_empty_cross_site_form_does_not_sign_out(market: Market, headers: dic
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}]
 )
 @pytest.mark.parametrize("path", ["/api/users/signout", "/api/users/signin"])
-def test_cross_site_requests_do_not_sign_in_or_out(market: Market, path: str, headers: dict[str, str]) -> None:
+def test_cross_site_requests_do_not_sign_in_or_out(
+    marketplace: Marketplace, path: str, headers: dict[str, str]
+) -> None:
     body = {"email": "nobody@example.com", "password": "long-enough-1"}
-    answer = market.anyone.call("POST", path, body, headers=headers)
+    answer = marketplace.anyone.call("POST", path, body, headers=headers)
     problem(answer, 403, "cross_site_request")
     assert "set-cookie" not in answer.headers
 
 
-def test_the_client_can_sign_out_with_any_origin_headers(market: Market) -> None:
-    address = urlsplit(market.anyone.url)
+def test_the_client_can_sign_out_with_any_origin_headers(marketplace: Marketplace) -> None:
+    address = urlsplit(marketplace.anyone.url)
     for host in (address.netloc, f"localhost:{address.port}"):
         for headers in ({"Origin": f"http://{host}"}, {"Sec-Fetch-Site": "same-origin", "Origin": f"http://{host}"}):
             sent = {"Host": host, **headers}
-            assert market.anyone.call("POST", "/api/users/signout", headers=sent).status == 204, sent
+            assert marketplace.anyone.call("POST", "/api/users/signout", headers=sent).status == 204, sent
 
 
-def test_a_password_matches_in_any_unicode_form(market: Market) -> None:
+def test_a_password_matches_in_any_unicode_form(marketplace: Marketplace) -> None:
     for number, (first, second) in enumerate(
         [("p\u00e4sswort1", "pa\u0308sswort1"), ("pa\u0308ss wort1", "p\u00e4ss\u00a0wort1")]
     ):
         email = f"spelled-{number}-{secrets.token_hex(4)}@example.com"
-        market.anyone.post("/api/users/signup", {"email": email, "password": first}).expect(201)
-        market.anyone.post("/api/users/signin", {"email": email, "password": second}).expect(200)
+        marketplace.anyone.post("/api/users/signup", {"email": email, "password": first}).expect(201)
+        marketplace.anyone.post("/api/users/signin", {"email": email, "password": second}).expect(200)
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/tickets", "/api/users/currentuser"])
-def test_public_routes_answer_head(market: Market, path: str) -> None:
-    answer = market.anyone.call("HEAD", path)
+def test_public_routes_answer_head(marketplace: Marketplace, path: str) -> None:
+    answer = marketplace.anyone.call("HEAD", path)
     assert (answer.status, answer.body) == (200, None)
     assert answer.headers["content-type"] == "application/json"
 
 
-def test_head_of_a_user_route_needs_a_token(market: Market, seller: Api) -> None:
-    assert market.anyone.call("HEAD", "/api/orders").status == 401
+def test_head_of_a_user_route_needs_a_token(marketplace: Marketplace, seller: Api) -> None:
+    assert marketplace.anyone.call("HEAD", "/api/orders").status == 401
     assert seller.call("HEAD", "/api/orders").status == 200
 
 
@@ -156,13 +158,15 @@ def test_an_ambiguous_write_is_refused(
     assert seller.get("/api/tickets/mine").expect(200)["tickets"] == []
 
 
-def test_an_email_is_unique_and_its_password_is_checked(market: Market) -> None:
+def test_an_email_is_unique_and_its_password_is_checked(marketplace: Marketplace) -> None:
     credentials = {"email": "Once@Example.com", "password": "long-enough-1"}
-    market.anyone.post("/api/users/signup", credentials).expect(201)
-    problem(market.anyone.post("/api/users/signup", {**credentials, "email": "once@example.com"}), 409, "email_in_use")
-    market.anyone.post("/api/users/signin", {**credentials, "email": "ONCE@example.com"}).expect(200)
-    wrong = market.anyone.post("/api/users/signin", {**credentials, "password": "wrong-password"})
-    unknown = market.anyone.post("/api/users/signin", {**credentials, "email": "nobody@example.com"})
+    marketplace.anyone.post("/api/users/signup", credentials).expect(201)
+    problem(
+        marketplace.anyone.post("/api/users/signup", {**credentials, "email": "once@example.com"}), 409, "email_in_use"
+    )
+    marketplace.anyone.post("/api/users/signin", {**credentials, "email": "ONCE@example.com"}).expect(200)
+    wrong = marketplace.anyone.post("/api/users/signin", {**credentials, "password": "wrong-password"})
+    unknown = marketplace.anyone.post("/api/users/signin", {**credentials, "email": "nobody@example.com"})
     assert problem(wrong, 401)["detail"] == problem(unknown, 401)["detail"]
 
 
@@ -219,8 +223,8 @@ def test_a_body_that_is_too_large_is_refused(seller: Api) -> None:
         *("limit=5.0", "limit=+5", "limit=%2B5", "limit=05", "limit=%205", "limit=5&limit=5", "limit=5,6"),
     ],
 )
-def test_an_invalid_page_is_a_bad_request(market: Market, seller: Api, query: str) -> None:
-    for caller, path in ((market.anyone, "/api/tickets"), (seller, "/api/tickets/mine"), (seller, "/api/orders")):
+def test_an_invalid_page_is_a_bad_request(marketplace: Marketplace, seller: Api, query: str) -> None:
+    for caller, path in ((marketplace.anyone, "/api/tickets"), (seller, "/api/tickets/mine"), (seller, "/api/orders")):
         problem(caller.get(f"{path}?{query}"), 400)
 
 
@@ -246,22 +250,22 @@ def test_an_invalid_order_is_a_bad_request(alice: Api, body: object) -> None:
 
 
 @pytest.mark.parametrize("signature", [None, "", "t=1,v1=00", "nonsense"])
-def test_a_webhook_without_stripes_signature_is_refused(market: Market, signature: str | None) -> None:
+def test_a_webhook_without_stripes_signature_is_refused(marketplace: Marketplace, signature: str | None) -> None:
     headers = {} if signature is None else {"Stripe-Signature": signature}
     body = {"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {}}}
-    assert market.anyone.call("POST", "/api/payments/webhook", body, headers=headers).status == 400
+    assert marketplace.anyone.call("POST", "/api/payments/webhook", body, headers=headers).status == 400
 
 
-def test_only_the_buyer_can_pay(market: Market, seller: Api, alice: Api, bob: Api) -> None:
-    order = market.order(alice, market.sell(seller))
-    market.pay(alice, order, "tok_chargeDeclined")
+def test_only_the_buyer_can_pay(marketplace: Marketplace, seller: Api, alice: Api, bob: Api) -> None:
+    order = marketplace.order(alice, marketplace.sell(seller))
+    marketplace.pay(alice, order, "tok_chargeDeclined")
     problem(bob.post("/api/payments", {"orderId": order["id"], "token": "tok_visa"}), 404)
     problem(bob.delete(f"/api/orders/{order['id']}"), 404)
 
 
-def test_health_answers(market: Market) -> None:
-    assert market.anyone.get("/api/health").status == 200
+def test_health_answers(marketplace: Marketplace) -> None:
+    assert marketplace.anyone.get("/api/health").status == 200
 
 
-def test_an_unknown_route_is_not_found(market: Market) -> None:
-    assert market.anyone.get("/api/nothing/here").status == 404
+def test_an_unknown_route_is_not_found(marketplace: Marketplace) -> None:
+    assert marketplace.anyone.get("/api/nothing/here").status == 404

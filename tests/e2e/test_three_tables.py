@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from tests.e2e.conftest import WINDOW, Market, eventually
+from tests.e2e.conftest import WINDOW, Marketplace, eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -16,17 +16,17 @@ PAID = {"completed": "captured", "refunded": "refunded"}
 """The status of the payment, by the status of a paid order."""
 
 
-def test_orders_payments_and_tickets_agree_at_rest(market: Market) -> None:
-    seller, buyer = market.newcomer("seller"), market.newcomer("buyer")
-    order = market.order(buyer, market.sell(seller))
-    market.pay(buyer, order).expect(200, 201)
-    market.settle_purchase(buyer, order)
+def test_orders_payments_and_tickets_agree_at_rest(marketplace: Marketplace) -> None:
+    seller, buyer = marketplace.newcomer("seller"), marketplace.newcomer("buyer")
+    order = marketplace.order(buyer, marketplace.sell(seller))
+    marketplace.pay(buyer, order).expect(200, 201)
+    marketplace.settle_purchase(buyer, order)
     # Waits until no timer is left; the local scheduler runs every ten seconds.
-    eventually(lambda: not _disagreements(market), "the tables agree", seconds=WINDOW + 30)
+    eventually(lambda: not _disagreements(marketplace), "the tables agree", seconds=WINDOW + 30)
 
 
-def _disagreements(market: Market) -> list[str]:
-    aws = market.stack.aws.dynamodb()
+def _disagreements(marketplace: Marketplace) -> list[str]:
+    aws = marketplace.stack.aws.dynamodb()
     ordered, told, offered = (_items(aws, f"{service}Table") for service in ("Orders", "Payments", "Tickets"))
     orders = {item["id"]: item for item in ordered if item["sk"].startswith("order#")}
     holds = {item["id"]: item for item in ordered if item["sk"] == "ticket"}

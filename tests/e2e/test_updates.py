@@ -4,7 +4,7 @@ from pathlib import Path
 
 from local.cloud.deployment import STACK, Cdk, deploy
 from local.cloud.local_aws import LocalAws
-from tests.e2e.conftest import WINDOW, Market
+from tests.e2e.conftest import WINDOW, Marketplace
 
 
 def _status(aws: LocalAws) -> tuple[str, object]:
@@ -28,8 +28,8 @@ def _left(aws: LocalAws) -> dict[str, list[str]]:
     }
 
 
-def test_redeploy_updates_only_changes_and_destroy_removes_all(market: Market, tmp_path: Path) -> None:
-    aws = market.stack.aws
+def test_redeploy_updates_only_changes_and_destroy_removes_all(marketplace: Marketplace, tmp_path: Path) -> None:
+    aws = marketplace.stack.aws
     assert all(_left(aws).values())
     assert _windows(aws) == {str(WINDOW)}
     first = _status(aws)
@@ -37,7 +37,7 @@ def test_redeploy_updates_only_changes_and_destroy_removes_all(market: Market, t
     # From the synthesized app; tests/infrastructure checks that synthesis is deterministic.
     log = tmp_path / "logs" / "cdk.log"
     cdk = Cdk(aws, context=[], folder=tmp_path / "again", log=log)
-    cdk.run("deploy", STACK, app=str(market.stack.folder / "cdk.out"))
+    cdk.run("deploy", STACK, app=str(marketplace.stack.folder / "cdk.out"))
     assert f"{STACK} (no changes)" in log.read_text()
     assert _status(aws) == first
 
@@ -46,7 +46,7 @@ def test_redeploy_updates_only_changes_and_destroy_removes_all(market: Market, t
         folder=tmp_path,
         logs=log.parent,
         order_window_seconds=2 * WINDOW,
-        stripe_api_base=market.stack.stripe_url,
+        stripe_api_base=marketplace.stack.stripe_url,
     )
     assert _windows(aws) == {str(2 * WINDOW)}
     assert _status(aws)[0] == "UPDATE_COMPLETE"

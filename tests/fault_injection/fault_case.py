@@ -15,9 +15,9 @@ from functions.payments import stripe_gateway
 from shared import aws, clock, settings
 from shared.idempotency import LEASE
 from tests.fault_injection.fault_proxy import Fault, bypassing_the_proxy, faulty
+from tests.support.lambda_events import CHANGE_EVENTS, Person
 from tests.support.race_environment import _from_dynamodb, http, person, tell
-from tests.support.worker_pool import Call, Outcome, run_call
-from tests.support.world import CHANGES, Person
+from tests.support.worker_pool import Invocation, Outcome, run_call
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Act:
     `meanwhile` is called while the operation sleeps.
     """
 
-    call: Call
+    call: Invocation
     right: Callable[[Outcome], None]
     good: tuple[int, ...] = ()
     meanwhile: Callable[[], None] = lambda: None
@@ -52,7 +52,7 @@ class FaultCase:
                 TableName=f"{service}-{self.name}", BillingMode="PAY_PER_REQUEST", **self._definitions[service]
             )
 
-    def run(self, call: Call) -> Outcome:
+    def run(self, call: Invocation) -> Outcome:
         """Make a call without faults."""
         settings.load.cache_clear()
         os.environ.update(self.environment)
@@ -75,7 +75,7 @@ class FaultCase:
             for teller, hearer in (("tickets", "orders"), ("orders", "tickets")):
                 for item in self.items(teller, "ticket#"):
                     event = item.get("event", {"id": "", "type": ""})
-                    if event["type"] in CHANGES and event["id"] not in self._decided:
+                    if event["type"] in CHANGE_EVENTS and event["id"] not in self._decided:
                         self.deliver(hearer, event["type"], json.loads(event["detail"])["data"])
                         self._decided.add(event["id"])
         os.environ["TABLE_NAME"], clock.now = table, now
@@ -139,7 +139,7 @@ class Case:
         return Verdict(calls, answers[0], way)
 
 
-def _repeats(call: Call) -> list[Call]:
+def _repeats(call: Invocation) -> list[Invocation]:
     """The same call again, and once more after the lease of a dead process on the key has expired."""
     at = call.at or clock.now()
     return [call, replace(call, at=at + LEASE + timedelta(seconds=1))]

@@ -14,7 +14,7 @@ from shared.ids import new_id
 from shared.table import Table, _to_dynamodb
 from tests.fault_injection.fault_case import Act, FaultCase
 from tests.support.race_environment import ask_stripe, expired, http, order, paid, person, tell, webhook
-from tests.support.worker_pool import Call, Outcome
+from tests.support.worker_pool import Invocation, Outcome
 
 type Setting = Callable[[FaultCase], Act]
 
@@ -71,7 +71,7 @@ def _authorize(fault_case: FaultCase) -> Act:
     def right(outcome: Outcome) -> None:
         assert outcome.answer["context"]["userID"] == signed_up["id"]
 
-    return Act(Call("auth.authorizer", {"headers": {"authorization": f"Bearer {signed_up['token']}"}}), right)
+    return Act(Invocation("auth.authorizer", {"headers": {"authorization": f"Bearer {signed_up['token']}"}}), right)
 
 
 # Tickets
@@ -433,7 +433,7 @@ operation("orders: payment:refunded")(_orders_hear_of_refund("payment:refunded",
 def _sweep(fault_case: FaultCase) -> Act:
     placed = _placed(fault_case)
     later = datetime.fromisoformat(placed["expiresAt"]) + timedelta(minutes=4)
-    return Act(Call("orders.sweep", {}, later), lambda _: _is_cancelled(fault_case, "expired"))
+    return Act(Invocation("orders.sweep", {}, later), lambda _: _is_cancelled(fault_case, "expired"))
 
 
 # Payments
@@ -625,7 +625,7 @@ def _reconcile(fault_case: FaultCase) -> Act:
         assert payment["version"] in (1, 2)
         assert fault_case.items("payments", "reconciler")
 
-    return Act(Call("payments.reconciler", {}, later), right)
+    return Act(Invocation("payments.reconciler", {}, later), right)
 
 
 # Events and timers
@@ -641,7 +641,7 @@ def _relay(fault_case: FaultCase) -> Act:
         [(ident, letter)] = (bus.arrived() | bus.unpublished()).items()
         assert ident == event["id"], letter
 
-    return Act(Call("relay", {"Records": [record]}), right)
+    return Act(Invocation("relay", {"Records": [record]}), right)
 
 
 @operation("expire")
@@ -652,7 +652,7 @@ def _expire(fault_case: FaultCase) -> Act:
     def right(_: Outcome) -> None:
         assert {told["data"]["orderId"] for told in bus.arrived().values()} == {timer["orderId"]}
 
-    return Act(Call("expiration.expire", timer), right)
+    return Act(Invocation("expiration.expire", timer), right)
 
 
 @operation("set a timer")

@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from cdk import bundle
 from cdk.bundle import SERVICES, SHARED, Architecture
 from cdk.stages import STAGES
-from tests.infrastructure.test_functions import FUNCTIONS
+from tests.infrastructure.functions import FUNCTIONS
 from tests.support.synth import ROOT
 
 HERE: Architecture = STAGES["local"].architecture

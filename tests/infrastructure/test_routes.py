@@ -1,29 +1,7 @@
 """The API's routes, and which of them need the authorizer."""
 
 from tests.infrastructure.template import Template
-
-PUBLIC = {
-    "POST /api/users/signup": "auth api",
-    "POST /api/users/signin": "auth api",
-    "POST /api/users/signout": "auth api",
-    "GET /api/users/currentuser": "auth api",
-    "GET /api/health": "auth api",
-    "GET /api/tickets": "tickets api",
-    "GET /api/tickets/{id}": "tickets api",
-    "POST /api/payments/webhook": "payments webhook",
-}
-SIGNED_IN = {
-    "GET /api/tickets/mine": "tickets api",
-    "POST /api/tickets": "tickets api",
-    "PUT /api/tickets/{id}": "tickets api",
-    "DELETE /api/tickets/{id}": "tickets api",
-    "POST /api/orders": "orders api",
-    "GET /api/orders": "orders api",
-    "GET /api/orders/{id}": "orders api",
-    "DELETE /api/orders/{id}": "orders api",
-    "POST /api/payments": "payments api",
-    "GET /api/payments/{orderId}": "payments api",
-}
+from tests.support.routes import PUBLIC, SIGNED_IN
 
 
 def _with_heads(routes: dict[str, str]) -> dict[str, str]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.lambda_events import Person, http_event
 from tests.support.signing_key import SigningKey
-from tests.support.world import Person, World, http_event
+from tests.support.world import World
 
 ORDER = "/api/orders/01ARZ3NDEKTSV4RRFFQ69G5FAV"
 TICKET = "/api/tickets/01ARZ3NDEKTSV4RRFFQ69G5FAV"

@@ -16,8 +16,9 @@ from shared import table
 from shared.ids import is_id
 from shared.table import Contention
 from shared.telemetry import logger
+from tests.support.lambda_events import http_event
 from tests.support.signing_key import SigningKey
-from tests.support.world import Answer, World, http_event
+from tests.support.world import Response, World
 
 EMAIL = "someone@example.com"
 PASSWORD = "correct horse"
@@ -29,11 +30,11 @@ def signing_key(world: World, monkeypatch: pytest.MonkeyPatch) -> SigningKey:
     return SigningKey(monkeypatch)
 
 
-def sign_up(world: World, email: str = EMAIL, password: str = PASSWORD) -> Answer:
+def sign_up(world: World, email: str = EMAIL, password: str = PASSWORD) -> Response:
     return world.call("POST", "/api/users/signup", {"email": email, "password": password})
 
 
-def sign_in(world: World, email: str = EMAIL, password: str = PASSWORD) -> Answer:
+def sign_in(world: World, email: str = EMAIL, password: str = PASSWORD) -> Response:
     return world.call("POST", "/api/users/signin", {"email": email, "password": password})
 
 
@@ -290,7 +291,7 @@ def test_unknown_email_and_wrong_password_get_the_same_answer(world: World) -> N
     wrong = sign_in(world, password="not the password")
     unknown = sign_in(world, "nobody@example.com", "not the password")
 
-    def words(answer: Answer) -> dict[str, Any]:
+    def words(answer: Response) -> dict[str, Any]:
         return {name: value for name, value in answer.json.items() if name != "requestId"}
 
     assert (wrong.status, words(wrong)) == (unknown.status, words(unknown))

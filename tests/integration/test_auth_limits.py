@@ -9,7 +9,7 @@ from shared import aws, settings
 from shared.ids import new_id
 from shared.table import Contention, Table
 from tests.support.signing_key import SigningKey
-from tests.support.world import Answer, World
+from tests.support.world import Response, World
 
 EMAIL = "someone@example.com"
 PASSWORD = "correct horse"
@@ -25,7 +25,7 @@ def _user(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert world.call("POST", "/api/users/signup", {"email": EMAIL, "password": PASSWORD}).status == 201
 
 
-def sign_in(world: World, password: str = WRONG, *, email: str = EMAIL, address: str = "203.0.113.7") -> Answer:
+def sign_in(world: World, password: str = WRONG, *, email: str = EMAIL, address: str = "203.0.113.7") -> Response:
     return world.call("POST", "/api/users/signin", {"email": email, "password": password}, source_ip=address)
 
 
@@ -69,7 +69,7 @@ def test_another_email_is_not_blocked(world: World) -> None:
     assert sign_in(world, PASSWORD).status == 200
 
 
-def from_the_edge(world: World, monkeypatch: pytest.MonkeyPatch, *, proof: str, viewer: str) -> Answer:
+def from_the_edge(world: World, monkeypatch: pytest.MonkeyPatch, *, proof: str, viewer: str) -> Response:
     """Sign in with a wrong password through CloudFront, whose own address is always the same."""
     secret = aws.secretsmanager().create_secret(Name=f"edge-{new_id()}", SecretString="the proof")
     monkeypatch.setenv("EDGE_SECRET_ARN", secret["ARN"])

@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError
 from metering import counts
 from metering.ledger import Run
 from shared import aws
-from tests.support import metered_stack as stages
-from tests.support.metered_stack import OPERATIONS, Stage
-from tests.support.moto_tables import Tables
+from tests.support import metered_operations as operations
+from tests.support.fake_clock import FakeClock
+from tests.support.metered_operations import OPERATIONS
+from tests.support.metered_stack import MeteredStack
+from tests.support.moto_tables import MotoTables
 from tests.support.stripe_in_process import Stripe
-from tests.support.world import Clock, World
+from tests.support.world import World
 
 
 @dataclass(frozen=True)
@@ -80,69 +82,71 @@ COSTS = {
     "reconcile one payment": Cost({"Query": 8, "GetItem": 4, "PutItem": 2}, reads=7.5, writes=4, stripe=3),
 }
 
-type Story = Callable[[Stage], None]
+type Story = Callable[[MeteredStack], None]
 
 # The listener, the event, and the story in which it occurs.
 REACTIONS: dict[tuple[str, str, Story], Cost] = {
-    ("orders.listener", "ticket:created", stages.bought): Cost({"UpdateItem": 1}, writes=1),
-    ("orders.listener", "ticket:updated", stages.edited): Cost({"UpdateItem": 1}, writes=1),
-    ("orders.listener", "ticket:change-requested", stages.edited): Cost(
+    ("orders.listener", "ticket:created", operations.bought): Cost({"UpdateItem": 1}, writes=1),
+    ("orders.listener", "ticket:updated", operations.edited): Cost({"UpdateItem": 1}, writes=1),
+    ("orders.listener", "ticket:change-requested", operations.edited): Cost(
         {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
     ),
-    ("orders.listener", "ticket:change-requested", stages.edited_after_a_lapse): Cost(
+    ("orders.listener", "ticket:change-requested", operations.edited_after_a_lapse): Cost(
         {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=5
     ),
-    ("orders.listener", "ticket:change-requested", stages.edited_too_late): Cost(
+    ("orders.listener", "ticket:change-requested", operations.edited_too_late): Cost(
         {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
     ),
-    ("tickets.listener", "ticket:change-accepted", stages.edited): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "ticket:change-declined", stages.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("orders.listener", "payment:authorized", stages.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
-    ("orders.listener", "payment:created", stages.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
-    ("orders.listener", "payment:failed", stages.not_captured): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
-    ("orders.listener", "expiration:completed", stages.bought): Cost(READ, reads=1),
-    ("orders.listener", "expiration:completed", stages.lapsed): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
-    ("tickets.listener", "order:created", stages.bought): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "order:awaiting-payment", stages.bought): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "order:completed", stages.bought): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "order:cancelled", stages.lapsed): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("payments.listener", "order:created", stages.bought): Cost(READ_AND_PUT, reads=1, writes=1),
-    ("payments.listener", "order:awaiting-payment", stages.bought): Cost(
+    ("tickets.listener", "ticket:change-accepted", operations.edited): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "ticket:change-declined", operations.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("orders.listener", "payment:authorized", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
+    ("orders.listener", "payment:created", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "payment:failed", operations.not_captured): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "expiration:completed", operations.bought): Cost(READ, reads=1),
+    ("orders.listener", "expiration:completed", operations.lapsed): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
+    ("tickets.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "order:awaiting-payment", operations.bought): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "order:completed", operations.bought): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("payments.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=1),
+    ("payments.listener", "order:awaiting-payment", operations.bought): Cost(
         READ_AND_PUT_TWICE, reads=2, writes=4, stripe=1
     ),
-    ("payments.listener", "order:completed", stages.bought): Cost(READ_AND_PUT, reads=1, writes=2),
-    ("payments.listener", "order:cancelled", stages.lapsed): Cost(READ_AND_PUT, reads=1, writes=1),
-    ("payments.listener", "order:cancelled", stages.cancelled_while_paying): Cost(
+    ("payments.listener", "order:completed", operations.bought): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("payments.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=1),
+    ("payments.listener", "order:cancelled", operations.cancelled_while_paying): Cost(
         READ_AND_PUT_TWICE, reads=2, writes=5, stripe=2
     ),
-    ("orders.listener", "payment:partly-refunded", stages.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
-    ("orders.listener", "payment:refunded", stages.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
-    ("tickets.listener", "order:refunded", stages.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
-    ("payments.listener", "order:refunded", stages.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
-    ("expiration.listener", "order:created", stages.bought): Cost({"CreateSchedule": 1}),
+    ("orders.listener", "payment:partly-refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "payment:refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("tickets.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("payments.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("expiration.listener", "order:created", operations.bought): Cost({"CreateSchedule": 1}),
 }
 
 
 _costs: dict[Story, dict[tuple[str, str], Cost]] = {}
 
 
-def costs_in(story: Story, stage: Stage) -> dict[tuple[str, str], Cost]:
+def costs_in(story: Story, stack: MeteredStack) -> dict[tuple[str, str], Cost]:
     """Play a story once; return the cost of the newest run of each function and trigger."""
     if story not in _costs:
-        before = len(stage.ledger.runs)
-        story(stage)
-        _costs[story] = {(run.function, run.trigger): Cost.of(run) for run in stage.ledger.runs[before:]}
+        before = len(stack.ledger.runs)
+        story(stack)
+        _costs[story] = {(run.function, run.trigger): Cost.of(run) for run in stack.ledger.runs[before:]}
     return _costs[story]
 
 
 @pytest.fixture
-def stage(tables: Tables, world: World, time: Clock, monkeypatch: pytest.MonkeyPatch, stripe: Stripe) -> Stage:
-    return Stage(tables, time, monkeypatch, stripe)
+def stack(
+    tables: MotoTables, world: World, time: FakeClock, monkeypatch: pytest.MonkeyPatch, stripe: Stripe
+) -> MeteredStack:
+    return MeteredStack(tables, time, monkeypatch, stripe)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_operation_has_the_listed_cost(stage: Stage, operation: str) -> None:
-    run = OPERATIONS[operation](stage)
+def test_an_operation_has_the_listed_cost(stack: MeteredStack, operation: str) -> None:
+    run = OPERATIONS[operation](stack)
 
     assert Cost.of(run) == COSTS[operation]
     assert counts.of_run(run) == counts.read().operations[operation], (
@@ -153,29 +157,29 @@ def test_an_operation_has_the_listed_cost(stage: Stage, operation: str) -> None:
 @pytest.mark.parametrize(
     "reaction", REACTIONS, ids=[f"{service} to {event}, {story.__name__}" for service, event, story in REACTIONS]
 )
-def test_a_listener_has_the_listed_cost(stage: Stage, reaction: tuple[str, str, Story]) -> None:
+def test_a_listener_has_the_listed_cost(stack: MeteredStack, reaction: tuple[str, str, Story]) -> None:
     function, event, story = reaction
 
-    assert costs_in(story, stage)[function, event] == REACTIONS[reaction]
+    assert costs_in(story, stack)[function, event] == REACTIONS[reaction]
 
 
-def test_every_event_of_a_listener_has_a_listed_cost(stage: Stage) -> None:
-    told = {heard for story in {story for _, _, story in REACTIONS} for heard in costs_in(story, stage)}
+def test_every_event_of_a_listener_has_a_listed_cost(stack: MeteredStack) -> None:
+    told = {heard for story in {story for _, _, story in REACTIONS} for heard in costs_in(story, stack)}
 
     assert {(function, event) for function, event in told if function.endswith(".listener")} == {
         (function, event) for function, event, _ in REACTIONS
     }
 
 
-def test_a_purchase_makes_the_runs_in_counts_json(stage: Stage) -> None:
-    rows = counts.of_runs(stages.purchase(stage))
+def test_a_purchase_makes_the_runs_in_counts_json(stack: MeteredStack) -> None:
+    rows = counts.of_runs(operations.purchase(stack))
 
     assert rows == counts.read().purchase, "run `python -m benchmarks.calls` to update counts.json"
 
 
-def test_the_ledger_charges_for_a_failed_condition(stage: Stage, tables: Tables) -> None:
+def test_the_ledger_charges_for_a_failed_condition(stack: MeteredStack, tables: MotoTables) -> None:
     """The charge is for the larger of the existing item and the new one; indexes are not charged."""
-    [order] = [item for item in _ordered(stage, tables) if item["sk"].startswith("order#")]
+    [order] = [item for item in _ordered(stack, tables) if item["sk"].startswith("order#")]
     tables.resource.Table("orders").put_item(Item=order | {"fill": "x" * 3000})
     key = {name: {"S": order[name]} for name in ("pk", "sk")}
     condition: dict[str, Any] = {"TableName": "orders", "ConditionExpression": "attribute_not_exists(pk)"}
@@ -183,18 +187,18 @@ def test_the_ledger_charges_for_a_failed_condition(stage: Stage, tables: Tables)
 
     units = []
     for item in (smaller, larger):
-        with stage.ledger.run("orders.api", "a refusal") as run, pytest.raises(ClientError, match="conditional"):
+        with stack.ledger.run("orders.api", "a refusal") as run, pytest.raises(ClientError, match="conditional"):
             aws.dynamodb().put_item(Item=item, **condition)
         units.append((run.table_writes, run.index_writes.total()))
 
     assert units == [(4, 0), (5, 0)]
 
 
-def test_the_ledger_raises_on_an_operation_it_cannot_count(stage: Stage) -> None:
-    with stage.ledger.run("orders.api", "a scan"), pytest.raises(ValueError, match="cannot count Scan"):
+def test_the_ledger_raises_on_an_operation_it_cannot_count(stack: MeteredStack) -> None:
+    with stack.ledger.run("orders.api", "a scan"), pytest.raises(ValueError, match="cannot count Scan"):
         aws.dynamodb().scan(TableName="orders")
 
 
-def _ordered(stage: Stage, tables: Tables) -> list[dict[str, Any]]:
-    stage.ordered()
+def _ordered(stack: MeteredStack, tables: MotoTables) -> list[dict[str, Any]]:
+    stack.ordered()
     return tables.items("orders")

@@ -9,8 +9,9 @@ from functions.orders.store import OrderStore
 from functions.tickets.store import TicketStore
 from shared.ids import new_id
 from shared.table import Contention, Table
+from tests.support.lambda_events import Person, envelope
 from tests.support.stripe_in_process import Stripe
-from tests.support.world import Answer, Person, World, envelope
+from tests.support.world import Response, World
 
 EDIT = {"title": "Two seats", "price": "500.00"}
 METHODS = pytest.mark.parametrize("method", ["PUT", "DELETE"])
@@ -42,7 +43,7 @@ def silent(world: World) -> World:
     return world
 
 
-def change(world: World, ticket_id: str, seller: Person, method: str = "PUT", **more: Any) -> Answer:
+def change(world: World, ticket_id: str, seller: Person, method: str = "PUT", **more: Any) -> Response:
     headers = more.pop("headers", None)
     body = EDIT | more if method == "PUT" else None
     return world.call(method, f"/api/tickets/{ticket_id}", body, by=seller, headers=headers)
@@ -69,13 +70,13 @@ def order_status(world: World, placed: Any, buyer: Person) -> str:
 
 def requested(world: World) -> dict[str, Any]:
     """Return the request that was published last."""
-    [event] = world.told({"ticket:change-requested"})
+    [event] = world.published({"ticket:change-requested"})
     return event
 
 
 def decided(world: World) -> dict[str, Any]:
     """Return the decision that was published last."""
-    [event] = world.told({"ticket:change-accepted", "ticket:change-declined"})
+    [event] = world.published({"ticket:change-accepted", "ticket:change-declined"})
     return event
 
 
@@ -182,7 +183,7 @@ def test_the_same_key_with_another_body_is_another_change(silent: World, seller:
 
 
 def test_two_identical_concurrent_calls_make_one_change(silent: World, seller: Person, ticket_id: str) -> None:
-    answers: list[Answer] = []
+    answers: list[Response] = []
 
     def meanwhile() -> None:
         silent.time.meanwhile = silent.decide_changes
@@ -196,7 +197,7 @@ def test_two_identical_concurrent_calls_make_one_change(silent: World, seller: P
 
 
 def test_two_different_concurrent_changes_apply_in_turn(silent: World, seller: Person, ticket_id: str) -> None:
-    answers: list[Answer] = []
+    answers: list[Response] = []
 
     def meanwhile() -> None:
         silent.time.meanwhile = silent.decide_changes
@@ -303,7 +304,7 @@ def test_a_change_cancels_a_lapsed_order_and_publishes_it(
     world.time.advance(minutes=5)
     change(world, ticket_id, seller)
 
-    [cancelled] = world.told({"order:cancelled"})
+    [cancelled] = world.published({"order:cancelled"})
     assert cancelled["detail"]["data"]["id"] == placed["id"]
     assert cancelled["detail"]["data"]["reason"] == "expired"
     assert cancelled["detail"]["data"]["ticket"]["hold"] == copy(world, ticket_id)["holdNumber"] == 2
@@ -324,7 +325,7 @@ def test_an_order_after_a_withdrawal_is_refused(world: World, seller: Person, bu
 @METHODS
 def test_a_change_of_a_ticket_unknown_to_orders_is_accepted(world: World, seller: Person, method: str) -> None:
     answer = world.call("POST", "/api/tickets", {"title": "A seat", "price": "12.50"}, by=seller)
-    [created] = world.told({"ticket:created"})
+    [created] = world.published({"ticket:created"})
     ticket_id = answer.json["id"]
 
     assert change(world, ticket_id, seller, method).status in (200, 204)
@@ -469,7 +470,7 @@ def test_creation_and_order_between_read_and_decision_refuse(
     silent: World, seller: Person, buyer: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket_id = silent.call("POST", "/api/tickets", {"title": "A seat", "price": "12.50"}, by=seller).json["id"]
-    [created] = silent.told({"ticket:created"})
+    [created] = silent.published({"ticket:created"})
     change(silent, ticket_id, seller)
     request = requested(silent)
     decide = OrderStore.decide
@@ -639,4 +640,4 @@ def test_a_change_of_a_held_ticket_is_refused_without_waiting(
 
     assert change(silent, ticket_id, seller).code == "ticket_held"
     assert silent.time.now() == before
-    assert silent.told() == []
+    assert silent.published() == []

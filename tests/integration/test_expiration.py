@@ -11,8 +11,9 @@ from botocore.exceptions import ClientError
 from shared import aws, clock
 from shared.ids import new_id
 from shared.publish import NotPublished
-from tests.support.event_bus import Bus
-from tests.support.world import World, envelope, sqs_batch
+from tests.support.event_bus import FakeEventBus
+from tests.support.lambda_events import envelope, sqs_batch
+from tests.support.world import World
 
 GROUP = "admit-one-test"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:expire"
@@ -21,7 +22,7 @@ DEAD_LETTERS = "arn:aws:sqs:us-east-1:123456789012:timers-dead-letters"
 
 
 @pytest.fixture
-def bus(world: World, monkeypatch: pytest.MonkeyPatch) -> Bus:
+def bus(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeEventBus:
     """Return a recording bus, with Scheduler's group without schedules."""
     scheduler = boto3.client("scheduler")
     if GROUP in [group["Name"] for group in scheduler.list_schedule_groups()["ScheduleGroups"]]:
@@ -35,7 +36,7 @@ def bus(world: World, monkeypatch: pytest.MonkeyPatch) -> Bus:
         "SCHEDULE_DLQ_ARN": DEAD_LETTERS,
     }.items():
         monkeypatch.setenv(name, value)
-    made = Bus()
+    made = FakeEventBus()
     monkeypatch.setattr(aws, "events", lambda: made)
     return made
 
@@ -76,7 +77,7 @@ def due(timer: dict[str, Any]) -> datetime:
     return datetime.strptime(timer["ScheduleExpression"], "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
 
 
-def test_an_order_gets_a_one_time_timer_at_its_deadline(world: World, bus: Bus) -> None:
+def test_an_order_gets_a_one_time_timer_at_its_deadline(world: World, bus: FakeEventBus) -> None:
     order = in_(minutes=5)
     assert world.deliver(order, "expiration")
 
@@ -88,7 +89,7 @@ def test_an_order_gets_a_one_time_timer_at_its_deadline(world: World, bus: Bus) 
     assert bus.calls == []
 
 
-def test_the_timer_invokes_expire_with_a_dead_letter_queue(world: World, bus: Bus) -> None:
+def test_the_timer_invokes_expire_with_a_dead_letter_queue(world: World, bus: FakeEventBus) -> None:
     world.deliver(in_(minutes=5), "expiration")
 
     [timer] = timers()
@@ -98,7 +99,7 @@ def test_the_timer_invokes_expire_with_a_dead_letter_queue(world: World, bus: Bu
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600}
 
 
-def test_the_same_order_again_changes_nothing(world: World, bus: Bus) -> None:
+def test_the_same_order_again_changes_nothing(world: World, bus: FakeEventBus) -> None:
     order = in_(minutes=5)
     assert world.deliver(order, "expiration")
     first = timers()
@@ -109,7 +110,7 @@ def test_the_same_order_again_changes_nothing(world: World, bus: Bus) -> None:
 
 
 @pytest.mark.parametrize("milliseconds", [1, 500, 999])
-def test_a_timer_is_never_early(world: World, bus: Bus, milliseconds: int) -> None:
+def test_a_timer_is_never_early(world: World, bus: FakeEventBus, milliseconds: int) -> None:
     world.deliver(in_(minutes=5, milliseconds=milliseconds), "expiration")
 
     [timer] = timers()
@@ -117,7 +118,7 @@ def test_a_timer_is_never_early(world: World, bus: Bus, milliseconds: int) -> No
 
 
 @pytest.mark.parametrize("ago", [timedelta(0), timedelta(milliseconds=1), timedelta(days=3)])
-def test_a_passed_deadline_is_published_at_once(world: World, bus: Bus, ago: timedelta) -> None:
+def test_a_passed_deadline_is_published_at_once(world: World, bus: FakeEventBus, ago: timedelta) -> None:
     order = order_created(clock.now() - ago)
     assert world.deliver(order, "expiration")
 
@@ -129,7 +130,7 @@ def test_a_passed_deadline_is_published_at_once(world: World, bus: Bus, ago: tim
 
 
 @pytest.mark.parametrize("milliseconds", [1, 999, 1000, 2999])
-def test_a_near_deadline_gets_a_slightly_later_timer(world: World, bus: Bus, milliseconds: int) -> None:
+def test_a_near_deadline_gets_a_slightly_later_timer(world: World, bus: FakeEventBus, milliseconds: int) -> None:
     world.deliver(in_(milliseconds=milliseconds), "expiration")
 
     [timer] = timers()
@@ -137,13 +138,15 @@ def test_a_near_deadline_gets_a_slightly_later_timer(world: World, bus: Bus, mil
     assert bus.calls == []
 
 
-def test_a_failed_publish_of_a_passed_deadline_is_retried(world: World, bus: Bus) -> None:
+def test_a_failed_publish_of_a_passed_deadline_is_retried(world: World, bus: FakeEventBus) -> None:
     bus.is_down = True
 
     assert not world.deliver(in_(seconds=-1), "expiration")
 
 
-def test_only_the_order_whose_timer_failed_is_retried(world: World, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_order_whose_timer_failed_is_retried(
+    world: World, bus: FakeEventBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = aws.scheduler()
     orders = [in_(minutes=5), in_(minutes=5)]
     failing = f"order-{orders[0]['detail']['data']['id']}"
@@ -163,7 +166,7 @@ def test_only_the_order_whose_timer_failed_is_retried(world: World, bus: Bus, mo
     assert len(timers()) == 1
 
 
-def test_a_timer_publishes_that_the_deadline_has_passed(world: World, bus: Bus) -> None:
+def test_a_timer_publishes_that_the_deadline_has_passed(world: World, bus: FakeEventBus) -> None:
     order = in_(minutes=5)
     world.deliver(order, "expiration")
     [timer] = timers()
@@ -177,7 +180,7 @@ def test_a_timer_publishes_that_the_deadline_has_passed(world: World, bus: Bus) 
     assert json.loads(entry["Detail"])["data"] == {"orderId": data["id"], "userID": data["userID"]}
 
 
-def test_the_event_has_the_buyers_correlation_id(world: World, bus: Bus) -> None:
+def test_the_event_has_the_buyers_correlation_id(world: World, bus: FakeEventBus) -> None:
     order = in_(minutes=5)
     world.deliver(order, "expiration")
     [timer] = timers()
@@ -188,7 +191,7 @@ def test_the_event_has_the_buyers_correlation_id(world: World, bus: Bus) -> None
     assert metadata["causationId"] == order["detail"]["metadata"]["id"]
 
 
-def test_expire_fails_if_its_event_is_refused(world: World, bus: Bus) -> None:
+def test_expire_fails_if_its_event_is_refused(world: World, bus: FakeEventBus) -> None:
     """Lambda then invokes it again."""
     world.deliver(in_(minutes=5), "expiration")
     [timer] = timers()
@@ -198,13 +201,13 @@ def test_expire_fails_if_its_event_is_refused(world: World, bus: Bus) -> None:
         world.invoke("expiration.expire", json.loads(timer["Target"]["Input"]))
 
 
-def test_orders_handles_the_timers_event(world: World, bus: Bus) -> None:
+def test_orders_handles_the_timers_event(world: World, bus: FakeEventBus) -> None:
     """The event as published on the bus ends the order for which the timer was set."""
     seller, buyer = world.person("seller@example.com"), world.person("buyer@example.com")
     ticket = world.call("POST", "/api/tickets", {"title": "A seat", "price": "1"}, by=seller).json
     world.settle(without=("expiration", "payments"))
     order = world.call("POST", "/api/orders", {"ticketID": ticket["id"]}, by=buyer).json
-    [created] = world.told()
+    [created] = world.published()
     world.deliver(created, "expiration")
     [timer] = timers()
     world.time.advance(minutes=5)

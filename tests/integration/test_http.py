@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from functions.orders import store
-from tests.support.world import Person, World, http_event
+from tests.support.lambda_events import Person, http_event
+from tests.support.world import World
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from functions.payments.payment import PaymentsNotConfigured
 from shared import telemetry
 from shared.ids import new_id
 from shared.telemetry import count, logger, measure
-from tests.support.event_bus import Bus
+from tests.support.event_bus import FakeEventBus
+from tests.support.lambda_events import Person, envelope, sqs_batch
 from tests.support.signing_key import SigningKey
 from tests.support.stripe_in_process import Stripe, deliver_webhook
-from tests.support.world import Person, World, envelope, sqs_batch
+from tests.support.world import World
 
 PASSWORD = "correct horse battery"
 EMAIL = "ada.lovelace@example.com"
@@ -134,7 +135,7 @@ def test_one_correlation_id_links_payment_and_sold_ticket(market: World, log: Lo
 
 
 def test_the_timer_keeps_the_orders_correlation_id(market: World, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    bus = Bus()
+    bus = FakeEventBus()
     monkeypatch.setattr("shared.aws.events", lambda: bus)
     timer = {"orderId": new_id(), "userID": new_id(), "correlationId": "the order's request", "causationId": "e"}
     market.invoke("expiration.expire", timer)

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from shared.ids import new_id
-from tests.support.world import Answer, Person, World, envelope, http_event, sqs_batch
+from tests.integration.placing import deliver_ticket, offer, place
+from tests.support.lambda_events import Person, envelope, http_event, new_event, sqs_batch
+from tests.support.world import World
 
 NOT_AN_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -25,28 +27,8 @@ def ticket_id(world: World, seller: Person) -> str:
     return offer(world, seller)
 
 
-def offer(world: World, seller: Person, *, price: str = "12.50") -> str:
-    """Deliver a ticket's event to Orders; return the ticket's id."""
-    ident = new_id()
-    tell_ticket(world, ident, seller, price=price)
-    return ident
-
-
-def tell_ticket(
-    world: World, ident: str, seller: Person, *, version: int = 1, price: str = "12.50", **more: object
-) -> None:
-    data = {"id": ident, "version": version, "title": "A seat", "price": price, "currency": "usd", "userID": seller.id}
-    event_type = "ticket:updated" if "change" in more else "ticket:created"
-    assert world.deliver(message(event_type, data | more), "orders")
-
-
-def message(event_type: str, data: dict[str, Any]) -> dict[str, Any]:
-    metadata = {"id": new_id(), "time": "2026-11-23T12:00:00Z", "correlationId": "c", "causationId": "c"}
-    return envelope(event_type, {"metadata": metadata, "data": data})
-
-
 def payment(event_type: str, order: dict[str, Any]) -> dict[str, Any]:
-    return message(
+    return new_event(
         event_type,
         {
             "id": new_id(),
@@ -60,11 +42,7 @@ def payment(event_type: str, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def expiration(order: dict[str, Any]) -> dict[str, Any]:
-    return message("expiration:completed", {"orderId": order["id"], "userID": order["userID"]})
-
-
-def place(world: World, ticket_id: str, buyer: Person, **more: Any) -> Answer:
-    return world.call("POST", "/api/orders", {"ticketID": ticket_id, **more}, by=buyer)
+    return new_event("expiration:completed", {"orderId": order["id"], "userID": order["userID"]})
 
 
 def copy_of(world: World, ticket_id: str) -> dict[str, Any]:
@@ -78,7 +56,7 @@ def test_placing_holds_the_ticket_for_five_minutes(world: World, ticket_id: str,
     assert answer.json["status"] == "created"
     assert answer.json["expiresAt"] == "2026-11-23T12:05:00.000Z"
     assert answer.json["ticket"] == {"id": ticket_id, "title": "A seat", "price": "12.50", "currency": "usd"}
-    assert [event["detail-type"] for event in world.told()] == ["order:created"]
+    assert [event["detail-type"] for event in world.published()] == ["order:created"]
 
 
 def test_a_second_buyer_is_refused_while_the_hold_is_live(world: World, ticket_id: str, buyer: Person) -> None:
@@ -113,11 +91,11 @@ def test_a_lapsed_hold_is_taken_over_from_its_deadline_on(world: World, ticket_i
 def test_a_takeover_publishes_both_orders(world: World, ticket_id: str, buyer: Person) -> None:
     """The hold version rises by two."""
     place(world, ticket_id, buyer)
-    world.told()
+    world.published()
     world.time.advance(minutes=5)
     place(world, ticket_id, world.person())
 
-    told = {event["detail-type"]: event["detail"]["data"] for event in world.told()}
+    told = {event["detail-type"]: event["detail"]["data"] for event in world.published()}
     assert told["order:cancelled"]["ticket"]["hold"] == 2
     assert told["order:cancelled"]["reason"] == "expired"
     assert told["order:created"]["ticket"]["hold"] == 3
@@ -158,10 +136,12 @@ def test_an_outdated_payment_event_publishes_the_state_again(
 ) -> None:
     order = place(world, ticket_id, buyer).json
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
-    cancelled = [event for event in world.told() if event["detail-type"] == "order:cancelled"][-1]["detail"]["data"]
+    cancelled = [event for event in world.published() if event["detail-type"] == "order:cancelled"][-1]["detail"][
+        "data"
+    ]
     assert world.deliver(payment(late, order), "orders")
 
-    (again,) = world.told()
+    (again,) = world.published()
     assert again["detail-type"] == "order:cancelled"
     assert again["detail"]["data"]["version"] == cancelled["version"] + 1
     assert again["detail"]["data"]["ticket"]["hold"] == cancelled["ticket"]["hold"]
@@ -169,12 +149,12 @@ def test_an_outdated_payment_event_publishes_the_state_again(
 
 def test_a_duplicate_expiration_publishes_once(world: World, ticket_id: str, buyer: Person) -> None:
     order = place(world, ticket_id, buyer).json
-    world.told()
+    world.published()
     world.time.advance(minutes=5)
     world.deliver(expiration(order), "orders")
     world.deliver(expiration(order), "orders")
 
-    assert [event["detail-type"] for event in world.told()] == ["order:cancelled"]
+    assert [event["detail-type"] for event in world.published()] == ["order:cancelled"]
 
 
 def test_an_early_timer_event_is_retried(world: World, ticket_id: str, buyer: Person) -> None:
@@ -245,7 +225,7 @@ def test_the_shown_price_compares_as_a_number(world: World, ticket_id: str, buye
 
 
 def test_a_changed_price_is_refused(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
-    tell_ticket(world, ticket_id, seller, version=2, price="15.00", change="edited", status="available")
+    deliver_ticket(world, ticket_id, seller, version=2, price="15.00", change="edited", status="available")
     answer = place(world, ticket_id, buyer, price="12.50")
 
     assert (answer.status, answer.code) == (409, "price_changed")
@@ -253,21 +233,21 @@ def test_a_changed_price_is_refused(world: World, ticket_id: str, buyer: Person,
 
 
 def test_an_older_ticket_event_is_ignored(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
-    tell_ticket(world, ticket_id, seller, version=3, price="15.00", change="edited", status="available")
-    tell_ticket(world, ticket_id, seller, version=2, price="99.00", change="edited", status="available")
+    deliver_ticket(world, ticket_id, seller, version=3, price="15.00", change="edited", status="available")
+    deliver_ticket(world, ticket_id, seller, version=2, price="99.00", change="edited", status="available")
 
     assert place(world, ticket_id, buyer).json["ticket"]["price"] == "15.00"
 
 
 def test_a_ticket_event_does_not_change_the_hold(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
     place(world, ticket_id, buyer)
-    tell_ticket(world, ticket_id, seller, version=2, price="15.00", change="edited", status="available")
+    deliver_ticket(world, ticket_id, seller, version=2, price="15.00", change="edited", status="available")
 
     assert place(world, ticket_id, world.person()).code == "ticket_held"
 
 
 def test_a_withdrawn_ticket_cannot_be_ordered(world: World, ticket_id: str, buyer: Person, seller: Person) -> None:
-    tell_ticket(world, ticket_id, seller, version=2, change="withdrawn", status="withdrawn")
+    deliver_ticket(world, ticket_id, seller, version=2, change="withdrawn", status="withdrawn")
 
     assert place(world, ticket_id, buyer).code == "ticket_withdrawn"
 
@@ -355,7 +335,7 @@ def test_a_retryable_error_is_not_stored_under_the_key(world: World, buyer: Pers
     early = world.call("POST", "/api/orders", {"ticketID": ident}, by=buyer, headers=key)
     assert (early.status, early.headers["Retry-After"]) == (404, "1")
 
-    tell_ticket(world, ident, seller)
+    deliver_ticket(world, ident, seller)
     assert world.call("POST", "/api/orders", {"ticketID": ident}, by=buyer, headers=key).status == 201
 
 
@@ -509,13 +489,13 @@ def test_a_refund_of_an_uncompleted_order_changes_nothing(
     for name in before:
         world.deliver(payment(f"payment:{name}", order), "orders")
     shown = world.call("GET", f"/api/orders/{order['id']}", by=buyer).json
-    world.told()
+    world.published()
     refund = payment(event, order)
     refund["detail"]["data"]["amountRefunded"] = 500
     assert world.deliver(refund, "orders")
 
     assert world.call("GET", f"/api/orders/{order['id']}", by=buyer).json == shown
-    assert world.told() == []
+    assert world.published() == []
 
 
 def test_a_refunded_ticket_stays_sold(world: World, ticket_id: str, buyer: Person) -> None:

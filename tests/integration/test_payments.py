@@ -7,9 +7,10 @@ import boto3
 import pytest
 
 from shared.ids import new_id
-from tests.integration.test_orders import message, offer, place
+from tests.integration.placing import offer, place
+from tests.support.lambda_events import Person, new_event
 from tests.support.stripe_in_process import Stripe, deliver_webhook
-from tests.support.world import Answer, Person, World
+from tests.support.world import Response, World
 
 VISA = "tok_visa"
 UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -28,7 +29,7 @@ def order(world: World, stripe: Stripe, buyer: Person) -> dict[str, Any]:
     return placed
 
 
-def pay(world: World, order: dict[str, Any], by: Person, token: str | None = VISA, **headers: str) -> Answer:
+def pay(world: World, order: dict[str, Any], by: Person, token: str | None = VISA, **headers: str) -> Response:
     body = {"orderId": order["id"]} | ({"token": token} if token else {})
     return world.call(
         "POST", "/api/payments", body, by=by, headers={k.replace("_", "-"): v for k, v in headers.items()}
@@ -259,7 +260,7 @@ def test_an_authorisation_after_the_cancellation_is_voided(
 ) -> None:
     pay(world, order, buyer)
     world.time.advance(minutes=5)
-    world.deliver(message("expiration:completed", {"orderId": order["id"], "userID": buyer.id}), "orders")
+    world.deliver(new_event("expiration:completed", {"orderId": order["id"], "userID": buyer.id}), "orders")
     told = settle(world)
 
     assert told.count("payment:voided") == 1
@@ -273,7 +274,7 @@ def test_the_webhook_voids_after_a_failed_cancellation(
     """The cancellation reached Payments while Stripe was down."""
     pay(world, order, buyer)
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
-    cancelled = [event for event in world.told() if event["detail-type"] == "order:cancelled"]
+    cancelled = [event for event in world.published() if event["detail-type"] == "order:cancelled"]
     stripe.fail_next = "cancel"
     assert not world.deliver(cancelled[0], "payments")
     assert stripe.intents()[0]["status"] == "requires_capture"
@@ -286,8 +287,8 @@ def test_a_retry_finds_a_capture_whose_response_was_lost(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:
     pay(world, order, buyer)
-    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
-    (awaiting,) = world.told()
+    world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
+    (awaiting,) = world.published()
     stripe.lose_next_answer = "capture"
     assert not world.deliver(awaiting, "payments")
     assert world.deliver(awaiting, "payments")
@@ -313,24 +314,24 @@ def test_a_failure_is_published_again_for_each_capture_request(
 ) -> None:
     answer = pay(world, order, buyer)
     stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/cancel")
-    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
-    (awaiting,) = world.told()
+    world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
+    (awaiting,) = world.published()
 
     for _ in range(2):
         world.deliver(awaiting, "payments")
-        assert [event["detail-type"] for event in world.told()] == ["payment:failed"]
+        assert [event["detail-type"] for event in world.published()] == ["payment:failed"]
 
 
 def test_a_timeout_does_not_fail_the_payment(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:
     pay(world, order, buyer)
-    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
-    (awaiting,) = world.told()
+    world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
+    (awaiting,) = world.published()
     stripe.fail_next = "capture"
 
     assert not world.deliver(awaiting, "payments")
-    assert world.told() == []
+    assert world.published() == []
 
 
 def test_money_captured_for_a_cancelled_order_is_refunded(
@@ -371,7 +372,7 @@ def test_a_refund_whose_response_was_lost_is_not_made_twice(
     answer = pay(world, order, buyer)
     stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/capture")
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
-    cancelled = next(event for event in world.told() if event["detail-type"] == "order:cancelled")
+    cancelled = next(event for event in world.published() if event["detail-type"] == "order:cancelled")
     stripe.lose_next_answer = "refunds"
 
     assert not world.deliver(cancelled, "payments")
@@ -394,9 +395,9 @@ def test_duplicate_events_change_nothing(world: World, order: dict[str, Any], bu
 
 def test_an_older_order_event_is_ignored(world: World, stripe: Stripe, buyer: Person) -> None:
     order = place(world, offer(world, world.person()), buyer).json
-    created = next(event for event in world.told() if event["detail-type"] == "order:created")
+    created = next(event for event in world.published() if event["detail-type"] == "order:created")
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
-    cancelled = next(event for event in world.told() if event["detail-type"] == "order:cancelled")
+    cancelled = next(event for event in world.published() if event["detail-type"] == "order:cancelled")
     world.deliver(cancelled, "payments")
     world.deliver(created, "payments")
 
@@ -546,9 +547,9 @@ def test_a_duplicate_webhook_publishes_once(world: World, order: dict[str, Any],
         for w in stripe.account.pending_webhooks()
         if json.loads(w.body)["type"] == "payment_intent.amount_capturable_updated"
     )
-    world.told()
+    world.published()
     assert [deliver_webhook(world, event).status for _ in range(2)] == [200, 200]
-    assert [told["detail-type"] for told in world.told()] == ["payment:authorized"]
+    assert [told["detail-type"] for told in world.published()] == ["payment:authorized"]
 
 
 def test_a_webhook_without_a_valid_signature_is_refused(
@@ -810,10 +811,10 @@ def test_an_order_is_refunded_despite_a_dead_lettered_message(
     settle(world)
     stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}")
     stripe.webhooks(world, only="charge.refunded")
-    for event in world.told():
+    for event in world.published():
         if event["detail-type"] != lost:
             assert world.deliver(event, "orders")
-            world.told()
+            world.published()
     assert "unsettledPartition" in payment_of(world, order)
     reconcile(world)
     settle(world)
@@ -829,7 +830,7 @@ def test_a_partial_refund_is_recorded_despite_a_lost_message(
     settle(world)
     stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount=500")
     stripe.webhooks(world, only="charge.refunded")
-    assert [event["detail-type"] for event in world.told()] == ["payment:partly-refunded"]
+    assert [event["detail-type"] for event in world.published()] == ["payment:partly-refunded"]
     reconcile(world)
     settle(world)
 
@@ -842,12 +843,12 @@ def test_a_refund_received_before_the_capture_is_published_again(
 ) -> None:
     """It is published again once the order has completed."""
     stripe_id = pay(world, order, buyer).json["stripeId"]
-    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
-    world.deliver(world.told()[0], "payments")
-    (captured,) = world.told()
+    world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
+    world.deliver(world.published()[0], "payments")
+    (captured,) = world.published()
     stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}")
     stripe.webhooks(world, only="charge.refunded")
-    (refunded,) = world.told()
+    (refunded,) = world.published()
     assert world.deliver(refunded, "orders")
     assert status_of(world, order, buyer) == "awaiting:payment"
     assert world.deliver(captured, "orders")
@@ -861,7 +862,7 @@ def test_a_refund_after_a_partial_one_returns_the_rest(
 ) -> None:
     """The order was cancelled."""
     stripe_id = pay(world, order, buyer).json["stripeId"]
-    world.told()
+    world.published()
     stripe.api("POST", f"/v1/payment_intents/{stripe_id}/capture")
     stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount=500")
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
@@ -938,7 +939,7 @@ def test_payments_settle_despite_a_dead_lettered_message(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, lost: str
 ) -> None:
     pay(world, order, buyer)
-    events = world.told()
+    events = world.published()
     while events:
         for event in events:
             if event["detail-type"] == lost:
@@ -946,7 +947,7 @@ def test_payments_settle_despite_a_dead_lettered_message(
                 continue
             for service in {"payment": ["orders"], "order": ["payments"]}[event["detail-type"].partition(":")[0]]:
                 assert world.deliver(event, service)
-        events = world.told()
+        events = world.published()
     reconcile(world)
     settle(world)
 
@@ -967,8 +968,8 @@ def test_a_lost_order_event_ends_though_the_funds_are_gone(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, by_hand: list[tuple[str, str]]
 ) -> None:
     pay(world, order, buyer)
-    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
-    assert [event["detail-type"] for event in world.told()] == ["order:awaiting-payment"], "this event is lost"
+    world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
+    assert [event["detail-type"] for event in world.published()] == ["order:awaiting-payment"], "this event is lost"
     intent = stripe.intents()[0]["id"]
     for path, form in by_hand:
         stripe.api("POST", path.format(intent), form.format(intent))
@@ -985,7 +986,7 @@ def test_a_dead_lettered_cancellation_still_releases_the_hold(
 ) -> None:
     pay(world, order, buyer)
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
-    world.told()  # both payment:authorized and order:cancelled are lost
+    world.published()  # both payment:authorized and order:cancelled are lost
     reconcile(world)
     settle(world)
 
@@ -999,7 +1000,7 @@ def test_an_abandoned_open_payment_is_voided(
     """Its cancellation was dead-lettered."""
     pay(world, order, buyer, token="pm_card_threeDSecure2Required")
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
-    world.told()
+    world.published()
     reconcile(world)
     assert stripe.intents()[0]["status"] == "requires_action", "the buyer may still be paying"
 
@@ -1012,9 +1013,9 @@ def test_the_reconciler_refunds_only_after_order_cancelled(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:
     pay(world, order, buyer)
-    world.deliver(next(e for e in world.told() if e["detail-type"] == "payment:authorized"), "orders")
-    world.deliver(world.told()[0], "payments")
-    world.told()  # payment:created has not been delivered yet
+    world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
+    world.deliver(world.published()[0], "payments")
+    world.published()  # payment:created has not been delivered yet
     reconcile(world)
 
     assert stripe.api("GET", "/v1/refunds")["data"] == []
@@ -1026,13 +1027,13 @@ def test_the_reconciler_ignores_recent_payments(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:
     pay(world, order, buyer)
-    world.told()
+    world.published()
     stripe.calls.clear()
     world.time.advance(minutes=1)
     world.invoke("payments.reconciler", {})
 
     assert [call for call in stripe.calls if "payment_intents" in call] == []
-    assert world.told() == []
+    assert world.published() == []
 
 
 def test_one_failing_payment_does_not_stop_the_reconciler(world: World, buyer: Person, stripe: Stripe) -> None:
@@ -1040,12 +1041,12 @@ def test_one_failing_payment_does_not_stop_the_reconciler(world: World, buyer: P
     settle(world)
     for order in orders:
         pay(world, order, buyer)
-    world.told()
+    world.published()
     stripe.fail_next = "get"
     with pytest.raises(RuntimeError, match="1 payments"):
         reconcile(world)
 
-    assert [event["detail-type"] for event in world.told()] == ["payment:authorized"]
+    assert [event["detail-type"] for event in world.published()] == ["payment:authorized"]
 
 
 @pytest.mark.parametrize(("price", "currency", "amount"), [("500", "jpy", 500), ("19.99", "eur", 1999)])
@@ -1060,7 +1061,7 @@ def test_the_amount_is_in_the_currencys_smallest_unit(
         "expiresAt": "2026-11-23T12:05:00Z",
         "ticket": {"id": new_id(), "title": "A seat", "price": price, "currency": currency, "hold": 1},
     }
-    world.deliver(message("order:created", order), "payments")
+    world.deliver(new_event("order:created", order), "payments")
 
     assert pay(world, order, buyer).json["amount"] == amount
     assert (stripe.intents()[0]["amount"], stripe.intents()[0]["currency"]) == (amount, currency)

@@ -13,15 +13,16 @@ from shared import aws, relay, settings
 from shared.events import TicketCreated, TicketUpdated, outbox_entry
 from shared.ids import TicketID, UserID, new_id
 from shared.money import Price
-from tests.support.event_bus import Bus
-from tests.support.moto_tables import Tables
-from tests.support.world import Clock, Context
+from tests.support.event_bus import FakeEventBus
+from tests.support.fake_clock import FakeClock
+from tests.support.lambda_events import LambdaContext
+from tests.support.moto_tables import MotoTables
 
 BUS = "relay-test"
 
 
 @pytest.fixture
-def queue(tables: Tables, time: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def queue(tables: MotoTables, time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the URL of the relay's dead-letter queue."""
     settings.load.cache_clear()
     sqs = boto3.client("sqs")
@@ -34,8 +35,8 @@ def queue(tables: Tables, time: Clock, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def bus(queue: str, monkeypatch: pytest.MonkeyPatch) -> Bus:
-    made = Bus()
+def bus(queue: str, monkeypatch: pytest.MonkeyPatch) -> FakeEventBus:
+    made = FakeEventBus()
     monkeypatch.setattr(aws, "events", lambda: made)
     return made
 
@@ -69,7 +70,7 @@ def record(name: str, *, new: object = None, old: object = None) -> dict[str, An
 
 
 def run(*records: dict[str, Any]) -> Any:
-    return relay.handler({"Records": list(records)}, Context())
+    return relay.handler({"Records": list(records)}, LambdaContext())
 
 
 def dead_letters(queue: str) -> list[dict[str, Any]]:
@@ -80,7 +81,7 @@ def dead_letters(queue: str) -> list[dict[str, Any]]:
 WITHOUT_EVENT: dict[str, Any] = {}
 
 
-def test_the_event_of_an_inserted_item_is_published(bus: Bus) -> None:
+def test_the_event_of_an_inserted_item_is_published(bus: FakeEventBus) -> None:
     told = event()
 
     assert run(record("INSERT", new=told)) == {"batchItemFailures": []}
@@ -94,39 +95,39 @@ def test_the_event_of_an_inserted_item_is_published(bus: Bus) -> None:
     ]
 
 
-def test_a_changed_item_with_another_event_is_published(bus: Bus) -> None:
+def test_a_changed_item_with_another_event_is_published(bus: FakeEventBus) -> None:
     run(record("MODIFY", new=updated(), old=event()))
 
     assert [entry["DetailType"] for entry in bus.taken] == ["ticket:updated"]
 
 
-def test_the_first_event_of_an_existing_item_is_published(bus: Bus) -> None:
+def test_the_first_event_of_an_existing_item_is_published(bus: FakeEventBus) -> None:
     run(record("MODIFY", new=updated(), old=WITHOUT_EVENT))
 
     assert len(bus.taken) == 1
 
 
-def test_a_write_with_the_same_event_publishes_nothing(bus: Bus) -> None:
+def test_a_write_with_the_same_event_publishes_nothing(bus: FakeEventBus) -> None:
     told = event()
     run(record("MODIFY", new=told, old=told))
 
     assert bus.calls == []
 
 
-def test_an_item_without_an_event_publishes_nothing(bus: Bus) -> None:
+def test_an_item_without_an_event_publishes_nothing(bus: FakeEventBus) -> None:
     run(record("INSERT", new=WITHOUT_EVENT), record("MODIFY", new=WITHOUT_EVENT, old=event()))
 
     assert bus.calls == []
 
 
-def test_a_removal_publishes_nothing(bus: Bus) -> None:
+def test_a_removal_publishes_nothing(bus: FakeEventBus) -> None:
     run(record("REMOVE", old=event()))
     run(record("REMOVE", new=event(), old=event()))
 
     assert bus.calls == []
 
 
-def test_more_than_ten_entries_go_in_ordered_calls_of_ten(bus: Bus) -> None:
+def test_more_than_ten_entries_go_in_ordered_calls_of_ten(bus: FakeEventBus) -> None:
     told = [event() for _ in range(23)]
     run(*(record("INSERT", new=one) for one in told))
 
@@ -134,7 +135,7 @@ def test_more_than_ten_entries_go_in_ordered_calls_of_ten(bus: Bus) -> None:
     assert [entry["Detail"] for entry in bus.taken] == [one["detail"] for one in told]
 
 
-def test_only_a_refused_entry_is_retried(bus: Bus, queue: str) -> None:
+def test_only_a_refused_entry_is_retried(bus: FakeEventBus, queue: str) -> None:
     bus.refused = ["ticket:updated"]
     run(record("INSERT", new=event()), record("INSERT", new=updated()))
 
@@ -143,7 +144,7 @@ def test_only_a_refused_entry_is_retried(bus: Bus, queue: str) -> None:
     assert dead_letters(queue) == []
 
 
-def test_an_entry_that_is_always_refused_is_dead_lettered_whole(bus: Bus, queue: str) -> None:
+def test_an_entry_that_is_always_refused_is_dead_lettered_whole(bus: FakeEventBus, queue: str) -> None:
     bus.refused = ["ticket:updated"] * 3
     good, bad = record("INSERT", new=event()), record("MODIFY", new=updated(), old=event())
 
@@ -152,7 +153,7 @@ def test_an_entry_that_is_always_refused_is_dead_lettered_whole(bus: Bus, queue:
     assert dead_letters(queue) == [bad]
 
 
-def test_with_the_bus_down_every_record_is_dead_lettered(bus: Bus, queue: str) -> None:
+def test_with_the_bus_down_every_record_is_dead_lettered(bus: FakeEventBus, queue: str) -> None:
     bus.is_down = True
     records = [record("INSERT", new=event()) for _ in range(3)]
     run(*records)
@@ -161,7 +162,9 @@ def test_with_the_bus_down_every_record_is_dead_lettered(bus: Bus, queue: str) -
     assert sorted(one["eventID"] for one in dead_letters(queue)) == [one["eventID"] for one in records]
 
 
-def test_the_batch_fails_if_a_record_cannot_be_dead_lettered(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_fails_if_a_record_cannot_be_dead_lettered(
+    bus: FakeEventBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The batch is then delivered again."""
     bus.is_down = True
     monkeypatch.setenv("RELAY_DLQ_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/nowhere")

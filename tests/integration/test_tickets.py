@@ -10,7 +10,8 @@ import pytest
 from functions.tickets.store import TicketStore, VersionConflict
 from shared.ids import new_id
 from shared.table import Item, Put, Table, Write
-from tests.support.world import Person, World
+from tests.support.lambda_events import Person
+from tests.support.world import World
 
 NO_TICKET = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -51,7 +52,7 @@ def test_a_seller_puts_a_ticket_on_sale(world: World, seller: Person) -> None:
 def test_a_new_ticket_is_published(world: World, seller: Person) -> None:
     ticket = put_on_sale(world, seller)
 
-    [event] = world.told()
+    [event] = world.published()
     assert event["detail-type"] == "ticket:created"
     assert event["detail"]["data"] == {
         "id": ticket["id"],
@@ -66,7 +67,7 @@ def test_a_new_ticket_is_published(world: World, seller: Person) -> None:
 def test_the_request_is_the_cause_of_the_created_event(world: World, seller: Person) -> None:
     put_on_sale(world, seller)
 
-    [event] = world.told()
+    [event] = world.published()
     metadata = event["detail"]["metadata"]
     assert metadata["correlationId"] == metadata["causationId"]
     assert metadata["correlationId"].startswith("request-")
@@ -128,10 +129,10 @@ def test_the_seller_edits_a_ticket(world: World, seller: Person) -> None:
 
 def test_an_edit_publishes_the_whole_ticket(world: World, seller: Person) -> None:
     ticket = put_on_sale(world, seller)
-    world.told()
+    world.published()
     world.call("PUT", f"/api/tickets/{ticket['id']}", {"title": "Two seats", "price": "30"}, by=seller)
 
-    [event] = world.told()
+    [event] = world.published()
     assert event["detail-type"] == "ticket:updated"
     assert event["detail"]["data"] == {
         "id": ticket["id"],
@@ -183,10 +184,10 @@ def test_the_seller_withdraws_a_ticket(world: World, seller: Person) -> None:
 def test_withdrawing_again_succeeds_and_publishes_nothing(world: World, seller: Person) -> None:
     ticket = put_on_sale(world, seller)
     world.call("DELETE", f"/api/tickets/{ticket['id']}", by=seller)
-    [_created_and_withdrawn] = world.told()
+    [_created_and_withdrawn] = world.published()
 
     assert world.call("DELETE", f"/api/tickets/{ticket['id']}", by=seller).status == 204
-    assert world.told() == []
+    assert world.published() == []
 
 
 def test_a_withdrawn_ticket_can_be_edited_and_stays_withdrawn(world: World, seller: Person) -> None:
@@ -195,7 +196,7 @@ def test_a_withdrawn_ticket_can_be_edited_and_stays_withdrawn(world: World, sell
     answer = world.call("PUT", f"/api/tickets/{ticket['id']}", {"title": "Two seats", "price": "30"}, by=seller)
 
     assert (answer.status, answer.json["status"]) == (200, "withdrawn")
-    [event] = world.told()
+    [event] = world.published()
     assert event["detail"]["data"]["status"] == "withdrawn"
     assert world.call("GET", "/api/tickets").json["tickets"] == []
 

@@ -9,7 +9,8 @@ import pytest
 from functions.tickets.store import TicketStore
 from shared import clock
 from shared.ids import new_id
-from tests.support.world import Person, World, envelope, sqs_batch
+from tests.support.lambda_events import Person, envelope, sqs_batch
+from tests.support.world import World
 
 WINDOW = timedelta(minutes=5)
 
@@ -85,7 +86,7 @@ def status(world: World, ticket_id: str) -> str:
 
 
 def told(world: World) -> dict[str, Any]:
-    [event] = world.told()
+    [event] = world.published()
     data: dict[str, Any] = event["detail"]["data"]
     return data
 
@@ -107,7 +108,7 @@ def test_a_reserved_ticket_is_not_listed(world: World, ticket_id: str) -> None:
 
 
 def test_a_reservation_is_published(world: World, ticket_id: str) -> None:
-    world.told()
+    world.published()
     order = OrderOf(ticket_id)
     deliver(world, order.created())
 
@@ -161,7 +162,7 @@ def test_a_cancelled_order_frees_the_ticket(world: World, seller: Person, ticket
 def test_a_duplicate_event_changes_and_publishes_nothing(world: World, ticket_id: str) -> None:
     created = OrderOf(ticket_id).created()
     deliver(world, created)
-    world.told()
+    world.published()
     before = world.items("tickets")
     deliver(world, created)
 
@@ -232,11 +233,11 @@ def test_a_held_ticket_can_be_neither_edited_nor_withdrawn(
     world: World, seller: Person, ticket_id: str, method: str
 ) -> None:
     deliver(world, OrderOf(ticket_id).created())
-    world.told()
+    world.published()
 
     answer = change(world, seller, ticket_id, method)
     assert (answer.status, answer.code) == (409, "ticket_held")
-    assert world.told() == []
+    assert world.published() == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
@@ -244,11 +245,11 @@ def test_a_sold_ticket_can_be_neither_edited_nor_withdrawn(
     world: World, seller: Person, ticket_id: str, method: str
 ) -> None:
     deliver(world, OrderOf(ticket_id).completed())
-    world.told()
+    world.published()
 
     answer = change(world, seller, ticket_id, method)
     assert (answer.status, answer.code) == (409, "ticket_sold")
-    assert world.told() == []
+    assert world.published() == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
@@ -334,11 +335,11 @@ def test_only_an_invalid_event_is_retried(world: World, ticket_id: str) -> None:
 
 
 def test_an_event_carries_the_trace_of_its_cause(world: World, ticket_id: str) -> None:
-    world.told()
+    world.published()
     created = OrderOf(ticket_id).created()
     deliver(world, created)
 
-    [event] = world.told()
+    [event] = world.published()
     metadata = event["detail"]["metadata"]
     assert metadata["correlationId"] == "c"
     assert metadata["causationId"] == created["detail"]["metadata"]["id"]
@@ -373,5 +374,5 @@ def test_a_refund_before_or_without_the_sale_sells_the_ticket(world: World, tick
     assert told(world)["change"] == "refunded"
     deliver(world, order.partly_refunded("5.00"), order.completed(), order.refunded())
 
-    assert world.told() == []
+    assert world.published() == []
     assert (mine(world, seller)["status"], mine(world, seller)["refund"]["amount"]) == ("sold", "12.50")

@@ -15,7 +15,8 @@ from shared.ids import OrderID, TicketID, UserID, new_id
 from shared.money import Price
 from shared.pagination import encode_cursor
 from shared.table import Table
-from tests.support.world import Answer, Person, World
+from tests.support.lambda_events import Person
+from tests.support.world import Response, World
 
 AN_HOUR = timedelta(hours=1)
 
@@ -64,7 +65,7 @@ def chained(pages: Iterable[list[str]]) -> list[str]:
     return list(chain.from_iterable(pages))
 
 
-def ids(answer: Answer) -> list[str]:
+def ids(answer: Response) -> list[str]:
     return [ticket["id"] for ticket in answer.json["tickets"]]
 
 

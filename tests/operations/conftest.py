@@ -1,3 +1,5 @@
-"""Fixtures for operators' commands: the services' real handlers and moto's tables."""
+"""The operators' commands on moto, with data that the real handlers have written."""
 
-from tests.integration.conftest import stripe, tables, time, world  # noqa: F401 - fixtures
+from tests.support.handler_fixtures import stripe, tables, time, world
+
+__all__ = ["stripe", "tables", "time", "world"]

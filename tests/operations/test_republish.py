@@ -9,13 +9,14 @@ from operations import republish as tool
 from operations.republish import BadToken, Progress
 from shared import aws
 from shared.publish import NotPublished
-from tests.support.event_bus import Bus
-from tests.support.world import Person, World, envelope, subscribers
+from tests.support.event_bus import FakeEventBus
+from tests.support.lambda_events import Person, envelope, subscribers
+from tests.support.world import World
 
 
 @pytest.fixture
-def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
-    made = Bus()
+def bus(monkeypatch: pytest.MonkeyPatch) -> FakeEventBus:
+    made = FakeEventBus()
     monkeypatch.setattr(aws, "events", lambda: made)
     return made
 
@@ -34,7 +35,7 @@ def _run(table: str, token: str | None = None, pauses: list[float] | None = None
     return [*tool.republish(table=table, bus="bus", service=table, token=token, sleep=waited.append)]
 
 
-def _told(bus: Bus) -> list[tuple[str, dict[str, Any]]]:
+def _told(bus: FakeEventBus) -> list[tuple[str, dict[str, Any]]]:
     return [(entry["DetailType"], json.loads(entry["Detail"])["data"]) for entry in bus.taken]
 
 
@@ -44,7 +45,7 @@ def _state(world: World) -> list[dict[str, Any]]:
     return [{name: value for name, value in item.items() if name != "ticketVersion"} for item in kept]
 
 
-def test_a_new_consumer_learns_of_every_ticket(world: World, bus: Bus, seller: Person) -> None:
+def test_a_new_consumer_learns_of_every_ticket(world: World, bus: FakeEventBus, seller: Person) -> None:
     tickets = {_sell(world, seller) for _ in range(3)}
     (done,) = _run("tickets")
     assert {data["id"] for _, data in _told(bus)} == tickets
@@ -56,7 +57,7 @@ def test_a_new_consumer_learns_of_every_ticket(world: World, bus: Bus, seller: P
     assert {world.call("POST", "/api/orders", {"ticketID": each}, by=buyer).status for each in tickets} == {201}
 
 
-def test_republishing_changes_nothing_in_current_consumers(world: World, bus: Bus, seller: Person) -> None:
+def test_republishing_changes_nothing_in_current_consumers(world: World, bus: FakeEventBus, seller: Person) -> None:
     ticket = _sell(world, seller)
     world.settle(without=("expiration",))
     world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person())
@@ -72,7 +73,7 @@ def test_republishing_changes_nothing_in_current_consumers(world: World, bus: Bu
     assert _state(world) == before
 
 
-def test_orders_gets_a_missed_edit_of_a_ticket_held_since(world: World, bus: Bus, seller: Person) -> None:
+def test_orders_gets_a_missed_edit_of_a_ticket_held_since(world: World, bus: FakeEventBus, seller: Person) -> None:
     ticket = _sell(world, seller)
     world.settle(without=("expiration",))
     edit = {"title": "A better seat", "price": "99.00"}
@@ -87,7 +88,7 @@ def test_orders_gets_a_missed_edit_of_a_ticket_held_since(world: World, bus: Bus
 
 @pytest.mark.parametrize("is_declined", [False, True])
 def test_the_last_edit_is_published_only_without_pending_change(
-    world: World, bus: Bus, seller: Person, is_declined: bool
+    world: World, bus: FakeEventBus, seller: Person, is_declined: bool
 ) -> None:
     ticket = _sell(world, seller)
     world.settle(without=("expiration",))
@@ -102,7 +103,7 @@ def test_the_last_edit_is_published_only_without_pending_change(
 
 
 def test_republishing_resumes_at_its_token(
-    world: World, bus: Bus, seller: Person, monkeypatch: pytest.MonkeyPatch
+    world: World, bus: FakeEventBus, seller: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tool, "PAGE", 2)
     tickets = {_sell(world, seller) for _ in range(5)}
@@ -113,7 +114,9 @@ def test_republishing_resumes_at_its_token(
     assert sorted(data["id"] for _, data in _told(bus)) == sorted(tickets), "each once"
 
 
-def test_republishing_keeps_its_rate(world: World, bus: Bus, seller: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_republishing_keeps_its_rate(
+    world: World, bus: FakeEventBus, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tool, "PAGE", 2)
     for _ in range(3):
         _sell(world, seller)
@@ -122,19 +125,19 @@ def test_republishing_keeps_its_rate(world: World, bus: Bus, seller: Person, mon
     assert pauses == [2 / tool.EVENTS_A_SECOND]
 
 
-def test_a_failed_publish_raises(world: World, bus: Bus, seller: Person) -> None:
+def test_a_failed_publish_raises(world: World, bus: FakeEventBus, seller: Person) -> None:
     _sell(world, seller)
     bus.is_down = True
     with pytest.raises(NotPublished):
         _run("tickets")
 
 
-def test_an_invalid_token_is_refused(world: World, bus: Bus) -> None:
+def test_an_invalid_token_is_refused(world: World, bus: FakeEventBus) -> None:
     with pytest.raises(BadToken):
         _run("tickets", "abc")
 
 
-def test_items_without_an_event_are_skipped(world: World, bus: Bus, seller: Person) -> None:
+def test_items_without_an_event_are_skipped(world: World, bus: FakeEventBus, seller: Person) -> None:
     headers = {"Idempotency-Key": "k"}
     world.call("POST", "/api/tickets", {"title": "A", "price": "1.00"}, by=seller, headers=headers)
     (done,) = _run("tickets")

@@ -8,7 +8,8 @@ import pytest
 
 from operations import restore as tool
 from shared.ids import new_id
-from tests.support.world import Person, World
+from tests.support.lambda_events import Person
+from tests.support.world import World
 
 WITHOUT = ("expiration",)
 

@@ -15,7 +15,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from shared.ids import new_id
-from tests.support.world import Person, World
+from tests.support.lambda_events import Person
+from tests.support.world import World
 
 URL = "http://admit-one.test"
 OWN = "Gateway-Own-Answer"
@@ -25,7 +26,7 @@ type Authorizer = Callable[[str | None], Person | None]
 """Returns the user of an `Authorization` header, or None."""
 
 
-class Gateway(HTTPAdapter):
+class InProcessApiGateway(HTTPAdapter):
     """A transport for `requests.Session.mount`; `routes` maps the route keys of the CDK app to their functions."""
 
     def __init__(self, world: World, routes: Mapping[str, str], *, public: frozenset[str], who: Authorizer) -> None:

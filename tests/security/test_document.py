@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
+from tests.support.routes import PUBLIC, SIGNED_IN
 from tools import openapi
 
 DOCUMENT = json.loads(openapi.DOCUMENT.read_text())

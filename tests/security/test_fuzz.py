@@ -30,11 +30,11 @@ from schemathesis.specs.openapi.checks import (
 from functions.auth import passwords
 from functions.payments.webhook import TYPES
 from stripe_emulator.webhooks import signature_header
-from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
-from tests.security.api_gateway import OWN, URL, Gateway, body_of
-from tests.security.market import Market
+from tests.security.api_gateway import OWN, URL, InProcessApiGateway, body_of
+from tests.security.scenario import Scenario
+from tests.support.lambda_events import Person
+from tests.support.routes import PUBLIC, SIGNED_IN
 from tests.support.stripe_in_process import WEBHOOK_SECRET
-from tests.support.world import Person
 
 CASES = 2_000
 EMAIL = "someone@example.com"
@@ -64,17 +64,17 @@ seen: Counter[tuple[str, int]] = Counter()
 
 
 @pytest.fixture
-def client(market: Market, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
+def client(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
     monkeypatch.setattr(passwords, "hash_password", lambda password: f"hash of {password}")
     monkeypatch.setattr(passwords, "is_password", lambda password, known: known == f"hash of {password}")
     sign_up = {"email": EMAIL, "password": PASSWORD}
-    assert market.world.call("POST", "/api/users/signup", sign_up).status == 201
+    assert scenario.world.call("POST", "/api/users/signup", sign_up).status == 201
     functions = {key: name.replace(" ", ".") for key, name in {**PUBLIC, **SIGNED_IN}.items()}
 
     def who(header: str | None) -> Person | None:
-        return market.who((header or "").removeprefix("Bearer "))
+        return scenario.who((header or "").removeprefix("Bearer "))
 
-    with Gateway(market.world, functions, public=frozenset(PUBLIC), who=who).session() as session:
+    with InProcessApiGateway(scenario.world, functions, public=frozenset(PUBLIC), who=who).session() as session:
         yield session
 
 
@@ -93,12 +93,12 @@ def dice() -> Random:
     suppress_health_check=list(HealthCheck),
 )
 def test_every_response_conforms_to_the_document(
-    case: schemathesis.Case[Any], market: Market, client: requests.Session, dice: Random
+    case: schemathesis.Case[Any], scenario: Scenario, client: requests.Session, dice: Random
 ) -> None:
-    aim(case, market, dice)
+    aim(case, scenario, dice)
     owner = "seller" if "ticket" in case.path else "buyer"
     caller = dice.choice([owner, owner, owner, "seller", "buyer", "stranger", "nobody"])
-    market.world.orders_decides = dice.random() < 0.5  # while the call waits, or later: 200 and 204, or 202
+    scenario.world.orders_decides = dice.random() < 0.5  # while the call waits, or later: 200 and 204, or 202
     signed = Signed() if case.path.endswith("/webhook") and dice.random() < 0.8 else None
     response = case.call(session=client, base_url=URL, headers={"Authorization": f"Bearer {caller}"}, auth=signed)
     if OWN.lower() in response.headers:
@@ -107,13 +107,13 @@ def test_every_response_conforms_to_the_document(
     # The signed request differs from the one that was sent without a signature.
     case.validate_response(response, checks=[*CHECKS, *([] if signed else [negative_data_rejection])])
     if case.method != "GET" and "/users/" not in case.path and response.status_code < 300:
-        market.settle()
-    market.world.time.advance(seconds=dice.choice([0, 0, 1, 5]))
+        scenario.settle()
+    scenario.world.time.advance(seconds=dice.choice([0, 0, 1, 5]))
 
 
-def aim(case: schemathesis.Case[Any], market: Market, dice: Random) -> None:
+def aim(case: schemathesis.Case[Any], scenario: Scenario, dice: Random) -> None:
     """Replace half of the ids by existing ones; likewise accounts and PaymentIntents."""
-    kind = market.tickets if "ticket" in case.path or case.path == "/api/orders" else market.orders
+    kind = scenario.tickets if "ticket" in case.path or case.path == "/api/orders" else scenario.orders
     for container in (case.path_parameters, case.body):
         if isinstance(container, dict):
             for name in ("id", "orderId", "ticketID", "ticketId"):
@@ -128,11 +128,11 @@ def aim(case: schemathesis.Case[Any], market: Market, dice: Random) -> None:
             case.body = {"title": dice.choice(["Row 1", "Row 2"]), "price": "12.50"}
         case "POST /api/payments":
             token = dice.choice([None, "tok_visa", "tok_chargeDeclined", "pm_card_visa", "tok_threeDSecureRequired"])
-            case.body = {"orderId": dice.choice([*market.orders.values()]), "token": token}
+            case.body = {"orderId": dice.choice([*scenario.orders.values()]), "token": token}
         case "POST /api/orders":
-            case.body = {"ticketID": dice.choice([*market.tickets.values()])}
+            case.body = {"ticketID": dice.choice([*scenario.tickets.values()])}
         case "POST /api/payments/webhook":
-            intent = dice.choice(market.stripe.intents())["id"]
+            intent = dice.choice(scenario.stripe.intents())["id"]
             case.body["type"] = dice.choice(sorted(TYPES))
             case.body["data"] = {"object": {"object": "payment_intent", "id": intent}}
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.infrastructure.test_routes import PUBLIC, SIGNED_IN
-from tests.security.market import Market
-from tests.support.world import Answer, Person, World
+from tests.security.scenario import Scenario
+from tests.support.lambda_events import Person
+from tests.support.routes import PUBLIC, SIGNED_IN
+from tests.support.world import Response, World
 
 SIGN_IN = "401 unauthenticated"
 NO_ORDER = "404 order_not_found"
 
 
 @dataclass(frozen=True)
-class Call:
+class AccessCase:
     """One call, and the expected response for no user, a stranger and the other party to the sale (`party`).
 
     `{available}` and so on stand for ids of tickets, `{order:sold}` for those of orders.
@@ -31,32 +32,32 @@ class Call:
     body: object = None
 
 
-def ticket_writes(status: str) -> list[Call]:
+def ticket_writes(status: str) -> list[AccessCase]:
     """Calls that change another user's ticket: all are refused, and no response shows the ticket's state."""
     refused = (SIGN_IN, "403 not_your_ticket", "403 not_your_ticket")
     new = {"title": "mine now", "price": "1.00"}
     return [
-        Call("PUT /api/tickets/{id}", f"/api/tickets/{{{status}}}", *refused, body=new),
-        Call("DELETE /api/tickets/{id}", f"/api/tickets/{{{status}}}", *refused),
+        AccessCase("PUT /api/tickets/{id}", f"/api/tickets/{{{status}}}", *refused, body=new),
+        AccessCase("DELETE /api/tickets/{id}", f"/api/tickets/{{{status}}}", *refused),
     ]
 
 
-def order_calls(status: str) -> list[Call]:
+def order_calls(status: str) -> list[AccessCase]:
     """Calls on another user's order: it is not found, not even by the seller of its ticket."""
     hidden = (SIGN_IN, NO_ORDER, NO_ORDER)
     order = f"{{order:{status}}}"
     return [
-        Call("GET /api/orders/{id}", f"/api/orders/{order}", *hidden),
-        Call("DELETE /api/orders/{id}", f"/api/orders/{order}", *hidden),
-        Call("GET /api/payments/{orderId}", f"/api/payments/{order}", *hidden),
-        Call("POST /api/payments", "/api/payments", *hidden, body={"orderId": order}),
-        Call("POST /api/payments", "/api/payments", *hidden, body={"orderId": order, "token": "tok_visa"}),
+        AccessCase("GET /api/orders/{id}", f"/api/orders/{order}", *hidden),
+        AccessCase("DELETE /api/orders/{id}", f"/api/orders/{order}", *hidden),
+        AccessCase("GET /api/payments/{orderId}", f"/api/payments/{order}", *hidden),
+        AccessCase("POST /api/payments", "/api/payments", *hidden, body={"orderId": order}),
+        AccessCase("POST /api/payments", "/api/payments", *hidden, body={"orderId": order, "token": "tok_visa"}),
     ]
 
 
-def public(route: str, answer: str, *, path: str | None = None, body: object = None) -> Call:
+def public(route: str, answer: str, *, path: str | None = None, body: object = None) -> AccessCase:
     """A call with the same response for everybody."""
-    return Call(route, path or route.split()[1], answer, answer, answer, body)
+    return AccessCase(route, path or route.split()[1], answer, answer, answer, body)
 
 
 NEW_USER = {"email": "new@example.com", "password": "correct horse"}
@@ -72,12 +73,14 @@ MATRIX = [
     public("GET /api/tickets", "200"),
     *(public("GET /api/tickets/{id}", "200", path=f"/api/tickets/{{{name}}}") for name in ("available", "sold")),
     public("POST /api/payments/webhook", "400 bad_signature", body=WEBHOOK),
-    Call("GET /api/tickets/mine", "/api/tickets/mine", SIGN_IN, "200", "200"),
-    Call("POST /api/tickets", "/api/tickets", SIGN_IN, "201", "201", body=TICKET),
-    Call("GET /api/orders", "/api/orders", SIGN_IN, "200", "200"),
+    AccessCase("GET /api/tickets/mine", "/api/tickets/mine", SIGN_IN, "200", "200"),
+    AccessCase("POST /api/tickets", "/api/tickets", SIGN_IN, "201", "201", body=TICKET),
+    AccessCase("GET /api/orders", "/api/orders", SIGN_IN, "200", "200"),
     *(call for status in ("available", "ordered", "sold", "withdrawn") for call in ticket_writes(status)),
     *(
-        Call("POST /api/orders", "/api/orders", SIGN_IN, answer, "403 own_ticket", body={"ticketID": f"{{{status}}}"})
+        AccessCase(
+            "POST /api/orders", "/api/orders", SIGN_IN, answer, "403 own_ticket", body={"ticketID": f"{{{status}}}"}
+        )
         for status, answer in {
             "available": "201",
             "ordered": "409 ticket_held",
@@ -90,18 +93,20 @@ MATRIX = [
 CASES = [(call, who) for call in MATRIX for who in ("nobody", "stranger", "party")]
 
 
-def make(call: Call, market: Market, by: Person | None) -> Answer:
+def make(call: AccessCase, scenario: Scenario, by: Person | None) -> Response:
     """Make the call."""
     method, _ = call.route.split()
-    ids = {f"{{{name}}}": ident for name, ident in market.tickets.items()}
-    ids |= {f"{{order:{name}}}": ident for name, ident in market.orders.items()}
+    ids = {f"{{{name}}}": ident for name, ident in scenario.tickets.items()}
+    ids |= {f"{{order:{name}}}": ident for name, ident in scenario.orders.items()}
     path = call.path
     body = json.dumps(call.body)
     for name, ident in ids.items():
         path = path.replace(name, ident)
         body = body.replace(name, ident)
     function = "webhook" if path.endswith("/webhook") else None
-    return market.world.call(method, path, raw=body if call.body else None, by=by, route=call.route, function=function)
+    return scenario.world.call(
+        method, path, raw=body if call.body else None, by=by, route=call.route, function=function
+    )
 
 
 def test_every_route_is_in_the_matrix() -> None:
@@ -109,18 +114,18 @@ def test_every_route_is_in_the_matrix() -> None:
 
 
 @pytest.mark.parametrize(("call", "who"), CASES, ids=[f"{call.route} {call.path} {who}" for call, who in CASES])
-def test_callers_without_access_get_the_expected_response(market: Market, call: Call, who: str) -> None:
+def test_callers_without_access_get_the_expected_response(scenario: Scenario, call: AccessCase, who: str) -> None:
     """The response holds no data of other users, and the call changes nothing."""
-    party = market.buyer if "ticket" in call.path else market.seller
-    before = market.state()
-    answer = make(call, market, {"nobody": None, "stranger": market.stranger, "party": party}[who])
+    party = scenario.buyer if "ticket" in call.path else scenario.seller
+    before = scenario.state()
+    answer = make(call, scenario, {"nobody": None, "stranger": scenario.stranger, "party": party}[who])
 
     said = f"{answer.status} {answer.code}" if answer.status >= 400 else f"{answer.status}"
     assert said == getattr(call, who)
     if answer.status >= 400 and call.route != "POST /api/users/signin":  # which counts its failures
-        assert market.state() == before
-    for secret in (*market.orders.values(), market.buyer.id, market.buyer.email, market.seller.email, "pi_"):
-        if who != "party" or secret != market.buyer.id:
+        assert scenario.state() == before
+    for secret in (*scenario.orders.values(), scenario.buyer.id, scenario.buyer.email, scenario.seller.email, "pi_"):
+        if who != "party" or secret != scenario.buyer.id:
             assert secret not in answer.text
 
 
@@ -141,10 +146,10 @@ def test_no_header_replaces_the_authorizers_user(world: World, route: str) -> No
 
 
 @pytest.mark.parametrize("path", ["/api/orders/{}", "/api/payments/{}"])
-def test_an_order_of_another_user_looks_like_an_unknown_one(market: Market, path: str) -> None:
-    market.world.time.advance(minutes=2)
-    theirs = market.world.call("GET", path.format(market.orders["sold"]), by=market.stranger)
-    none = market.world.call("GET", path.format("01ARZ3NDEKTSV4RRFFQ69G5FAV"), by=market.stranger)
+def test_an_order_of_another_user_looks_like_an_unknown_one(scenario: Scenario, path: str) -> None:
+    scenario.world.time.advance(minutes=2)
+    theirs = scenario.world.call("GET", path.format(scenario.orders["sold"]), by=scenario.stranger)
+    none = scenario.world.call("GET", path.format("01ARZ3NDEKTSV4RRFFQ69G5FAV"), by=scenario.stranger)
 
     assert theirs.headers == none.headers
     assert {**theirs.json, "requestId": ""} == {**none.json, "requestId": ""}

@@ -8,10 +8,11 @@ import jwt
 import pytest
 
 from functions.auth import passwords
-from tests.infrastructure.test_routes import SIGNED_IN
-from tests.integration.test_auth_tokens import FORGERIES, Forge, authorize, token_for
+from tests.support.lambda_events import http_event
+from tests.support.routes import SIGNED_IN
 from tests.support.signing_key import SigningKey
-from tests.support.world import World, http_event
+from tests.support.tokens import FORGERIES, Forge, authorize, token_for
+from tests.support.world import World
 
 
 @pytest.fixture

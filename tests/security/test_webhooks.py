@@ -13,12 +13,12 @@ import pytest
 
 from stripe_emulator.webhooks import signature_header
 from tests.support.stripe_in_process import WEBHOOK_SECRET, Stripe, deliver_webhook
-from tests.support.world import Answer, World
+from tests.support.world import Response, World
 
 BODY = json.dumps({"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": "pi_1"}}})
 
 
-def deliver(world: World, signature: str, body: str = BODY) -> Answer:
+def deliver(world: World, signature: str, body: str = BODY) -> Response:
     """Deliver the webhook with this signature header."""
     headers = {"Stripe-Signature": signature}
     return world.call("POST", "/api/payments/webhook", raw=body, headers=headers, function="webhook")

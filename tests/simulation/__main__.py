@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.simulation.choices import shrink
 from tests.simulation.pool import Pool
-from tests.simulation.run import Outcome, run
+from tests.simulation.run import RunResult, run
 from tests.support.synth import synthesize
 
 SHRINKING_TRIES = 400
@@ -40,7 +40,7 @@ def main() -> int:
     return 0
 
 
-def shortest(template: Mapping[str, Any], failed: Outcome) -> Outcome:
+def shortest(template: Mapping[str, Any], failed: RunResult) -> RunResult:
     """Shrink the failed run to the fewest choices found that still violate an invariant."""
 
     def still_fails(choices: Sequence[int]) -> bool:

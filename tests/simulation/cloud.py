@@ -21,27 +21,13 @@ from tests.simulation.choices import Choices
 from tests.simulation.database import Database, TransactionCanceled
 from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.patterns import matches
+from tests.support.fake_clock import FakeClock
 
 MOST_NESTED = 1  # nesting depth of functions that run within another function
 SLEPT_THROUGH = 0.25  # probability that others run while a function sleeps
 AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
 
 type Resources = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass
-class Clock:
-    """The virtual time. `meanwhile` is called while a function sleeps."""
-
-    instant: datetime
-    meanwhile: Callable[[], None] = lambda: None
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def sleep(self, seconds: float) -> None:
-        self.instant += timedelta(milliseconds=round(seconds * 1000))
-        self.meanwhile()
 
 
 @dataclass
@@ -74,7 +60,7 @@ class Timer:
 
 
 @dataclass(frozen=True)
-class Route:
+class GatewayRoute:
     """The function of a route, and its authorizer; None for a public route."""
 
     function: str
@@ -165,7 +151,7 @@ class Network:
 class Cloud:
     """The deployed stack."""
 
-    def __init__(self, template: Mapping[str, Any], *, clock: Clock, network: Network) -> None:
+    def __init__(self, template: Mapping[str, Any], *, clock: FakeClock, network: Network) -> None:
         resources: Resources = template["Resources"]
         self.clock = clock
         self.network = network
@@ -342,16 +328,16 @@ class Cloud:
             )
 
     @staticmethod
-    def _read_routes(resources: Resources) -> "dict[str, Route]":
+    def _read_routes(resources: Resources) -> "dict[str, GatewayRoute]":
         routes = {}
-        for name in _names(resources, "ApiGatewayV2::Route"):
+        for name in _names(resources, "ApiGatewayV2::GatewayRoute"):
             route = _properties(resources, name)
             integration = _properties(resources, route["Target"]["Fn::Join"][1][1]["Ref"])
             authorizer = None
             if route.get("AuthorizationType") == "CUSTOM":
                 uri = _properties(resources, _reference(route["AuthorizerId"]))["AuthorizerUri"]["Fn::Join"][1]
                 (authorizer,) = (_reference(part) for part in uri if "Fn::GetAtt" in part)
-            routes[route["RouteKey"]] = Route(_reference(integration["IntegrationUri"]), authorizer)
+            routes[route["RouteKey"]] = GatewayRoute(_reference(integration["IntegrationUri"]), authorizer)
         return routes
 
 

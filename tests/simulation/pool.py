@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.run import Outcome, run
+from tests.simulation.run import RunResult, run
 
 # Processes are replaced after this many runs, since moto leaks half a megabyte in each. `max_tasks_per_child` does not
 # work: if all processes reach it at once, Python's pool starts no new ones.
@@ -23,11 +23,11 @@ def _begin(template: Mapping[str, Any]) -> None:
     os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
 
 
-def _run(seed: int) -> Outcome:
+def _run(seed: int) -> RunResult:
     return run(_template, seed)
 
 
-def _catch(control: str, budget: int) -> Outcome | None:
+def _catch(control: str, budget: int) -> RunResult | None:
     guard = MUTATIONS[control]
     for seed in guard.seeds(budget):
         with guard.remove_guard():
@@ -51,7 +51,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self._processes.shutdown(cancel_futures=True)
 
-    def run(self, seeds: Iterable[int]) -> Iterator[Outcome]:
+    def run(self, seeds: Iterable[int]) -> Iterator[RunResult]:
         """The outcome of each seed's run, in the order of the seeds."""
         for some in batched(seeds, HISTORIES_OF_A_POOL, strict=False):
             processes = self._started()
@@ -65,6 +65,6 @@ class Pool:
             self._count, mp_context=get_context("spawn"), initializer=_begin, initargs=(self._template,)
         )
 
-    def catch(self, control: str, *, budget: int) -> "Future[Outcome | None]":
+    def catch(self, control: str, *, budget: int) -> "Future[RunResult | None]":
         """The first run that detects the removed guard, or None if none of `budget` seeds does."""
         return self._processes.submit(_catch, control, budget)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
@@ -30,7 +30,7 @@ from stripe_emulator import StripeAccount, WebhookEndpoint
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY, random_ids
 from stripe_emulator.webhooks import signature_header
 from tests.simulation.choices import Choices
-from tests.simulation.cloud import Clock, Cloud, Message, Network, Queue
+from tests.simulation.cloud import Cloud, Message, Network, Queue
 from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.invariants import (
     InvariantViolation,
@@ -43,17 +43,17 @@ from tests.simulation.invariants import (
 )
 from tests.simulation.quick_moto import quick
 from tests.simulation.workload import Workload
-from tests.support.world import http_event, sqs_batch
+from tests.support.fake_clock import FakeClock
+from tests.support.lambda_events import http_event, sqs_batch
 
 ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
-START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SETTLES_WITHIN = timedelta(minutes=45)
 WEBHOOK_SECRET = "whsec_simulation"
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass
-class Outcome:
+class RunResult:
     """The result of a run."""
 
     seed: int
@@ -76,13 +76,13 @@ def run(
     steps: int = 70,
     profile: Profile | None = None,
     replayed: Sequence[int] | None = None,
-) -> Outcome:
+) -> RunResult:
     """Execute one run, with the seed's own fault profile unless one is given; or repeat one from its choices."""
     choices = Choices(seed, replayed)
     mode = choices.pick(("liveness", "safety"))
     drawn = Profile.draw(choices)
     profile = profile or drawn
-    outcome = Outcome(seed, mode, profile, choices.made, [])
+    outcome = RunResult(seed, mode, profile, choices.made, [])
     with quick(), _history(template, seed, choices, profile, outcome) as history:
         try:
             for _ in range(steps):
@@ -97,10 +97,10 @@ def run(
 
 @contextmanager
 def _history(
-    template: Mapping[str, Any], seed: int, choices: Choices, profile: Profile, outcome: Outcome
+    template: Mapping[str, Any], seed: int, choices: Choices, profile: Profile, outcome: RunResult
 ) -> Iterator["SimulationRun"]:
     """An isolated environment: clock, ids, AWS and Stripe of this process are replaced during the run."""
-    time_ = Clock(START)
+    time_ = FakeClock()
     network = Network(choices, profile, outcome.story)
     time_.meanwhile = network.pass_time
     cloud = Cloud(template, clock=time_, network=network)
@@ -137,7 +137,7 @@ def _history(
 class SimulationRun:
     """Chooses the next step."""
 
-    def __init__(self, cloud: Cloud, account: StripeAccount, choices: Choices, outcome: Outcome) -> None:
+    def __init__(self, cloud: Cloud, account: StripeAccount, choices: Choices, outcome: RunResult) -> None:
         self._cloud = cloud
         self._stripe = account
         self._choices = choices

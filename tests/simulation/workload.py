@@ -14,7 +14,7 @@ from stripe_emulator.account import SECRET_KEY
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Cloud
 from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets
-from tests.support.world import http_event
+from tests.support.lambda_events import http_event
 
 PRICES = ("10.00", "20.00")
 MOST_TICKETS = 3  # fewer tickets cause more races
@@ -25,7 +25,7 @@ THREE_D_SECURE = "pm_card_threeDSecure2Required"
 
 
 @dataclass(eq=False)
-class Person:
+class SimulatedUser:
     """A user, and the data that their client keeps."""
 
     name: str
@@ -38,7 +38,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallResult:
     """The answer that a caller sees; None if none arrived."""
 
     status: int | None
@@ -62,13 +62,13 @@ class Workload:
         self._cloud = cloud
         self._stripe = stripe
         self._choices = choices
-        self._sellers = [Person(f"seller{n}") for n in range(2)]
-        self._buyers = [Person(f"buyer{n}") for n in range(3)]
-        self._joining: Person | None = None
+        self._sellers = [SimulatedUser(f"seller{n}") for n in range(2)]
+        self._buyers = [SimulatedUser(f"buyer{n}") for n in range(3)]
+        self._joining: SimulatedUser | None = None
         self._rotated = False
-        self._tickets: list[tuple[Person, str]] = []
-        self._orders: list[tuple[Person, str]] = []
-        self._unanswered: list[tuple[Person, str, str, dict[str, Any] | None, dict[str, str]]] = []
+        self._tickets: list[tuple[SimulatedUser, str]] = []
+        self._orders: list[tuple[SimulatedUser, str]] = []
+        self._unanswered: list[tuple[SimulatedUser, str, str, dict[str, Any] | None, dict[str, str]]] = []
         self._keys = 0
         self._edits = 0
         self._versions: dict[str, int] = {}
@@ -146,7 +146,7 @@ class Workload:
         self._call(buyer, "POST", "/api/payments", {"orderId": order} | ({"token": token} if token else {}))
 
     def _authenticate(self) -> None:
-        """Answer a 3-D Secure challenge, in time or long after."""
+        """CallResult a 3-D Secure challenge, in time or long after."""
         waiting = [i for i, row in self._stripe._tables.rows("payment_intents") if row["status"] == "requires_action"]
         if waiting:
             intent = self._choices.pick(waiting)
@@ -199,7 +199,7 @@ class Workload:
             self._tell("the signing key is rotated")
             self._cloud.put_secret("AuthSigningKey", "the key that signs tokens, second version")
 
-    def _join(self, person: Person) -> None:
+    def _join(self, person: SimulatedUser) -> None:
         """Sign up; a person who has an account already, perhaps without having seen the answer, signs in."""
         self._joining = person
         answer = self._ask(person, "POST", "/api/users/signup", person.credentials)
@@ -213,7 +213,7 @@ class Workload:
         if signed_up := [person for person in (*self._sellers, *self._buyers) if person.id]:
             self._sign_in_as(self._choices.pick(signed_up))
 
-    def _sign_in_as(self, person: Person) -> None:
+    def _sign_in_as(self, person: SimulatedUser) -> None:
         answer = self._ask(person, "POST", "/api/users/signin", person.credentials)
         if answer.status == 200:
             self._is_signed_in(person, answer)
@@ -228,7 +228,7 @@ class Workload:
         if answer.status is not None and answer.status < 400:
             raise InvariantViolation(f"user {person.name} signed in with a wrong password")
 
-    def _is_signed_in(self, person: Person, answer: Answer) -> None:
+    def _is_signed_in(self, person: SimulatedUser, answer: CallResult) -> None:
         ident = answer.body["id"]
         if person.id and person.id != ident:
             raise InvariantViolation(f"{person.name} was {person.id} and is {ident} now")
@@ -256,11 +256,11 @@ class Workload:
         if answer.status is not None and answer.status < 400:
             raise InvariantViolation(f"{stranger.name} has access to order {order} of {owner.name}")
 
-    def _recent(self, things: list[tuple[Person, str]]) -> tuple[Person, str]:
+    def _recent(self, things: list[tuple[SimulatedUser, str]]) -> tuple[SimulatedUser, str]:
         """One of the objects in focus, or else one of the latest two: races need users to act on the same object."""
         return self._choices.pick([thing for thing in things if thing[1] in self.focus] or things[-2:])
 
-    def _call(self, by: Person, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+    def _call(self, by: SimulatedUser, method: str, path: str, body: dict[str, Any] | None = None) -> CallResult:
         """Call; perhaps with an Idempotency-Key, perhaps twice, and again if it failed."""
         headers = {}
         if method != "GET" and self._choices.chance(0.5):
@@ -281,33 +281,40 @@ class Workload:
         return answer
 
     @staticmethod
-    def _is_open(answer: Answer) -> bool:
+    def _is_open(answer: CallResult) -> bool:
         """Whether the caller does not know the outcome of the call yet."""
         return answer.is_failure or answer.status == 202 or answer.code == "idempotency_in_progress"
 
-    def _once(self, by: Person, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Answer:
+    def _once(
+        self, by: SimulatedUser, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
+    ) -> CallResult:
         if by.token is None:
             self._join(by)
         if by.token is None:
-            return Answer(None, None)
+            return CallResult(None, None)
         answer = self._ask(by, method, path, body, headers | {"Authorization": f"Bearer {by.token}"})
         if answer.status == 401:
             raise InvariantViolation(f"{by.name} has signed in and is not recognised")
         return answer
 
     def _ask(
-        self, by: Person, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None = None
-    ) -> Answer:
+        self,
+        by: SimulatedUser,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        headers: dict[str, str] | None = None,
+    ) -> CallResult:
         """Send one request and return its answer."""
         faults = self._cloud.network.faults
         key = (headers or {}).get("Idempotency-Key", "")
         self._tell(f"{by.name} {method} {path} {json.dumps(body) if body else ''} {key}")
         raw = self._cloud.http(http_event(method, path, body, headers=headers))
         text = (raw or {}).get("body")
-        answer = Answer(None, None)
+        answer = CallResult(None, None)
         if raw:
             asks_again = raw["statusCode"] >= 500 or "Retry-After" in raw["headers"]
-            answer = Answer(raw["statusCode"], json.loads(text) if text else None, asks_again)
+            answer = CallResult(raw["statusCode"], json.loads(text) if text else None, asks_again)
         self._tell(f"    → {answer.status} {answer.code}")
         if answer.is_failure and self._cloud.network.faults == faults:
             raise InvariantViolation(f"{method} {path} failed ({answer}) without a fault")

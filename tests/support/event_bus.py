@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from tests.support import grants
 
 
-class Bus:
+class FakeEventBus:
     """Fake EventBridge client. `calls` holds the entries of each call."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ type Contents = dict[str, Any]
 """The content of each table, in moto's own form."""
 
 
-class Tables:
+class MotoTables:
     """The tables, each named for its service. Created once: a boto3 session alone takes 90 ms.
 
     `definitions` are their keys and indexes, as `create_table` takes them.

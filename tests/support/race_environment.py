@@ -1,4 +1,4 @@
-"""The environment of races: the local AWS, the local Stripe and the worker pool; and a separate market for
+"""The environment of races: the local AWS, the local Stripe and the worker pool; and a separate sandbox for
 each test.
 """
 
@@ -27,9 +27,9 @@ from local.supervision.processes import Child, clean_environment
 from shared.ids import UserID, new_id
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from stripe_emulator.webhooks import signature_header
+from tests.support.lambda_events import PUBLISHERS, Person, envelope, http_event, sqs_batch, subscribers
 from tests.support.moto_tables import definitions
-from tests.support.worker_pool import FAIR, Call, Courier, FaultProfile, Job, Outcome, Race
-from tests.support.world import TOLD_BY, Person, envelope, http_event, sqs_batch, subscribers
+from tests.support.worker_pool import FAIR, Courier, FaultProfile, Invocation, Job, Outcome, Race
 
 WEBHOOK_SECRET = "whsec_races"
 WINDOW = timedelta(seconds=300)
@@ -74,7 +74,7 @@ class RaceEnvironment:
             "JWT_SECRET_ARN": secrets.create_secret(Name="jwt", SecretString="0123456789abcdef" * 4)["ARN"],
         }
 
-    def market(self) -> "Market":
+    def sandbox(self) -> "Sandbox":
         """Empty tables with unique names."""
         number = next(self._numbers)
         tables = {service: f"{service}-{number}" for service in self.definitions}
@@ -85,7 +85,7 @@ class RaceEnvironment:
                 StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
                 **definition,
             )
-        return Market(self, tables)
+        return Sandbox(self, tables)
 
     def stream(self, table: str) -> Iterator[dict[str, Any]]:
         """The records of a table's stream from its beginning, in order."""
@@ -157,7 +157,7 @@ def _worker_pool(aws: LocalAws, stripe_url: str) -> "Iterator[subprocess.Popen[b
 
 
 @dataclass
-class Market:
+class Sandbox:
     """Four tables, and the operations on them."""
 
     race_environment: RaceEnvironment
@@ -165,7 +165,7 @@ class Market:
     seen: set[str] = field(default_factory=set)
 
     def race(
-        self, runners: Sequence[Sequence[Call]], *, fault_profile: FaultProfile = FAIR, courier: bool = False
+        self, runners: Sequence[Sequence[Invocation]], *, fault_profile: FaultProfile = FAIR, courier: bool = False
     ) -> list[list[Outcome]]:
         """Run all runners concurrently, each in its own process; returns the outcomes of each.
 
@@ -179,7 +179,7 @@ class Market:
 
     def at_once(
         self,
-        calls: Sequence[Call],
+        calls: Sequence[Invocation],
         *,
         processes: int | None = None,
         fault_profile: FaultProfile = FAIR,
@@ -192,7 +192,7 @@ class Market:
         )
         return [outcomes[number % count][number // count] for number in range(len(calls))]
 
-    def one(self, call: Call) -> Outcome:
+    def one(self, call: Invocation) -> Outcome:
         """Make one call without competition."""
         return self.at_once([call])[0]
 
@@ -234,10 +234,10 @@ class Market:
             images = record["dynamodb"]
             yield _from_dynamodb(images.get("OldImage", {})), _from_dynamodb(images.get("NewImage", {}))
 
-    def told(self) -> list[dict[str, Any]]:
+    def published(self) -> list[dict[str, Any]]:
         """The events published since the last call, in EventBridge's form."""
         events = []
-        for service in TOLD_BY:
+        for service in PUBLISHERS:
             for item in self.items(service):
                 event = item.get("event")
                 if event and event["id"] not in self.seen:
@@ -248,7 +248,7 @@ class Market:
     def settle(self, *, fault_profile: FaultProfile = FAIR) -> list[dict[str, Any]]:
         """Deliver all published events, and those published in consequence, until none is left; returns all of them."""
         delivered: list[dict[str, Any]] = []
-        while events := self.told():
+        while events := self.published():
             delivered += events
             letters: dict[str, list[dict[str, Any]]] = defaultdict(list)
             for event in events:
@@ -256,7 +256,7 @@ class Market:
                     if service != "expiration":
                         letters[service].append(event)
             queue = [
-                Call(f"{service}.listener", sqs_batch(*batch))
+                Invocation(f"{service}.listener", sqs_batch(*batch))
                 for service, letter in letters.items()
                 for batch in itertools.batched(letter, BATCH, strict=False)
             ]
@@ -339,23 +339,23 @@ def http(
     by: Person | None = None,
     at: datetime | None = None,
     key: str | None = None,
-) -> Call:
+) -> Invocation:
     """A request in API Gateway's form."""
     noun = path.split("/")[2].partition("?")[0]
     headers = {"Idempotency-Key": key} if key else None
     event = http_event(method, path, body, by=by, headers=headers)
-    return Call(f"{'auth' if noun == 'users' else noun}.api", event, at)
+    return Invocation(f"{'auth' if noun == 'users' else noun}.api", event, at)
 
 
 def order(
     ticket: str, buyer: Person, *, price: str | None = None, at: datetime | None = None, key: str | None = None
-) -> Call:
+) -> Invocation:
     """A buyer's order."""
     body = {"ticketID": ticket} | ({"price": price} if price else {})
     return http("POST", "/api/orders", body, by=buyer, at=at, key=key)
 
 
-def tell(service: str, event_type: str, data: Mapping[str, Any], *, at: datetime | None = None) -> Call:
+def tell(service: str, event_type: str, data: Mapping[str, Any], *, at: datetime | None = None) -> Invocation:
     """An event of another service, delivered to a service's listener."""
     metadata = {
         "id": new_id(),
@@ -364,10 +364,10 @@ def tell(service: str, event_type: str, data: Mapping[str, Any], *, at: datetime
         "correlationId": "race",
         "causationId": "race",
     }
-    return Call(f"{service}.listener", sqs_batch(envelope(event_type, {"metadata": metadata, "data": data})), at)
+    return Invocation(f"{service}.listener", sqs_batch(envelope(event_type, {"metadata": metadata, "data": data})), at)
 
 
-def paid(event_type: str, placed: Mapping[str, Any], *, version: int = 1, at: datetime | None = None) -> Call:
+def paid(event_type: str, placed: Mapping[str, Any], *, version: int = 1, at: datetime | None = None) -> Invocation:
     """An event of Payments for an order, delivered to Orders."""
     data = {"id": new_id(), "version": version, "orderId": placed["id"], "userID": placed["userID"], "stripeId": "pi_1"}
     if event_type == "payment:failed":
@@ -375,17 +375,17 @@ def paid(event_type: str, placed: Mapping[str, Any], *, version: int = 1, at: da
     return tell("orders", event_type, data, at=at)
 
 
-def expired(placed: Mapping[str, Any], *, at: datetime) -> Call:
+def expired(placed: Mapping[str, Any], *, at: datetime) -> Invocation:
     """The order's timer."""
     return tell("orders", "expiration:completed", {"orderId": placed["id"], "userID": placed["userID"]}, at=at)
 
 
-def webhook(told: object, stamp: int | None = None) -> Call:
+def webhook(told: object, stamp: int | None = None) -> Invocation:
     """A webhook, signed now."""
     body = json.dumps(told)
     signature = signature_header(body.encode(), WEBHOOK_SECRET, stamp or int(time.time()))
     event = http_event("POST", "/api/payments/webhook", raw=body, headers={"Stripe-Signature": signature})
-    return Call("payments.webhook", event)
+    return Invocation("payments.webhook", event)
 
 
 def _from_dynamodb(item: Mapping[str, Any]) -> dict[str, Any]:

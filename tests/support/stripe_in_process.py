@@ -11,7 +11,8 @@ import stripe
 from stripe_emulator import StripeAccount, WebhookEndpoint
 from stripe_emulator.account import SECRET_KEY
 from stripe_emulator.webhooks import signature_header
-from tests.support.world import Answer, Clock, World
+from tests.support.fake_clock import FakeClock
+from tests.support.world import Response, World
 
 WEBHOOK_SECRET = "whsec_test"
 
@@ -27,7 +28,7 @@ class Stripe(stripe.HTTPClient):
 
     name = "in-process"
 
-    def __init__(self, clock: Clock, *, secret_arn: str) -> None:
+    def __init__(self, clock: FakeClock, *, secret_arn: str) -> None:
         super().__init__()
         self.account = StripeAccount(
             clock=lambda: clock.now().timestamp(), webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET)
@@ -81,7 +82,7 @@ class Stripe(stripe.HTTPClient):
         """Replace the account's state by a saved one."""
         self.account._tables._tables = copy.deepcopy(saved)
 
-    def webhooks(self, world: World, *, only: str | None = None) -> list[Answer]:
+    def webhooks(self, world: World, *, only: str | None = None) -> list[Response]:
         """Deliver the pending webhooks, signed now, as Stripe does."""
         answers = []
         for pending in self.account.pending_webhooks():
@@ -94,7 +95,7 @@ class Stripe(stripe.HTTPClient):
 
 def deliver_webhook(
     world: World, told: object, *, secret: str = WEBHOOK_SECRET, age: int = 0, raw: str | None = None
-) -> Answer:
+) -> Response:
     """Deliver one webhook, signed `age` seconds ago."""
     body = raw if raw is not None else json.dumps(told)
     signature = signature_header(body.encode(), secret, int(time.time()) - age)

@@ -8,7 +8,6 @@ no state with other runners or races; a gate holds the processes until the last 
 
 import gc
 import importlib
-import io
 import json
 import os
 import pickle
@@ -27,6 +26,9 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from tests.support.aws_response import ResponseBody
+from tests.support.lambda_events import CHANGE_EVENTS, LambdaContext, envelope, sqs_batch
+
 FUNCTIONS = (
     *("auth.api", "tickets.api", "tickets.listener", "orders.api", "orders.listener", "orders.sweep"),
     *("payments.api", "payments.listener", "payments.webhook", "payments.reconciler"),
@@ -36,8 +38,8 @@ WITH_TABLE = ("auth", "tickets", "orders", "payments")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a function (`orders.api`); with `at`, its clock starts at that instant and runs on."""
+class Invocation:
+    """One invocation of a function (`orders.api`); with `at`, its clock starts at that instant and runs on."""
 
     function: str
     event: dict[str, Any]
@@ -59,7 +61,6 @@ class Courier:
 
     def run(self, environment: Mapping[str, str]) -> int:
         """Deliver the events and return their number."""
-        from tests.support.world import CHANGES, envelope, sqs_batch
 
         streams = {
             "orders": _records(environment["TICKETS_TABLE"]),
@@ -70,9 +71,9 @@ class Courier:
             for to, records in streams.items():
                 for record in next(records):
                     event = _new_event(record)
-                    if event and event["type"]["S"] in CHANGES:
+                    if event and event["type"]["S"] in CHANGE_EVENTS:
                         message = sqs_batch(envelope(event["type"]["S"], json.loads(event["detail"]["S"])))
-                        _deliver(Call(f"{to}.listener", message), environment)
+                        _deliver(Invocation(f"{to}.listener", message), environment)
                         delivered, until = delivered + 1, time.monotonic() + self.quiet_seconds
             time.sleep(0.02)
         return delivered
@@ -99,7 +100,7 @@ def _new_event(record: Mapping[str, Any]) -> Any:
     return new if new and (not old or new["id"] != old["id"]) else None
 
 
-def _deliver(call: Call, environment: Mapping[str, str]) -> None:
+def _deliver(call: Invocation, environment: Mapping[str, str]) -> None:
     """Deliver until it is accepted, as a queue does."""
     while True:
         outcome = run_call(call, environment)
@@ -168,15 +169,6 @@ class Outcome:
         return not self.answer["batchItemFailures"]
 
 
-class Context:
-    """The part of Lambda's context that handlers read."""
-
-    function_name = "race"
-    memory_limit_in_mb = 128
-    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:race"
-    aws_request_id = "race"
-
-
 def main() -> None:
     """Run races until standard input ends."""
     from shared import aws
@@ -242,7 +234,7 @@ def _runner(race: Race, jobs: Sequence[Job], number: int) -> list[Any]:
     return [job.run(race.environment) for job in jobs]
 
 
-def run_call(call: Call, environment: Mapping[str, str]) -> Outcome:
+def run_call(call: Invocation, environment: Mapping[str, str]) -> Outcome:
     """Call a function on its table, with its clock."""
     from shared import clock
 
@@ -253,7 +245,7 @@ def run_call(call: Call, environment: Mapping[str, str]) -> Outcome:
     clock.now = lambda: clock.from_millis(time.time_ns() // 1_000_000 + ahead)
     try:
         module = importlib.import_module("shared.relay" if service == "relay" else f"functions.{call.function}")
-        return Outcome(module.handler(call.event, Context()))
+        return Outcome(module.handler(call.event, LambdaContext()))
     except Exception:  # an exception of a handler is an outcome
         return Outcome(None, traceback.format_exc())
 
@@ -337,9 +329,4 @@ def _operation(request: AWSPreparedRequest) -> str:
 def _refusal(request: AWSPreparedRequest, status: int, code: str, **members: object) -> AWSResponse:
     body = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **members}).encode()
     headers = HTTPHeaders.from_dict({"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "injected"})
-    return AWSResponse(request.url, status, headers, _Body(body))
-
-
-class _Body(io.BytesIO):
-    def stream(self, *_: object, **__: object) -> Any:
-        yield self.read()
+    return AWSResponse(request.url, status, headers, ResponseBody(body))

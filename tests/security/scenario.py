@@ -3,13 +3,14 @@
 import copy
 from typing import Any
 
+from tests.support.lambda_events import Person
 from tests.support.stripe_in_process import Stripe
-from tests.support.world import Person, World
+from tests.support.world import World
 
 SERVICES = ("auth", "tickets", "orders", "payments")
 
 
-class Market:
+class Scenario:
     """The existing data by name: ids of tickets, and of the orders for them."""
 
     def __init__(self, world: World, stripe: Stripe) -> None:
@@ -32,7 +33,7 @@ class Market:
         self.settle()
         self._saved = world.tables.save(), stripe.save(), world.time.instant
 
-    def again(self, world: World, stripe: Stripe) -> "Market":
+    def again(self, world: World, stripe: Stripe) -> "Scenario":
         """Copy it into another test's world, in a hundredth of the time."""
         items, at_stripe, world.time.instant = self._saved
         world.tables.restore(items)

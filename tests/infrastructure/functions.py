@@ -1,0 +1,29 @@
+"""The expected functions: their handlers, timeouts and settings."""
+
+PAYMENTS = {"TABLE_NAME", "STRIPE_SECRET_ARN"}
+RELAY = {"EVENT_BUS_NAME", "EVENT_SOURCE", "RELAY_DLQ_URL"}
+SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DLQ_ARN"}
+
+# handler, timeout in seconds, settings
+FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
+    "auth api": (
+        "functions.auth.api.handler",
+        10,
+        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE"},
+    ),
+    "auth authorizer": ("functions.auth.authorizer.handler", 5, {"JWT_SECRET_ARN"}),
+    "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"}),
+    "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
+    "tickets relay": ("shared.relay.handler", 30, RELAY),
+    "orders api": ("functions.orders.api.handler", 10, {"TABLE_NAME", "ORDER_WINDOW_SECONDS"}),
+    "orders listener": ("functions.orders.listener.handler", 10, {"TABLE_NAME"}),
+    "orders sweep": ("functions.orders.sweep.handler", 60, {"TABLE_NAME"}),
+    "orders relay": ("shared.relay.handler", 30, RELAY),
+    "expiration listener": ("functions.expiration.listener.handler", 10, {"EVENT_BUS_NAME", *SCHEDULES}),
+    "expiration expire": ("functions.expiration.expire.handler", 10, {"EVENT_BUS_NAME"}),
+    "payments api": ("functions.payments.api.handler", 29, PAYMENTS),
+    "payments webhook": ("functions.payments.webhook.handler", 29, PAYMENTS),
+    "payments listener": ("functions.payments.listener.handler", 30, PAYMENTS),
+    "payments reconciler": ("functions.payments.reconciler.handler", 120, PAYMENTS),
+    "payments relay": ("shared.relay.handler", 30, RELAY),
+}

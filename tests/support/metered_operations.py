@@ -1,0 +1,408 @@
+"""The operations whose cost is measured, each in the real handlers.
+
+Each function in `OPERATIONS` runs one operation and returns its run. `purchase` is a whole sale; the stories at the end
+contain the events that listeners handle.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+from functions.orders.order import Ticket
+from functions.orders.store import OrderStore
+from functions.payments import stripe_gateway
+from functions.tickets.ticket import LONGEST_TITLE
+from metering.ledger import Run
+from shared.ids import TicketID
+from shared.table import Table
+from tests.support.lambda_events import Person
+from tests.support.metered_stack import PASSWORD, TITLE, VISA, MeteredStack
+
+
+def purchase(stack: MeteredStack) -> list[Run]:
+    """Run one purchase as the web client does; return all its runs, in order.
+
+    Both users are signed in. The buyer browses, opens the ticket, orders it and starts the payment. After confirming it
+    at Stripe, the buyer's browser requests the payment, and again when it is captured and the ticket sold; Stripe's
+    webhooks arrive meanwhile. The order's timer fires at its deadline and has no effect.
+    """
+    # once for the seller; API Gateway caches the authorizer's answer
+    stack.world.invoke("auth.authorizer", {"headers": {}})
+    ticket_id = stack.offer(key=True)
+    stack.settle()
+    stack.world.invoke("auth.authorizer", {"headers": {}})
+    stack.call("GET", "/api/users/currentuser", by=stack.buyer)
+    stack.call("GET", "/api/tickets", by=stack.buyer)
+    stack.call("GET", f"/api/tickets/{ticket_id}", by=stack.buyer)
+    order_id = stack.place(ticket_id, key=True).json["id"]
+    stack.settle()
+    stack.call("GET", f"/api/orders/{order_id}", by=stack.buyer)
+    stack.authorise(stack.pay(order_id).json)
+    assert stack.payment(order_id) == "authorized"
+    stack.webhooks()
+    stack.settle()
+    stack.webhooks()
+    stack.settle()
+    assert stack.payment(order_id) == "captured"
+    assert stack.call("GET", f"/api/orders/{order_id}", by=stack.buyer).json["status"] == "completed"
+    stack.time.advance(minutes=5)
+    stack.expire(order_id)
+    stack.settle()
+    return stack.ledger.runs
+
+
+type Operation = Callable[[MeteredStack], Run]
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(run: Operation) -> Operation:
+    """Register an operation under its function's name: `place_an_order` is "place an order"."""
+    OPERATIONS[run.__name__.replace("_", " ")] = run
+    return run
+
+
+@operation
+def sign_up(stack: MeteredStack) -> Run:
+    _sign_up(stack, "first@example.com")  # reads the signing key, which is cached for five minutes
+    _sign_up(stack, "second@example.com")
+    return stack.last
+
+
+@operation
+def sign_in(stack: MeteredStack) -> Run:
+    _sign_up(stack, "first@example.com")
+    credentials = {"email": "first@example.com", "password": PASSWORD}
+    assert stack.world.call("POST", "/api/users/signin", credentials).status == 200
+    return stack.last
+
+
+@operation
+def ask_who_one_is(stack: MeteredStack) -> Run:
+    token = _sign_up(stack, "first@example.com")
+    answer = stack.world.call("GET", "/api/users/currentuser", headers={"Authorization": f"Bearer {token}"})
+    assert answer.json["currentUser"]["email"] == "first@example.com"
+    return stack.last
+
+
+@operation
+def ask_the_authorizer(stack: MeteredStack) -> Run:
+    token = _sign_up(stack, "first@example.com")
+    told = stack.world.invoke("auth.authorizer", {"headers": {"authorization": f"Bearer {token}"}})
+    assert told["context"]["email"] == "first@example.com"
+    return stack.last
+
+
+@operation
+def put_a_ticket_on_sale(stack: MeteredStack) -> Run:
+    stack.offer()
+    return stack.last
+
+
+@operation
+def put_a_ticket_on_sale_with_a_key(stack: MeteredStack) -> Run:
+    stack.offer(key=True)
+    return stack.last
+
+
+@operation
+def edit_a_ticket(stack: MeteredStack) -> Run:
+    path = f"/api/tickets/{stack.offered()}"
+    assert stack.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stack.seller, key=True).status == 200
+    return stack.found("tickets.api", "PUT /api/tickets/{id}")
+
+
+@operation
+def withdraw_a_ticket(stack: MeteredStack) -> Run:
+    assert stack.call("DELETE", f"/api/tickets/{stack.offered()}", by=stack.seller, key=True).status == 204
+    return stack.found("tickets.api", "DELETE /api/tickets/{id}")
+
+
+@operation
+def get_a_ticket(stack: MeteredStack) -> Run:
+    return _read(stack, f"/api/tickets/{stack.offered()}")
+
+
+@operation
+def list_what_is_on_sale(stack: MeteredStack) -> Run:
+    stack.offer()
+    return _read(stack, "/api/tickets")
+
+
+@operation
+def list_what_one_sells(stack: MeteredStack) -> Run:
+    stack.offer()
+    return _read(stack, "/api/tickets/mine", by=stack.seller)
+
+
+@operation
+def place_an_order(stack: MeteredStack) -> Run:
+    assert stack.place(stack.offered()).status == 201
+    return stack.last
+
+
+@operation
+def place_an_order_with_the_longest_title(stack: MeteredStack) -> Run:
+    assert stack.place(stack.offered(title="x" * LONGEST_TITLE)).status == 201
+    return stack.last
+
+
+@operation
+def place_an_order_with_a_key(stack: MeteredStack) -> Run:
+    assert stack.place(stack.offered(), key=True).status == 201
+    return stack.last
+
+
+@operation
+def place_an_order_twice(stack: MeteredStack) -> Run:
+    ticket_id = stack.offered()
+    stack.place(ticket_id)
+    assert stack.place(ticket_id).status == 200
+    return stack.last
+
+
+@operation
+def lose_an_order_on_the_read(stack: MeteredStack) -> Run:
+    ticket_id = stack.offered()
+    stack.place(ticket_id, stack.rival)
+    assert stack.place(ticket_id).code == "ticket_held"
+    return stack.last
+
+
+@operation
+def lose_an_order_in_the_write(stack: MeteredStack) -> Run:
+    """The read still shows the ticket as free; the write finds it taken."""
+    ticket_id = TicketID(stack.offered())
+    read = OrderStore.ticket
+    free = read(OrderStore(Table("orders", has_sort_key=True)), ticket_id)
+    stack.place(ticket_id, stack.rival)
+
+    def stale(store: OrderStore, wanted: TicketID, *, consistent: bool = False) -> Ticket | None:
+        read(store, wanted, consistent=consistent)
+        return free
+
+    with patch.object(OrderStore, "ticket", stale):
+        assert stack.place(ticket_id).code == "ticket_held"
+    return stack.last
+
+
+@operation
+def take_over_a_lapsed_order(stack: MeteredStack) -> Run:
+    ticket_id = stack.offered()
+    stack.place(ticket_id, stack.rival)
+    stack.time.advance(minutes=6)
+    assert stack.place(ticket_id).status == 201
+    return stack.last
+
+
+@operation
+def get_an_order(stack: MeteredStack) -> Run:
+    return _read(stack, f"/api/orders/{stack.ordered()}")
+
+
+@operation
+def list_orders(stack: MeteredStack) -> Run:
+    stack.ordered()
+    return _read(stack, "/api/orders")
+
+
+@operation
+def find_the_order_of_a_ticket(stack: MeteredStack) -> Run:
+    order = _order(stack, stack.ordered())
+    return _read(stack, f"/api/orders?ticketID={order['ticket']['id']}")
+
+
+@operation
+def cancel_an_order(stack: MeteredStack) -> Run:
+    assert stack.call("DELETE", f"/api/orders/{stack.ordered()}", by=stack.buyer).status == 204
+    return stack.last
+
+
+@operation
+def start_a_payment(stack: MeteredStack) -> Run:
+    stack.pay(stack.ordered())
+    return stack.last
+
+
+@operation
+def start_and_confirm_a_payment(stack: MeteredStack) -> Run:
+    stack.pay(stack.ordered(), VISA)
+    return stack.last
+
+
+@operation
+def get_a_payment(stack: MeteredStack) -> Run:
+    order_id = stack.ordered()
+    stack.pay(order_id, VISA)
+    return _read(stack, f"/api/payments/{order_id}")
+
+
+@operation
+def get_a_payment_that_is_open(stack: MeteredStack) -> Run:
+    order_id = stack.ordered()
+    stack.pay(order_id)
+    return _read(stack, f"/api/payments/{order_id}")
+
+
+@operation
+def webhook_authorised(stack: MeteredStack) -> Run:
+    stack.authorise(stack.pay(stack.ordered()).json)
+    stack.webhooks()
+    return stack.last
+
+
+@operation
+def webhook_captured(stack: MeteredStack) -> Run:
+    """The listener that captured it has recorded the capture before."""
+    stack.authorise(stack.pay(stack.ordered()).json)
+    stack.webhooks()
+    stack.settle()
+    stack.webhooks()
+    return stack.last
+
+
+@operation
+def webhook_refunded(stack: MeteredStack) -> Run:
+    payment = _bought(stack)
+    stack.stripe.api("POST", "/v1/refunds", f"payment_intent={payment['stripeId']}")
+    stack.webhooks()
+    return stack.last
+
+
+@operation
+def relay_an_event(stack: MeteredStack) -> Run:
+    stack.offered()
+    return stack.found("tickets.relay", "ticket:created")
+
+
+@operation
+def expire_an_order(stack: MeteredStack) -> Run:
+    """The timer's part only; `orders.listener` does the rest."""
+    stack.expire(stack.ordered())
+    return stack.last
+
+
+@operation
+def sweep_with_nothing_overdue(stack: MeteredStack) -> Run:
+    stack.world.invoke("orders.sweep", {})
+    return stack.last
+
+
+@operation
+def sweep_one_order(stack: MeteredStack) -> Run:
+    stack.ordered()
+    stack.time.advance(minutes=9)
+    stack.world.invoke("orders.sweep", {})
+    return stack.last
+
+
+@operation
+def reconcile_with_nothing_unsettled(stack: MeteredStack) -> Run:
+    stripe_gateway.keys()
+    stack.world.invoke("payments.reconciler", {})
+    return stack.last
+
+
+@operation
+def reconcile_one_payment(stack: MeteredStack) -> Run:
+    """The webhook of its authorisation was lost."""
+    stack.authorise(stack.pay(stack.ordered()).json)
+    stack.time.advance(minutes=3)
+    stripe_gateway.keys()
+    stack.world.invoke("payments.reconciler", {})
+    return stack.last
+
+
+# Stories, each with the events that listeners handle: see REACTIONS in test_calls.py.
+
+
+def bought(stack: MeteredStack) -> None:
+    """A purchase, from the offer to the last replica."""
+    purchase(stack)
+
+
+def edited(stack: MeteredStack) -> None:
+    """A ticket is edited and all events are delivered."""
+    edit_a_ticket(stack)
+    stack.settle()
+
+
+def edited_after_a_lapse(stack: MeteredStack) -> None:
+    """A ticket is edited after its order has lapsed, and all events are delivered."""
+    ticket_id = stack.offered()
+    stack.place(ticket_id)
+    stack.settle()
+    stack.time.advance(minutes=5)
+    path = f"/api/tickets/{ticket_id}"
+    assert stack.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stack.seller).status == 200
+    stack.settle()
+
+
+def edited_too_late(stack: MeteredStack) -> None:
+    """An order precedes the edit, and Tickets has not received its event."""
+    ticket_id = stack.offered()
+    stack.place(ticket_id)
+    path = f"/api/tickets/{ticket_id}"
+    with patch.object(stack, "deliver", lambda event: _deliver_but_holds(stack, event)):
+        assert stack.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stack.seller).code == "ticket_held"
+
+
+def cancelled_while_paying(stack: MeteredStack) -> None:
+    """A buyer cancels while the payment is open."""
+    order_id = stack.ordered()
+    stack.pay(order_id)
+    stack.call("DELETE", f"/api/orders/{order_id}", by=stack.buyer)
+    stack.settle()
+
+
+def lapsed(stack: MeteredStack) -> None:
+    """An order lapses."""
+    order_id = stack.ordered()
+    stack.time.advance(minutes=5)
+    stack.expire(order_id)
+    stack.settle()
+
+
+def not_captured(stack: MeteredStack) -> None:
+    """The held funds are gone before they are captured."""
+    order_id = stack.ordered()
+    payment = stack.pay(order_id, VISA).json
+    stack.stripe.api("POST", f"/v1/payment_intents/{payment['stripeId']}/cancel")
+    stack.settle()
+
+
+def _deliver_but_holds(stack: MeteredStack, event: dict[str, Any]) -> None:
+    if event["detail-type"] != "order:created":
+        MeteredStack.deliver(stack, event)
+
+
+def refunded(stack: MeteredStack) -> None:
+    """A purchase is refunded by hand at Stripe: a part of it, then the rest."""
+    payment = _bought(stack)
+    for form in ("&amount=500", ""):
+        stack.stripe.api("POST", "/v1/refunds", f"payment_intent={payment['stripeId']}{form}")
+        stack.webhooks()
+        stack.settle()
+
+
+def _bought(stack: MeteredStack) -> dict[str, Any]:
+    """Return the payment of a completed order, with all webhooks delivered."""
+    payment: dict[str, Any] = stack.pay(stack.ordered(), VISA).json
+    stack.settle()
+    stack.webhooks()
+    return payment
+
+
+def _order(stack: MeteredStack, order_id: str) -> dict[str, Any]:
+    return dict(stack.call("GET", f"/api/orders/{order_id}", by=stack.buyer).json)
+
+
+def _sign_up(stack: MeteredStack, email: str) -> str:
+    answer = stack.world.call("POST", "/api/users/signup", {"email": email, "password": PASSWORD})
+    assert answer.status == 201, answer.text
+    return str(answer.json["token"])
+
+
+def _read(stack: MeteredStack, path: str, *, by: Person | None = None) -> Run:
+    assert stack.call("GET", path, by=by or stack.buyer).status == 200
+    return stack.last
