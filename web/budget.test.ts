@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Chunk, initialBytes, overBudget } from "./budget";
+import { budgetError, type Chunk, initialBytes } from "./budget";
 
 const code = (length: number) =>
   Array.from({ length }, (_, n) => String.fromCharCode(33 + ((n * n * 7919) % 90))).join("");
@@ -9,7 +9,7 @@ const chunk = (isEntry: boolean, imports: string[], length = 1000): Chunk => ({
   code: code(length),
 });
 
-test("what the first page imports counts, and what comes later does not", () => {
+test("only chunks that the first page imports are counted", () => {
   const all = {
     main: chunk(true, ["shared"]),
     shared: chunk(false, ["main"]),
@@ -19,7 +19,7 @@ test("what the first page imports counts, and what comes later does not", () => 
   expect(both).toBe(2 * main);
 });
 
-test("a build past the budget is told so", () => {
-  expect(overBudget(130_000)).toBeNull();
-  expect(overBudget(130_001)).toMatch(/needs 130001 bytes/);
+test("a build over the budget fails", () => {
+  expect(budgetError(130_000)).toBeNull();
+  expect(budgetError(130_001)).toMatch(/needs 130001 bytes/);
 });

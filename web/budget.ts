@@ -1,8 +1,9 @@
-/** The build fails when a visitor's first page needs more JavaScript than this. */
+/** A Vite plugin that fails the build if the first page needs more JavaScript than the budget. */
 
 import { gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 
+/** Bytes, gzipped. */
 const BUDGET = 130 * 1000;
 
 export interface Chunk {
@@ -11,21 +12,21 @@ export interface Chunk {
   code: string;
 }
 
-/** Bytes, gzipped, of the entries and all that they import before anything is shown. */
+/** The gzipped size of the entry chunks and their static imports, in bytes. */
 export function initialBytes(chunks: Record<string, Chunk>): number {
   const needed = new Set<string>();
-  const need = (name: string): void => {
+  const add = (name: string): void => {
     const chunk = chunks[name];
     if (chunk === undefined || needed.has(name)) return;
     needed.add(name);
-    chunk.imports.forEach(need);
+    chunk.imports.forEach(add);
   };
-  for (const [name, chunk] of Object.entries(chunks)) if (chunk.isEntry) need(name);
+  for (const [name, chunk] of Object.entries(chunks)) if (chunk.isEntry) add(name);
   return [...needed].reduce((sum, name) => sum + gzipSync(chunks[name]?.code ?? "", { level: 9 }).length, 0);
 }
 
-/** What is wrong with this many bytes, if anything is. */
-export function overBudget(bytes: number): string | null {
+/** The error message for a build over the budget; null otherwise. */
+export function budgetError(bytes: number): string | null {
   if (bytes <= BUDGET) return null;
   return `The first page needs ${bytes} bytes of JavaScript (gzipped); the budget is ${BUDGET}.`;
 }
@@ -42,8 +43,8 @@ export function budget(): Plugin {
           each.type === "chunk" ? [[name, each] as const] : [],
         );
         const bytes = initialBytes(Object.fromEntries(chunks));
-        const problem = overBudget(bytes);
-        if (problem !== null) this.error(problem);
+        const error = budgetError(bytes);
+        if (error !== null) this.error(error);
         this.info(`The first page needs ${bytes} bytes of JavaScript, gzipped.`);
       },
     },

@@ -1,7 +1,8 @@
 import { defineConfig, devices } from "@playwright/test";
 
 const { ADMIT_ONE_URL, CHROMIUM } = process.env;
-if (!ADMIT_ONE_URL || !CHROMIUM) throw new Error("Run `make e2e`: it starts what these tests need.");
+if (!ADMIT_ONE_URL || !CHROMIUM)
+  throw new Error("Run these tests with `make e2e`, which starts a stack for them.");
 
 export default defineConfig({
   testDir: "e2e",
@@ -21,7 +22,7 @@ export default defineConfig({
     trace: "retain-on-failure",
     launchOptions: {
       executablePath: CHROMIUM,
-      // Chromium's own calls home would only fail; root, as in CI, has no sandbox.
+      // No background requests of Chromium's own. The sandbox does not work as root.
       args: [
         ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
         "--disable-gpu",

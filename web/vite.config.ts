@@ -5,10 +5,10 @@ import { budget } from "./budget.ts";
 export default defineConfig({
   plugins: [react(), budget()],
   build: {
-    // Nothing inline: the Content-Security-Policy allows what has an address of ours, and no more.
+    // The Content-Security-Policy forbids inline scripts, styles and fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // Swagger UI and the payment forms come in chunks of their own, when a page needs them.
+    // Swagger UI and the payment forms are separate chunks, loaded when a page needs them.
     chunkSizeWarningLimit: 1600,
     reportCompressedSize: false,
   },

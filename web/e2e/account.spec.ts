@@ -1,13 +1,13 @@
-import { expect, test, title } from "./market";
+import { expect, test, uniqueTitle } from "./fixtures";
 
 for (const path of ["/sell", "/selling", "/orders"]) {
-  test(`${path} asks to sign in first, and one is there afterwards`, async ({ page, buyer }) => {
+  test(`${path} requires sign-in and returns afterwards`, async ({ page, buyer }) => {
     await page.goto(path);
     await expect(page).toHaveURL(`/signin?next=${encodeURIComponent(path)}`);
     await page.getByLabel("E-mail").fill(buyer.email);
-    await page.getByLabel("Password").fill("a wrong one");
+    await page.getByLabel("Password").fill("a wrong password");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await expect(page.getByRole("alert")).toContainText("That e-mail and password don’t go together.");
+    await expect(page.getByRole("alert")).toContainText("The e-mail address or password is wrong.");
     await page.getByLabel("Password").fill(buyer.password);
     await page.getByRole("button", { name: "Sign in" }).click();
     await expect(page).toHaveURL(path);
@@ -15,32 +15,29 @@ for (const path of ["/sell", "/selling", "/orders"]) {
   });
 }
 
-test("another’s order is not found", async ({ page, context, seller, buyer }) => {
-  const order = await buyer.orders(await seller.sells(title("Private")));
-  await seller.entersWith(context);
+test("another user’s order is not found", async ({ page, context, seller, buyer }) => {
+  const order = await buyer.placeOrder(await seller.createTicket(uniqueTitle("Private")));
+  await seller.signInTo(context);
   await page.goto(`/orders/${order}`);
-  await expect(page.getByRole("heading", { name: "There is no such order" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Order not found" })).toBeVisible();
 });
 
-test("an e-mail that is in use, and a password that is too short, are refused by name", async ({
-  page,
-  buyer,
-}) => {
+test("sign-up rejects an e-mail address in use and a short password", async ({ page, buyer }) => {
   await page.goto("/signup");
   await page.getByLabel("E-mail").fill(buyer.email);
   await page.getByLabel("Password").fill("short");
   await page.getByRole("button", { name: "Sign up" }).click();
-  await expect(page.getByText("Take at least 8 characters.")).toBeVisible();
+  await expect(page.getByText("Use at least 8 characters.")).toBeVisible();
   await page.getByLabel("Password").fill("long enough");
   await page.getByRole("button", { name: "Sign up" }).click();
-  await expect(page.getByRole("alert")).toContainText("Somebody has signed up with this e-mail.");
+  await expect(page.getByRole("alert")).toContainText("An account with this e-mail address already exists.");
 });
 
-test("signing out forgets what was shown, in every tab", async ({ page, context, buyer }) => {
-  await buyer.entersWith(context);
+test("signing out removes private data in every tab", async ({ page, context, buyer }) => {
+  await buyer.signInTo(context);
   const other = await context.newPage();
   await other.goto("/orders");
-  await expect(other.getByText("You have ordered nothing yet.")).toBeVisible();
+  await expect(other.getByText("You have no orders yet.")).toBeVisible();
   await page.goto("/selling");
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page).toHaveURL("/");
@@ -48,8 +45,8 @@ test("signing out forgets what was shown, in every tab", async ({ page, context,
   await expect(other).toHaveURL("/signin?next=%2Forders");
 });
 
-test("a session that has ended leads to signing in, and back", async ({ page, context, buyer }) => {
-  await buyer.entersWith(context);
+test("an expired session leads to the sign-in page", async ({ page, context, buyer }) => {
+  await buyer.signInTo(context);
   await page.goto("/");
   await expect(page.getByText(buyer.email)).toBeVisible();
   await context.clearCookies();
@@ -57,29 +54,25 @@ test("a session that has ended leads to signing in, and back", async ({ page, co
   await expect(page).toHaveURL("/signin?next=%2Forders");
 });
 
-test("until it is known who is signed in, nobody is shown as signed out", async ({
-  page,
-  context,
-  buyer,
-}) => {
-  await buyer.entersWith(context);
-  let answer = (): void => undefined;
-  const isAsked = new Promise<void>((resolve) => {
-    answer = resolve;
+test("no sign-in link or redirect before the user is known", async ({ page, context, buyer }) => {
+  await buyer.signInTo(context);
+  let release = (): void => undefined;
+  const isReleased = new Promise<void>((resolve) => {
+    release = resolve;
   });
   await page.route("**/api/users/currentuser", async (route) => {
-    await isAsked;
+    await isReleased;
     await route.continue();
   });
   await page.goto("/selling");
   await expect(page.getByRole("link", { name: "My tickets" })).toBeVisible();
   await expect(page.getByRole("link", { name: "Sign in" })).toHaveCount(0);
   await expect(page).toHaveURL("/selling");
-  answer();
+  release();
   await expect(page.getByText(buyer.email)).toBeVisible();
 });
 
-test("a link from elsewhere cannot lead out of the client after signing in", async ({ page, buyer }) => {
+test("sign-in does not redirect to another site", async ({ page, buyer }) => {
   await page.goto("/signin?next=//evil.example/");
   await page.getByLabel("E-mail").fill(buyer.email);
   await page.getByLabel("Password").fill(buyer.password);
@@ -88,7 +81,7 @@ test("a link from elsewhere cannot lead out of the client after signing in", asy
   await expect(page).toHaveURL("/");
 });
 
-test("what a password manager fills in without a word is sent", async ({ page, buyer }) => {
+test("values set by a password manager without events are sent", async ({ page, buyer }) => {
   await page.goto("/signin");
   await page.getByLabel("E-mail").evaluate((field: HTMLInputElement, text) => {
     field.value = text;
@@ -100,7 +93,7 @@ test("what a password manager fills in without a word is sent", async ({ page, b
   await expect(page.getByText(buyer.email)).toBeVisible();
 });
 
-test("an address of another script stays as it is typed, and the cursor where it was", async ({ page }) => {
+test("an internationalised e-mail address is not altered during input", async ({ page }) => {
   await page.goto("/signin");
   const field = page.getByLabel("E-mail");
   await field.pressSequentially("jö@müller.example");
@@ -109,14 +102,14 @@ test("an address of another script stays as it is typed, and the cursor where it
   await expect(field).toHaveValue("jö@müller.examüple");
 });
 
-test("a long password is refused with its length, not cut", async ({ page }) => {
+test("a password that is too long is rejected, not truncated", async ({ page }) => {
   const email = `long-${Date.now()}@example.com`;
   await page.goto("/signup");
   await expect(page.getByLabel("Password")).toHaveAccessibleDescription(/8 to 128 characters/);
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill("x".repeat(140));
   await page.getByRole("button", { name: "Sign up" }).click();
-  await expect(page.getByText("Passwords have at most 128 characters. This has 140.")).toBeVisible();
+  await expect(page.getByText("Use at most 128 characters. This password has 140.")).toBeVisible();
   await page.getByLabel("Password").fill("🎫".repeat(128));
   await page.getByRole("button", { name: "Sign up" }).click();
   await expect(page.getByText(email)).toBeVisible();

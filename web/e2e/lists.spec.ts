@@ -1,25 +1,22 @@
 import type { Page } from "@playwright/test";
-import { expect, test, title } from "./market";
+import { expect, test, uniqueTitle } from "./fixtures";
 
-/** Pages of two entries, so that a few tickets are several pages. */
-async function inPagesOfTwo(page: Page): Promise<string[]> {
-  const asked: string[] = [];
+/** Reduces the page size to two tickets. Returns the URLs requested so far. */
+async function loadPagesOfTwo(page: Page): Promise<string[]> {
+  const requested: string[] = [];
   await page.route("**/api/tickets?*", (route) => {
     const url = route.request().url().replace("limit=20", "limit=2");
-    asked.push(url);
+    requested.push(url);
     return route.continue({ url });
   });
-  return asked;
+  return requested;
 }
 
-test("Back finds the list as it was: what was loaded, how far it was scrolled, and what was searched for", async ({
-  page,
-  seller,
-}) => {
-  const name = title("Many");
-  for (const row of ["a", "b", "c", "d", "e", "f"]) await seller.sells(`${name} row-${row}`);
+test("Back restores the list with its pages, scroll position and search", async ({ page, seller }) => {
+  const name = uniqueTitle("Many");
+  for (const row of ["a", "b", "c", "d", "e", "f"]) await seller.createTicket(`${name} row-${row}`);
   await page.setViewportSize({ width: 400, height: 400 });
-  const asked = await inPagesOfTwo(page);
+  const requested = await loadPagesOfTwo(page);
   await page.goto("/");
   const tickets = page.getByRole("article");
   for (const count of [4, 6]) {
@@ -27,19 +24,19 @@ test("Back finds the list as it was: what was loaded, how far it was scrolled, a
     await expect(tickets).toHaveCount(count);
   }
   await tickets.nth(5).scrollIntoViewIfNeeded();
-  const place = await page.evaluate(() => window.scrollY);
-  expect(place).toBeGreaterThan(200);
-  expect(asked).toHaveLength(3);
+  const scrollY = await page.evaluate(() => window.scrollY);
+  expect(scrollY).toBeGreaterThan(200);
+  expect(requested).toHaveLength(3);
   await tickets.nth(5).getByRole("link").click();
   await expect(page.getByRole("heading", { level: 1 })).toContainText(name);
-  await page.waitForTimeout(2500); // longer than the list counts as fresh
+  await page.waitForTimeout(2500); // longer than the stale time of the list
   await page.goBack();
   await expect(tickets).toHaveCount(6);
-  expect(await page.evaluate(() => window.scrollY)).toBe(place);
-  // Nor does a window that gets the focus load again all that was loaded.
+  expect(await page.evaluate(() => window.scrollY)).toBe(scrollY);
+  // Focusing the window does not refetch the pages either.
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await page.waitForTimeout(300);
-  expect(asked).toHaveLength(3);
+  expect(requested).toHaveLength(3);
 
   await page.getByLabel(/^Search/).pressSequentially(`${name} row-e`);
   await expect(tickets).toHaveCount(1);
@@ -53,12 +50,9 @@ test("Back finds the list as it was: what was loaded, how far it was scrolled, a
   await expect(page).toHaveURL("/");
 });
 
-test("a page without entries is passed over; many of them leave it to the reader", async ({
-  page,
-  seller,
-}) => {
-  const name = title("Behind");
-  await seller.sells(name);
+test("empty pages are skipped, up to a limit", async ({ page, seller }) => {
+  const name = uniqueTitle("Behind");
+  await seller.createTicket(name);
   let empty = 2;
   await page.route("**/api/tickets?*", (route) => {
     if (empty === 0)
@@ -75,31 +69,27 @@ test("a page without entries is passed over; many of them leave it to the reader
   await expect(page.getByRole("link", { name })).toBeVisible();
   empty = 100;
   await page.reload();
-  await expect(page.getByText("Nothing on sale was found so far.")).toBeVisible();
-  await expect(page.getByText("Nothing is on sale right now.")).toHaveCount(0);
+  await expect(page.getByText("No tickets found so far.")).toBeVisible();
+  await expect(page.getByText("No tickets are on sale right now.")).toHaveCount(0);
   empty = 0;
   await page.getByRole("button", { name: "Show more" }).click();
   await expect(page.getByRole("link", { name })).toBeVisible();
 });
 
-test("a word in place of an id is not found, without a call that means something else", async ({
-  page,
-  context,
-  seller,
-}) => {
-  await seller.entersWith(context);
-  const asked: string[] = [];
-  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+test("an invalid id is not found, without an API call", async ({ page, context, seller }) => {
+  await seller.signInTo(context);
+  const requested: string[] = [];
+  page.on("request", (request) => requested.push(new URL(request.url()).pathname));
   for (const path of ["/tickets/mine", "/tickets/mine/edit", "/orders/mine", "/tickets/%5C"]) {
     await page.goto(path);
-    await expect(page.getByRole("heading", { name: /^There is no such/ })).toBeVisible();
+    await expect(page.getByRole("heading", { name: /not found$/ })).toBeVisible();
   }
-  expect(asked.filter((path) => /^\/api\/(tickets|orders)/.test(path))).toEqual([]);
+  expect(requested.filter((path) => /^\/api\/(tickets|orders)/.test(path))).toEqual([]);
 });
 
-test("what is written from right to left is shown so", async ({ page, seller }) => {
-  const name = title("הצגה בתיאטרון");
-  await seller.sells(name);
+test("right-to-left text is shown right to left", async ({ page, seller }) => {
+  const name = uniqueTitle("הצגה בתיאטרון");
+  await seller.createTicket(name);
   await page.goto("/");
   const heading = page.getByRole("heading", { name });
   await expect(heading).toHaveCSS("direction", "rtl");

@@ -1,8 +1,8 @@
-import { CARDS, expect, payWith, test, title } from "./market";
+import { CARDS, expect, payWith, test, uniqueTitle } from "./fixtures";
 
-test("a visitor signs up on the way, buys a ticket and owns it", async ({ page, seller }) => {
-  const name = title("Nina Simone tribute");
-  await seller.sells(name, "45.00");
+test("a visitor signs up and buys a ticket", async ({ page, seller }) => {
+  const name = uniqueTitle("Nina Simone tribute");
+  await seller.createTicket(name, "45.00");
 
   await page.goto("/");
   await page.getByLabel(/^Search/).fill(name);
@@ -16,77 +16,67 @@ test("a visitor signs up on the way, buys a ticket and owns it", async ({ page, 
   await page.getByRole("button", { name: "Buy for $45.00" }).click();
   await expect(page).toHaveURL(/\/orders\/\w+$/);
   await expect(page.getByRole("timer")).toHaveText(/^\d:\d\d$/);
-  await payWith(page, CARDS.pays);
+  await payWith(page, CARDS.accepted);
   await expect(page.getByText("Confirming your payment").or(page.getByText("It’s yours."))).toBeVisible();
   await expect(page.getByText("It’s yours.")).toBeVisible();
 
   await page.getByRole("link", { name: "My orders" }).click();
-  await expect(page.getByRole("article").filter({ hasText: name })).toContainText("Yours");
+  await expect(page.getByRole("article").filter({ hasText: name })).toContainText("Paid");
   await page.getByRole("link", { name: "On sale", exact: true }).click();
   await page.getByLabel(/^Search/).fill(name);
   await expect(page.getByRole("link", { name })).toHaveCount(0);
 });
 
-test("a card that is declined says why, and another one pays", async ({ page, seller, buyer, context }) => {
-  const order = await buyer.orders(await seller.sells(title("Cup final")));
-  await buyer.entersWith(context);
+test("a declined card shows the reason, and another card pays", async ({ page, seller, buyer, context }) => {
+  const order = await buyer.placeOrder(await seller.createTicket(uniqueTitle("Cup final")));
+  await buyer.signInTo(context);
   await page.goto(`/orders/${order}`);
-  await payWith(page, CARDS.hasNoFunds);
+  await payWith(page, CARDS.insufficientFunds);
   await expect(page.getByRole("alert")).toContainText("Your card has insufficient funds.");
   await expect(page.getByRole("alert")).toContainText("You have not been charged.");
   expect(await buyer.orderStatus(order)).toBe("created");
-  await payWith(page, CARDS.pays);
+  await payWith(page, CARDS.accepted);
   await expect(page.getByText("It’s yours.")).toBeVisible();
 });
 
-test("a card number with a typing mistake is refused, and can be corrected", async ({
-  page,
-  seller,
-  buyer,
-  context,
-}) => {
-  const order = await buyer.orders(await seller.sells(title("Cup final")));
-  await buyer.entersWith(context);
+test("an incorrect card number can be corrected", async ({ page, seller, buyer, context }) => {
+  const order = await buyer.placeOrder(await seller.createTicket(uniqueTitle("Cup final")));
+  await buyer.signInTo(context);
   await page.goto(`/orders/${order}`);
   await payWith(page, "4242 4242 4242 4241");
   await expect(page.getByRole("alert")).toContainText("Your card number is incorrect.");
-  await payWith(page, CARDS.pays);
+  await payWith(page, CARDS.accepted);
   await expect(page.getByText("It’s yours.")).toBeVisible();
 });
 
-test("3-D Secure: a buyer who fails it may try again, and one who completes it pays", async ({
-  page,
-  seller,
-  buyer,
-  context,
-}) => {
-  const order = await buyer.orders(await seller.sells(title("Chamber music")));
-  await buyer.entersWith(context);
+test("3-D Secure can fail, be repeated and succeed", async ({ page, seller, buyer, context }) => {
+  const order = await buyer.placeOrder(await seller.createTicket(uniqueTitle("Chamber music")));
+  await buyer.signInTo(context);
   await page.goto(`/orders/${order}`);
-  await payWith(page, CARDS.asksFor3DSecure);
+  await payWith(page, CARDS.threeDSecure);
   await page.getByRole("dialog", { name: "3-D Secure" }).getByRole("button", { name: "Fail" }).click();
   await expect(page.getByRole("alert")).toContainText("failed authentication");
-  await payWith(page, CARDS.asksFor3DSecure);
+  await payWith(page, CARDS.threeDSecure);
   await page.getByRole("dialog", { name: "3-D Secure" }).getByRole("button", { name: "Complete" }).click();
   await expect(page.getByText("It’s yours.")).toBeVisible();
 });
 
-test("a reload in the middle changes nothing: before paying, in 3-D Secure, and right after", async ({
+test("a reload before, during or after the payment changes nothing", async ({
   page,
   seller,
   buyer,
   context,
 }) => {
-  const order = await buyer.orders(await seller.sells(title("Chamber music")));
-  await buyer.entersWith(context);
+  const order = await buyer.placeOrder(await seller.createTicket(uniqueTitle("Chamber music")));
+  await buyer.signInTo(context);
   await page.goto(`/orders/${order}`);
   await expect(page.getByLabel("Card number")).toBeVisible();
   await page.reload();
-  await payWith(page, CARDS.asksFor3DSecure);
+  await payWith(page, CARDS.threeDSecure);
   await expect(page.getByRole("dialog")).toBeVisible();
   await page.reload();
   const isAccepted = page.waitForResponse((response) => response.url().includes("/confirm") && response.ok());
-  await payWith(page, CARDS.pays);
+  await payWith(page, CARDS.accepted);
   await isAccepted;
   await page.reload();
   await expect(page.getByText("It’s yours.")).toBeVisible();
@@ -94,21 +84,21 @@ test("a reload in the middle changes nothing: before paying, in 3-D Secure, and 
   await expect(page.getByText("It’s yours.")).toBeVisible();
 });
 
-test("a payment that Stripe has and our services don’t know of yet is shown as such after a reload", async ({
+test("a payment that only Stripe has yet is shown after a reload", async ({
   page,
   seller,
   buyer,
   context,
 }) => {
-  const order = await buyer.orders(await seller.sells(title("Chamber music")));
-  await buyer.entersWith(context);
+  const order = await buyer.placeOrder(await seller.createTicket(uniqueTitle("Chamber music")));
+  await buyer.signInTo(context);
   await page.route("**/api/orders/*", async (route) => {
     const response = await route.fetch();
     const body = { ...(await response.json()), status: "created" };
     await route.fulfill({ response, json: body });
   });
   await page.goto(`/orders/${order}`);
-  await payWith(page, CARDS.pays);
+  await payWith(page, CARDS.accepted);
   await expect(page.getByText("Confirming your payment")).toBeVisible();
   await page.reload();
   await expect(page.getByText("Confirming your payment")).toBeVisible();
@@ -117,26 +107,26 @@ test("a payment that Stripe has and our services don’t know of yet is shown as
   await expect(page.getByText("It’s yours.")).toBeVisible();
 });
 
-test("a buyer who cancels is not charged, and the ticket is on sale again", async ({
+test("a cancelled order is not charged, and the ticket is on sale again", async ({
   page,
   seller,
   buyer,
   context,
 }) => {
-  const ticket = await seller.sells(title("Cup final"));
-  const order = await buyer.orders(ticket);
-  await buyer.entersWith(context);
+  const ticket = await seller.createTicket(uniqueTitle("Cup final"));
+  const order = await buyer.placeOrder(ticket);
+  await buyer.signInTo(context);
   await page.goto(`/orders/${order}`);
   await page.getByRole("button", { name: "Cancel the order" }).click();
-  await expect(page.getByText("This order has ended.")).toBeVisible();
+  await expect(page.getByText("This order was cancelled.")).toBeVisible();
   await expect(page.getByText("You have not been charged.")).toBeVisible();
-  await page.getByRole("link", { name: "Look at the ticket" }).click();
+  await page.getByRole("link", { name: "View the ticket" }).click();
   await expect(page.getByRole("button", { name: "Buy for $45.00" })).toBeVisible();
 });
 
-test("a purchase by keyboard alone", async ({ page, seller, buyer }) => {
-  const name = title("By keyboard");
-  await seller.sells(name, "12.50");
+test("a purchase with the keyboard only", async ({ page, seller, buyer }) => {
+  const name = uniqueTitle("By keyboard");
+  await seller.createTicket(name, "12.50");
   const press = async (target: ReturnType<typeof page.getByRole>, key: string) => {
     await expect(target).toBeVisible();
     for (let step = 0; step < 60; step += 1) {
@@ -158,7 +148,7 @@ test("a purchase by keyboard alone", async ({ page, seller, buyer }) => {
   await page.keyboard.type(buyer.password);
   await page.keyboard.press("Enter");
   await press(page.getByRole("button", { name: "Buy for $12.50" }), "Enter");
-  await press(page.getByRole("button", { name: "asks for 3-d secure" }), "Space");
+  await press(page.getByRole("button", { name: "3-D Secure" }), "Space");
   await press(page.getByRole("button", { name: "Pay $12.50" }), "Enter");
   await press(page.getByRole("button", { name: "Complete authentication" }), "Enter");
   await expect(page.getByText("It’s yours.")).toBeVisible();

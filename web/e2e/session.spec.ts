@@ -1,6 +1,6 @@
-import { expect, test } from "./market";
+import { expect, test } from "./fixtures";
 
-test("cookies of other sites sign nobody out, and signing out clears what is ours", async ({
+test("cookies of other sites do not affect the session, and signing out deletes ours", async ({
   page,
   context,
   baseURL,
@@ -11,12 +11,12 @@ test("cookies of other sites sign nobody out, and signing out clears what is our
     { name: "session", value: "abc.def.ghi", domain: new URL(url).hostname, path: "/api/" },
     { name: "session", value: "jkl.mno.pqr", domain: new URL(url).hostname, path: "/" },
   ]);
-  await buyer.entersWith(context);
+  await buyer.signInTo(context);
   await page.goto("/orders");
   await expect(page.getByText(buyer.email)).toBeVisible();
-  await expect(page.getByText("You have ordered nothing yet.")).toBeVisible();
-  const held = await context.cookies(url);
-  expect(held.find(({ name }) => name === "admit-one")).toMatchObject({ httpOnly: true, secure: false });
+  await expect(page.getByText("You have no orders yet.")).toBeVisible();
+  const cookies = await context.cookies(url);
+  expect(cookies.find(({ name }) => name === "admit-one")).toMatchObject({ httpOnly: true, secure: false });
 
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByRole("link", { name: "Sign in" })).toBeVisible();
@@ -24,28 +24,33 @@ test("cookies of other sites sign nobody out, and signing out clears what is our
 });
 
 for (const encoding of ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]) {
-  test(`a form of another site (${encoding}) signs nobody out`, async ({ page, context, baseURL, buyer }) => {
-    await buyer.entersWith(context);
+  test(`a cross-site form (${encoding}) cannot sign the user out`, async ({
+    page,
+    context,
+    baseURL,
+    buyer,
+  }) => {
+    await buyer.signInTo(context);
     await page.goto("/");
     await expect(page.getByText(buyer.email)).toBeVisible();
-    // The same machine under another name: to a browser it is another site.
-    const elsewhere = String(baseURL).replace("127.0.0.1", "localhost");
-    await page.route(`${elsewhere}/forged`, (route) =>
+    // The same server under another host name: another site to a browser.
+    const otherSite = String(baseURL).replace("127.0.0.1", "localhost");
+    await page.route(`${otherSite}/forged`, (route) =>
       route.fulfill({
         contentType: "text/html",
         body: `<form method="post" enctype="${encoding}" action="${baseURL}/api/users/signout"><button>Win</button></form>`,
       }),
     );
-    await page.goto(`${elsewhere}/forged`);
-    const answered = page.waitForResponse("**/api/users/signout");
+    await page.goto(`${otherSite}/forged`);
+    const response = page.waitForResponse("**/api/users/signout");
     await page.getByRole("button", { name: "Win" }).click();
-    expect((await answered).status()).toBe(403);
+    expect((await response).status()).toBe(403);
     await page.goto("/");
     await expect(page.getByText(buyer.email)).toBeVisible();
   });
 }
 
-test("at localhost one signs in and out as at 127.0.0.1", async ({ page, baseURL, buyer }) => {
+test("sign-in and sign-out at localhost", async ({ page, baseURL, buyer }) => {
   await page.goto(`${String(baseURL).replace("127.0.0.1", "localhost")}/signin`);
   await page.getByLabel("E-mail").fill(buyer.email);
   await page.getByLabel("Password").fill(buyer.password);

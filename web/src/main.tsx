@@ -3,8 +3,8 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
 import { newQueryClient } from "./api/queries";
-import { checkUserOnReturn, follow } from "./api/session";
-import { listenToOtherTabs } from "./api/tabs";
+import { applyUser, refetchUserOnReturn } from "./api/session";
+import { onTabMessage } from "./api/tabs";
 import { newRouter } from "./routes";
 import "./styles.css";
 
@@ -12,11 +12,11 @@ const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 
 const client = newQueryClient();
-listenToOtherTabs((message) => {
-  if (message.kind === "user") follow(client, message.user, message.isSignOut);
+onTabMessage((message) => {
+  if (message.kind === "user") applyUser(client, message.user, message.isSignOut);
   else void client.invalidateQueries();
 });
-checkUserOnReturn(client, root);
+refetchUserOnReturn(client, root);
 
 createRoot(root).render(
   <StrictMode>

@@ -1,8 +1,8 @@
 import { lazy, Suspense } from "react";
 import { createBrowserRouter } from "react-router";
-import { KnownId } from "./components/KnownId";
 import { Layout } from "./components/Layout";
 import { RequireUser } from "./components/RequireUser";
+import { RequireValidId } from "./components/RequireValidId";
 import { Loading } from "./components/states";
 import { Crashed } from "./pages/Crashed";
 import { EditTicket } from "./pages/EditTicket";
@@ -15,7 +15,7 @@ import { Selling } from "./pages/Selling";
 import { SignIn } from "./pages/SignIn";
 import { TicketPage } from "./pages/TicketPage";
 
-/** A chunk of its own: it is several times as large as all the rest. */
+/** A separate chunk, because Swagger UI is several times larger than the rest of the client. */
 const Docs = lazy(async () => ({ default: (await import("./pages/Docs")).Docs }));
 
 export function newRouter() {
@@ -29,7 +29,7 @@ export function newRouter() {
             { index: true, Component: OnSale },
             {
               path: "tickets/:id",
-              element: <KnownId what="ticket" />,
+              element: <RequireValidId what="ticket" />,
               children: [
                 { index: true, Component: TicketPage },
                 { Component: RequireUser, children: [{ path: "edit", Component: EditTicket }] },
@@ -37,7 +37,7 @@ export function newRouter() {
             },
             {
               path: "orders/:id",
-              element: <KnownId what="order" />,
+              element: <RequireValidId what="order" />,
               children: [{ Component: RequireUser, children: [{ index: true, Component: OrderPage }] }],
             },
             { path: "signin", element: <SignIn key="signin" page="signin" /> },

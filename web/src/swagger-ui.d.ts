@@ -1,4 +1,4 @@
-/** The part of Swagger UI that is used here; the package has no types. */
+/** Types for the part of Swagger UI that is used here. The package has none. */
 declare module "swagger-ui-dist/swagger-ui-es-bundle.js" {
   type Component = (props: { getComponent: (name: string, container: true) => Component }) => unknown;
 

@@ -1,19 +1,19 @@
-/** Every call to the API: typed by its OpenAPI document, with errors as exceptions and the server's clock on the side. */
+/** Calls to the API: typed by its OpenAPI document, with errors as exceptions. Responses also update the server's clock. */
 
 import createClient from "openapi-fetch";
-import { type Lead, narrow } from "../rules/clock";
-import { ApiError, Refusal, Unanswered, Undecided } from "./errors";
+import { type ClockOffset, refineOffset } from "../rules/clock";
+import { ApiError, PendingError, ProblemError, TransportError } from "./errors";
 import type { paths } from "./schema";
 import type { Problem } from "./types";
 
-/** In milliseconds: API Gateway answers within 30 seconds, or not at all. */
-export const LONGEST_WAIT = 35_000;
+/** API Gateway responds within 30 seconds or not at all. */
+export const TIMEOUT_MILLIS = 35_000;
 
-let lead: Lead | null = null;
+let clockOffset: ClockOffset | null = null;
 
-/** The server's clock, in milliseconds; this device's own until the first answer. */
+/** The server's clock, in milliseconds. Before the first response: this device's clock. */
 export function serverNow(): number {
-  return Date.now() + (lead === null ? 0 : (lead.least + lead.most) / 2);
+  return Date.now() + (clockOffset === null ? 0 : (clockOffset.min + clockOffset.max) / 2);
 }
 
 async function fetchAndReadClock(request: Request): Promise<Response> {
@@ -21,21 +21,23 @@ async function fetchAndReadClock(request: Request): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(request, {
-      signal: AbortSignal.any([request.signal, AbortSignal.timeout(LONGEST_WAIT)]),
+      signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MILLIS)]),
     });
   } catch (error) {
     if (request.signal.aborted) throw error;
-    throw new Unanswered("no answer", null, null);
+    throw new TransportError("no response", null, null);
   }
   const date = Date.parse(response.headers.get("Date") ?? "");
-  if (!Number.isNaN(date)) lead = narrow(lead, { sentAt, receivedAt: Date.now(), date });
+  if (!Number.isNaN(date)) {
+    clockOffset = refineOffset(clockOffset, { sentAt, receivedAt: Date.now(), date });
+  }
   return response;
 }
 
 export const api = createClient<paths>({ baseUrl: "/", fetch: fetchAndReadClock });
 
-/** What the API answered. Throws Refusal, Undecided or Unanswered. */
-export async function answer<T>(
+/** The data of a successful response. Throws ProblemError, PendingError or TransportError for any other. */
+export async function unwrap<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
   let result: Awaited<typeof call>;
@@ -44,15 +46,15 @@ export async function answer<T>(
   } catch (error) {
     if (error instanceof ApiError || (error instanceof DOMException && error.name === "AbortError"))
       throw error;
-    throw new Unanswered("an answer that is no JSON", 502, null);
+    throw new TransportError("a response that is not JSON", 502, null);
   }
   const { data, error, response } = result;
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const retryAfter = Number.isNaN(seconds) ? null : seconds;
-  if (response.status === 202) throw new Undecided(retryAfter);
+  if (response.status === 202) throw new PendingError(retryAfter);
   if (response.ok) return data as T;
-  if (isProblem(error)) throw new Refusal(error, retryAfter);
-  throw new Unanswered(`status ${response.status}`, response.status, retryAfter);
+  if (isProblem(error)) throw new ProblemError(error, retryAfter);
+  throw new TransportError(`status ${response.status}`, response.status, retryAfter);
 }
 
 function isProblem(body: unknown): body is Problem {

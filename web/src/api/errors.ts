@@ -1,16 +1,16 @@
 import type { Problem } from "./types";
 
 /**
- * Why a call has failed:
+ * Errors of calls to the API:
  *
  *     ApiError
- *     ├── Refusal        the API says no, in a problem document
- *     ├── Undecided      the API has taken the call (202) and cannot say yet what will come of it
- *     ├── UserChanged    the session is another user's by now
- *     └── Unanswered     nobody answered, or with something that is no problem document
+ *     ├── ProblemError      the API returned a problem document
+ *     ├── PendingError      the API accepted the call (202) and has not decided its outcome yet
+ *     ├── UserChanged       a different user is signed in now
+ *     └── TransportError    no response, or an error response without a problem document
  */
 export class ApiError extends Error {
-  /** Seconds after which the server asks to come again. */
+  /** Seconds after which the server asks to retry. */
   readonly retryAfter: number | null;
   readonly status: number | null;
 
@@ -21,7 +21,7 @@ export class ApiError extends Error {
   }
 }
 
-export class Refusal extends ApiError {
+export class ProblemError extends ApiError {
   readonly problem: Problem;
 
   constructor(problem: Problem, retryAfter: number | null) {
@@ -34,96 +34,100 @@ export class Refusal extends ApiError {
   }
 }
 
-/** Somebody else is signed in than the one for whom a call was made. */
+/** The signed-in user is not the one for whom the call was made. */
 export class UserChanged extends ApiError {
   constructor() {
-    super("somebody else is signed in", 403, null);
+    super("a different user is signed in", 403, null);
   }
 }
 
-/** The same call, with the same `Idempotency-Key`, is answered with the outcome once there is one. */
-export class Undecided extends ApiError {
+/** Repeating the call with the same `Idempotency-Key` returns the outcome once it is decided. */
+export class PendingError extends ApiError {
   constructor(retryAfter: number | null) {
     super("not decided yet", 202, retryAfter ?? 1);
   }
 }
 
-/** `status` is null where not even the network answered. */
-export class Unanswered extends ApiError {}
+/** `status` is null if there was no response. */
+export class TransportError extends ApiError {}
 
-/** A refusal's code; null for anything else. */
+/** The code of a problem; null for other errors. */
 export function codeOf(error: unknown): Problem["code"] | null {
-  return error instanceof Refusal ? error.code : null;
+  return error instanceof ProblemError ? error.code : null;
 }
 
-/** Whether there is no such thing, or none that the caller may see. */
+/** Whether the resource does not exist or is not visible to the user. With a Retry-After, it may still appear. */
 export function isNotFound(error: unknown): boolean {
-  return error instanceof Refusal && error.problem.status === 404 && error.retryAfter === null;
+  return error instanceof ProblemError && error.problem.status === 404 && error.retryAfter === null;
 }
 
-/** Whether the server has made up its mind: what is tried again after that is a new try. */
+/** Whether the outcome is final, so that another attempt is a new write. */
 export function isFinal(error: unknown): boolean {
   return (
     error instanceof ApiError && error.status !== null && error.status < 500 && error.retryAfter === null
   );
 }
 
-/** Whether the caller's session is over. API Gateway says it too, without a problem document. */
+/** Whether the session has ended. API Gateway's own 401 has no problem document. */
 export function isSignedOut(error: unknown): boolean {
   return error instanceof ApiError && error.status === 401 && codeOf(error) !== "bad_credentials";
 }
 
-const TRIES_WHEN_UNANSWERED = 2;
-const TRIES_WHEN_ASKED = 8;
-const TRIES_WHEN_UNDECIDED = 40;
+const RETRIES_WITHOUT_RESPONSE = 2;
+const RETRIES_IF_ASKED = 8;
+const RETRIES_WHILE_PENDING = 40;
 
-/** Whether to try again by itself, after `failures` that ended in this one. */
-export function shouldTryAgain(failures: number, error: unknown): boolean {
+/** Whether to retry automatically after an error that `failures` others preceded. */
+export function shouldRetry(failures: number, error: unknown): boolean {
   if (!(error instanceof ApiError) || error.status === 429) return false;
-  if (error instanceof Undecided) return failures < TRIES_WHEN_UNDECIDED;
-  if (error.retryAfter !== null) return failures < TRIES_WHEN_ASKED;
-  return !isFinal(error) && codeOf(error) !== "payments_not_configured" && failures < TRIES_WHEN_UNANSWERED;
+  if (error instanceof PendingError) return failures < RETRIES_WHILE_PENDING;
+  if (error.retryAfter !== null) return failures < RETRIES_IF_ASKED;
+  return (
+    !isFinal(error) && codeOf(error) !== "payments_not_configured" && failures < RETRIES_WITHOUT_RESPONSE
+  );
 }
 
-/** Milliseconds to wait before that. */
-export function tryAgainAfter(failures: number, error: unknown): number {
+/** Milliseconds to wait before a retry. */
+export function retryDelay(failures: number, error: unknown): number {
   if (error instanceof ApiError && error.retryAfter !== null) return error.retryAfter * 1000;
   return Math.min(400 * 2 ** failures, 4000);
 }
 
-/** What to tell somebody whose call has failed, where a page knows nothing better: what happened, and what to do. */
+/** The title and advice to show for an error that the page does not handle itself. */
 export function explain(error: unknown): { title: string; advice: string } {
-  if (error instanceof Unanswered && error.status === null) {
+  if (error instanceof TransportError && error.status === null) {
     return {
       title: "No connection",
       advice: "Admit One could not be reached. Check your connection, then try again.",
     };
   }
   if (error instanceof UserChanged)
-    return { title: "Somebody else is signed in now", advice: "Load this page again." };
+    return { title: "A different user is signed in now", advice: "Reload this page." };
   if (error instanceof ApiError && error.status === 429) {
     const minutes = Math.ceil((error.retryAfter ?? 60) / 60);
     const wait = new Intl.NumberFormat(undefined, { style: "unit", unit: "minute", unitDisplay: "long" });
-    return { title: "Too many tries", advice: `Please wait ${wait.format(minutes)}, then try again.` };
+    return { title: "Too many attempts", advice: `Please wait ${wait.format(minutes)}, then try again.` };
   }
-  if (error instanceof Refusal && error.problem.status < 500) {
+  if (error instanceof ProblemError && error.problem.status < 500) {
     const [first] = error.problem.errors;
     return {
-      title: "That was refused",
-      advice: `The server says: ${first?.message ?? error.problem.detail}.`,
+      title: "The request was rejected",
+      advice: `Reason: ${first?.message ?? error.problem.detail}.`,
     };
   }
   const request =
-    error instanceof Refusal ? ` If it stays so, mention request ${error.problem.requestId}.` : "";
+    error instanceof ProblemError
+      ? ` If it happens again, please report it with the number ${error.problem.requestId}.`
+      : "";
   return {
     title: "Something went wrong on our side",
     advice: `Try again in a moment.${request}`,
   };
 }
 
-/** What the API says is wrong with one field of the body. */
-export function problemOf(error: unknown, field: string): string | undefined {
-  if (!(error instanceof Refusal) || error.problem.status !== 400) return undefined;
+/** The API's error message for one field of the body. */
+export function fieldError(error: unknown, field: string): string | undefined {
+  if (!(error instanceof ProblemError) || error.problem.status !== 400) return undefined;
   const message = error.problem.errors.find((each) => each.field === field)?.message;
   return message && `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
 }

@@ -1,91 +1,94 @@
 /**
- * Whose browser this is. Cached data belongs to a user: as soon as any tab learns that somebody else is signed in, or
- * nobody, every tab forgets what is private before it shows anything more.
+ * The signed-in user. Cached data belongs to one user: as soon as any tab learns that the user has changed or signed
+ * out, every tab deletes the previous user's data before it renders anything else.
  */
 
 import { type QueryClient, queryOptions } from "@tanstack/react-query";
-import { forgetDrafts } from "../rules/drafts";
-import { answer, api } from "./client";
+import { deleteDrafts } from "../rules/drafts";
+import { api, unwrap } from "./client";
 import { UserChanged } from "./errors";
-import { tellOtherTabs } from "./tabs";
+import { notifyOtherTabs } from "./tabs";
 import type { CurrentUser, User } from "./types";
 
-/** First part of the key of what only its user may see; the second is the user's id. */
+/** First part of the query keys of private data. The second part is the user's id. */
 export const PRIVATE = "private";
 
 export const currentUser = queryOptions({
   queryKey: ["current-user"],
   queryFn: async ({ client, signal }): Promise<User | null> => {
-    const { currentUser: user }: CurrentUser = await answer(api.GET("/api/users/currentuser", { signal }));
+    const { currentUser: user }: CurrentUser = await unwrap(api.GET("/api/users/currentuser", { signal }));
     const known = client.getQueryData<User | null>(currentUser.queryKey);
     if (known !== undefined && known?.id !== user?.id) {
-      forgetPrivate(client);
-      tellOtherTabs({ kind: "user", user, isSignOut: false });
+      removePrivateData(client);
+      notifyOtherTabs({ kind: "user", user, isSignOut: false });
     }
-    if (user !== null) forgetDrafts(user.id);
+    if (user !== null) deleteDrafts(user.id);
     return user;
   },
   staleTime: 60_000,
-  // The session may have changed without a word to this tab.
+  // The session may have changed without a message to this tab.
   refetchOnWindowFocus: "always",
 });
 
-/** Somebody signed in or out here. */
-export function becomes(client: QueryClient, user: User | null): void {
-  follow(client, user, user === null);
-  tellOtherTabs({ kind: "user", user, isSignOut: user === null });
+/** Sets the user after a sign-in or sign-out in this tab, and notifies the other tabs. */
+export function setUser(client: QueryClient, user: User | null): void {
+  applyUser(client, user, user === null);
+  notifyOtherTabs({ kind: "user", user, isSignOut: user === null });
 }
 
-/** Somebody signed in or out, here or in another tab. `isSignOut`: they left, instead of a session that has ended. */
-export function follow(client: QueryClient, user: User | null, isSignOut: boolean): void {
-  // An answer that is still under way may be about the user before.
+/**
+ * Sets the user after a change in this or another tab. `isSignOut`: the user signed out, as opposed to a session that
+ * expired; drafts are kept only in the second case.
+ */
+export function applyUser(client: QueryClient, user: User | null, isSignOut: boolean): void {
+  // A response in flight may still be about the previous user.
   void client.cancelQueries({ queryKey: currentUser.queryKey });
-  if (client.getQueryData(currentUser.queryKey)?.id !== user?.id) forgetPrivate(client);
-  if (isSignOut || user !== null) forgetDrafts(user?.id ?? null);
+  if (client.getQueryData(currentUser.queryKey)?.id !== user?.id) removePrivateData(client);
+  if (isSignOut || user !== null) deleteDrafts(user?.id ?? null);
   client.setQueryData(currentUser.queryKey, user);
 }
 
-function forgetPrivate(client: QueryClient): void {
+function removePrivateData(client: QueryClient): void {
   void client.cancelQueries({ queryKey: [PRIVATE] });
   client.removeQueries({ queryKey: [PRIVATE] });
 }
 
 /**
- * Makes a call for a user, who must be signed in before and after it. `ownersOf` names the users whom the answer is
- * about: the session may have changed before this tab heard of it.
+ * Makes a call as a user, and throws UserChanged unless the same user is signed in before and after it. `ownersOf`
+ * returns the ids of the users to whom the result belongs, because the session may have changed before this tab
+ * learned of it.
  */
-export async function callFor<T>(
+export async function callAs<T>(
   client: QueryClient,
   userId: string,
   call: () => Promise<T>,
-  ownersOf: (answered: T) => string[] = () => [],
+  ownersOf: (result: T) => string[] = () => [],
 ): Promise<T> {
-  check(client, userId);
-  const answered = await call();
-  check(client, userId);
-  if (ownersOf(answered).some((owner) => owner !== userId)) {
-    void checkUser(client);
+  assertUser(client, userId);
+  const result = await call();
+  assertUser(client, userId);
+  if (ownersOf(result).some((owner) => owner !== userId)) {
+    void refetchUser(client);
     throw new UserChanged();
   }
-  return answered;
+  return result;
 }
 
-function check(client: QueryClient, userId: string): void {
+function assertUser(client: QueryClient, userId: string): void {
   const known = client.getQueryData(currentUser.queryKey);
   if (known !== undefined && known?.id !== userId) throw new UserChanged();
 }
 
-/** Reads anew who is signed in. */
-export function checkUser(client: QueryClient): Promise<void> {
+export function refetchUser(client: QueryClient): Promise<void> {
   return client.invalidateQueries({ queryKey: currentUser.queryKey });
 }
 
 /**
- * A page that the browser kept while its user was elsewhere shows nothing of theirs before it is known who is signed
- * in now; a window that gets the focus checks it too.
+ * Refetches the user when the window gets the focus, and when the browser restores the page from its back/forward
+ * cache. A restored page stays hidden until the user is known.
  */
-export function checkUserOnReturn(client: QueryClient, root: HTMLElement): void {
-  window.addEventListener("focus", () => void checkUser(client));
+export function refetchUserOnReturn(client: QueryClient, root: HTMLElement): void {
+  window.addEventListener("focus", () => void refetchUser(client));
   window.addEventListener("pagehide", ({ persisted }) => {
     root.hidden = persisted;
   });

@@ -1,20 +1,20 @@
-/** Tabs agree: what one of them changes, the others read again, and they all have the same user. */
+/** Messages between the tabs of a browser: after a change, the other tabs reload their data and have the same user. */
 
 import type { User } from "./types";
 
 const CHANNEL = "admit-one";
 
-export type Message =
+export type TabMessage =
   | { kind: "changed" }
-  /** `isSignOut`: the user left, instead of a session that has ended. */
+  /** `isSignOut`: the user signed out, as opposed to a session that expired. */
   | { kind: "user"; user: User | null; isSignOut: boolean };
 
 const channel = new BroadcastChannel(CHANNEL);
 
-export function tellOtherTabs(message: Message): void {
+export function notifyOtherTabs(message: TabMessage): void {
   channel.postMessage(message);
 }
 
-export function listenToOtherTabs(hear: (message: Message) => void): void {
-  channel.onmessage = ({ data }: MessageEvent<Message>) => hear(data);
+export function onTabMessage(listener: (message: TabMessage) => void): void {
+  channel.onmessage = ({ data }: MessageEvent<TabMessage>) => listener(data);
 }

@@ -1,15 +1,15 @@
 import { useEffect, useRef, useState } from "react";
 import { serverNow } from "../api/client";
-import { asCountdown, secondsLeft, spoken } from "../rules/clock";
+import { announcement, formatCountdown, secondsLeft } from "../rules/clock";
 
-/** Whether a moment has passed, by the server's clock. */
-export function useHasPassed(moment: string): boolean {
-  const deadline = Date.parse(moment);
+/** Whether a time has passed, by the server's clock. */
+export function useHasPassed(time: string): boolean {
+  const deadline = Date.parse(time);
   const [passedDeadline, setPassed] = useState<number | null>(null);
   const hasPassed = passedDeadline === deadline || serverNow() >= deadline;
   useEffect(() => {
     if (hasPassed) return;
-    // In small steps: the device's clock may be set, and what is known of the server's gets better.
+    // Polled, because the device's clock can be set and the estimate of the server's clock improves.
     const timer = setInterval(() => {
       if (serverNow() >= deadline) setPassed(deadline);
     }, 250);
@@ -18,22 +18,22 @@ export function useHasPassed(moment: string): boolean {
   return hasPassed;
 }
 
-/** For how long what was said stays in the page, in seconds: after that it would be untrue. */
-const SAID_FOR = 2;
+/** Seconds after which an announcement is removed from the page, because it is no longer true. */
+const ANNOUNCEMENT_SECONDS = 2;
 
-/** What a screen reader is to hear of the seconds that are left. */
-function useSpoken(seconds: number): string {
+/** The current announcement for screen readers; empty between announcements. */
+function useAnnouncement(seconds: number): string {
   const last = useRef(seconds);
-  const [said, setSaid] = useState({ text: "", at: seconds });
+  const [announced, setAnnounced] = useState({ text: "", at: seconds });
   useEffect(() => {
-    const text = spoken(last.current, seconds);
+    const text = announcement(last.current, seconds);
     last.current = seconds;
-    if (text !== null) setSaid({ text, at: seconds });
+    if (text !== null) setAnnounced({ text, at: seconds });
   }, [seconds]);
-  return seconds > said.at - SAID_FOR ? said.text : "";
+  return seconds > announced.at - ANNOUNCEMENT_SECONDS ? announced.text : "";
 }
 
-/** The time that is left, with a bar that runs out. `from` is when it began. */
+/** The time left until `until`, with a bar for its share of the time since `from`. */
 export function Countdown({ from, until }: { from: string; until: string }) {
   const [start, end] = [Date.parse(from), Date.parse(until)];
   const [now, setNow] = useState(serverNow);
@@ -42,21 +42,21 @@ export function Countdown({ from, until }: { from: string; until: string }) {
     return () => clearInterval(timer);
   }, []);
   const seconds = secondsLeft(end, now);
-  const said = useSpoken(seconds);
+  const announced = useAnnouncement(seconds);
   const share = Math.min(1, Math.max(0, (end - now) / Math.max(1, end - start)));
   return (
     <div className={seconds <= 30 ? "countdown short" : "countdown"}>
       <p>
         <span>Held for you for</span>{" "}
         <time role="timer" dateTime={`PT${seconds}S`}>
-          {asCountdown(seconds)}
+          {formatCountdown(seconds)}
         </time>
       </p>
       <div className="countdown-bar" aria-hidden="true">
         <div style={{ transform: `scaleX(${share})` }} />
       </div>
-      <p className="unseen" role="status">
-        {said}
+      <p className="visually-hidden" role="status">
+        {announced}
       </p>
     </div>
   );

@@ -1,25 +1,25 @@
 import { type InputHTMLAttributes, type ReactNode, useId } from "react";
 
 /**
- * A labelled input with its hint and what is wrong with it. Its form reads it when it is sent (`fieldsOf`), so what a
- * password manager has put there counts, whether it tells of it or not.
+ * A labelled input with a hint and an error message. It is uncontrolled: its form reads the value on submit
+ * (`formValues`), so values count that a password manager has set without an event.
  */
 export function Field({
   label,
   hint,
-  problem,
+  error,
   children,
   ...input
 }: {
   label: string;
   name: string;
   hint?: string | undefined;
-  problem?: string | undefined;
-  /** Below the input: what belongs to it. */
+  error?: string | undefined;
+  /** Shown below the input. */
   children?: ReactNode;
 } & Omit<InputHTMLAttributes<HTMLInputElement>, "value" | "onChange" | "maxLength">) {
   const id = useId();
-  const told = [hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(" ");
+  const describedBy = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(" ");
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -27,17 +27,17 @@ export function Field({
         dir="auto"
         {...input}
         id={id}
-        aria-invalid={problem !== undefined}
-        aria-describedby={told || undefined}
+        aria-invalid={error !== undefined}
+        aria-describedby={describedBy || undefined}
       />
       {hint && (
         <p className="hint" id={`${id}-hint`}>
           {hint}
         </p>
       )}
-      {problem && (
-        <p className="problem" id={`${id}-problem`}>
-          {problem}
+      {error && (
+        <p className="field-error" id={`${id}-error`}>
+          {error}
         </p>
       )}
       {children}
@@ -45,18 +45,18 @@ export function Field({
   );
 }
 
-/** What is in a form's fields at this moment, by their names. */
-export function fieldsOf(form: HTMLFormElement): Record<string, string> {
+/** The current values of a form's fields, by name. */
+export function formValues(form: HTMLFormElement): Record<string, string> {
   return Object.fromEntries(Array.from(new FormData(form), ([name, value]) => [name, String(value)]));
 }
 
-/** Puts a text into one of a form's fields. */
+/** Sets the value of one field of a form. */
 export function fillIn(form: HTMLFormElement | null, name: string, text: string): void {
   const field = form?.elements.namedItem(name);
   if (field instanceof HTMLInputElement) field.value = text;
 }
 
-/** Where a form has problems, its first field that has one gets the focus. */
-export function focusFirstProblem(form: HTMLFormElement | null): void {
+/** Moves the focus to the first invalid field of a form. */
+export function focusFirstError(form: HTMLFormElement | null): void {
   requestAnimationFrame(() => form?.querySelector<HTMLInputElement>('[aria-invalid="true"]')?.focus());
 }

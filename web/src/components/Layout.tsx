@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { Link, NavLink, Outlet, ScrollRestoration, useLocation, useNavigate } from "react-router";
-import { useSignOut } from "../api/changes";
+import { useSignOut } from "../api/mutations";
 import { currentUser } from "../api/session";
 import { signInPath } from "../rules/returnPath";
 import { OfflineBar } from "./OfflineBar";
@@ -12,13 +12,13 @@ export function Layout() {
   return (
     <>
       <a className="skip" href="#main">
-        Skip to the content
+        Skip to content
       </a>
       <header className="masthead">
         <Link to="/" className="brand">
           <span aria-hidden="true">Admit</span>
           <span aria-hidden="true">One</span>
-          <span className="unseen">Admit One, tickets on sale</span>
+          <span className="visually-hidden">Admit One, tickets on sale</span>
         </Link>
         <nav aria-label="Main">
           <NavLink to="/" end>
@@ -43,7 +43,7 @@ export function Layout() {
   );
 }
 
-/** Who is signed in. Shows nothing until that is known. */
+/** The signed-in user, or a link to sign in. Empty until the user is known. */
 function Account() {
   const { data: user } = useQuery(currentUser);
   const { pathname, search } = useLocation();
@@ -51,15 +51,15 @@ function Account() {
   const signOut = useSignOut();
   if (user === undefined) return <div className="account" />;
   if (user === null) {
-    const here = pathname === "/signin" || pathname === "/signup" ? "/" : pathname + search;
+    const current = pathname === "/signin" || pathname === "/signup" ? "/" : pathname + search;
     return (
       <div className="account">
-        <Link to={signInPath(here)}>Sign in</Link>
+        <Link to={signInPath(current)}>Sign in</Link>
       </div>
     );
   }
-  const leave = async () => {
-    // First away from what only this user may see, or it would ask to sign in again.
+  const leaveAndSignOut = async () => {
+    // Leave private pages first. Otherwise they would redirect to the sign-in page.
     await navigate("/");
     signOut.mutate();
   };
@@ -68,14 +68,19 @@ function Account() {
       <span className="who" dir="auto" title={user.email}>
         {user.email}
       </span>
-      <button type="button" className="link" onClick={() => void leave()} disabled={signOut.isPending}>
+      <button
+        type="button"
+        className="link"
+        onClick={() => void leaveAndSignOut()}
+        disabled={signOut.isPending}
+      >
         {signOut.isError ? "Sign out again" : "Sign out"}
       </button>
     </div>
   );
 }
 
-/** Whoever moves to another page by keyboard or screen reader starts at its top, not at the link that they left. */
+/** Moves the focus to the content of a new page, so that keyboard and screen-reader users start at its top. */
 function useFocusOnNewPage(main: React.RefObject<HTMLElement | null>): void {
   const { pathname } = useLocation();
   const last = useRef(pathname);

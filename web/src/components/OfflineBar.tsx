@@ -9,12 +9,12 @@ function subscribe(changed: () => void): () => void {
   };
 }
 
-/** Says that this device has no connection, for as long as that is so. */
+/** Shows that this device is offline. */
 export function OfflineBar() {
   const isOnline = useSyncExternalStore(subscribe, () => navigator.onLine);
   return (
     <div role="status" className="offline">
-      {isOnline ? null : "You are offline. What you see may be out of date."}
+      {isOnline ? null : "You are offline. This page may be out of date."}
     </div>
   );
 }

@@ -6,18 +6,18 @@ import { signInPath } from "../rules/returnPath";
 import { Failed, Loading } from "./states";
 import { SignedIn } from "./user";
 
-/** Lets only those in who are signed in; the others come back here once they are. */
+/** Renders the route only for a signed-in user. Others are sent to the sign-in page, which returns here. */
 export function RequireUser() {
   const user = useQuery(currentUser);
   const { pathname, search } = useLocation();
-  const wasIn = useRef(false);
+  const wasSignedIn = useRef(false);
   if (user.isPending) return <Loading />;
   if (user.data === undefined) return <Failed query={user} />;
   if (user.data === null) {
-    const state = { hasEnded: wasIn.current };
+    const state = { hasEnded: wasSignedIn.current };
     return <Navigate to={signInPath(pathname + search)} state={state} replace />;
   }
-  wasIn.current = true;
+  wasSignedIn.current = true;
   return (
     <SignedIn user={user.data}>
       <Outlet />

@@ -1,4 +1,4 @@
-/** The states that every page has: loading, failed, out of date. */
+/** The states of every page: loading, failed, out of date. */
 
 import type { ReactNode } from "react";
 import { explain } from "../api/errors";
@@ -10,11 +10,11 @@ interface Query {
   refetch: () => Promise<unknown>;
 }
 
-/** Shows itself only after a moment (in CSS), so that what is quick does not flicker. */
+/** A loading indicator. It appears after a delay (in CSS), so that short waits do not flicker. */
 export function Loading() {
   return (
     <div className="loading" role="status">
-      <span className="unseen">Loading</span>
+      <span className="visually-hidden">Loading</span>
       <span aria-hidden="true" />
       <span aria-hidden="true" />
       <span aria-hidden="true" />
@@ -22,45 +22,45 @@ export function Loading() {
   );
 }
 
-/** There is nothing to show, because it could not be read. */
+/** Shown instead of data that could not be loaded. */
 export function Failed({ query }: { query: Query }) {
   const { title, advice } = explain(query.error);
   return (
     <Notice tone="error" title={title}>
       <p>{advice}</p>
       <button type="button" onClick={() => void query.refetch()} disabled={query.isFetching}>
-        {query.isFetching ? "Trying" : "Try again"}
+        {query.isFetching ? "Trying again" : "Try again"}
       </button>
     </Notice>
   );
 }
 
-/** There is something to show, but it could not be read anew. */
+/** Shown above data that could not be refetched. */
 export function OutOfDate({ query }: { query: Query }) {
   if (!query.isError) return null;
   const { title } = explain(query.error);
   return (
     <Notice tone="plain" title={`${title}. This may be out of date.`}>
       <button type="button" onClick={() => void query.refetch()} disabled={query.isFetching}>
-        {query.isFetching ? "Trying" : "Try again"}
+        {query.isFetching ? "Trying again" : "Try again"}
       </button>
     </Notice>
   );
 }
 
-interface Words {
+interface NoticeProps {
   tone: "error" | "plain" | "good";
   title: string;
   children?: ReactNode;
 }
 
-/** Something to know, said aloud when it appears. */
-export function Notice(words: Words) {
-  return <Said {...words} role={words.tone === "error" ? "alert" : "status"} />;
+/** A message that screen readers announce when it appears. */
+export function Notice(props: NoticeProps) {
+  return <NoticeBox {...props} role={props.tone === "error" ? "alert" : "status"} />;
 }
 
-/** The same inside an element that was there before and says aloud what changes in it. */
-export function Said({ tone, title, children, role }: Words & { role?: "alert" | "status" }) {
+/** A message without its own role, for use inside an existing live region. */
+export function NoticeBox({ tone, title, children, role }: NoticeProps & { role?: "alert" | "status" }) {
   return (
     <div className={`notice ${tone}`} role={role}>
       <p className="notice-title">{title}</p>

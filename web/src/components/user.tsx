@@ -3,7 +3,7 @@ import type { User } from "../api/types";
 
 const Context = createContext<User | null>(null);
 
-/** Shows what belongs to a user. Nothing of it, nor of its state, is left when somebody else is signed in. */
+/** Provides the signed-in user. A different user remounts the children, so that no state of the previous user remains. */
 export function SignedIn({ user, children }: { user: User; children: ReactNode }) {
   return (
     <Context key={user.id} value={user}>
@@ -12,7 +12,7 @@ export function SignedIn({ user, children }: { user: User; children: ReactNode }
   );
 }
 
-/** Who is signed in, for what is inside `SignedIn`. */
+/** The signed-in user, for components inside `SignedIn`. */
 export function useUser(): User {
   const user = useContext(Context);
   if (user === null) throw new Error("not inside SignedIn");

@@ -1,25 +1,25 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
-import { useBuy } from "../api/changes";
 import { codeOf, explain, isSignedOut } from "../api/errors";
+import { usePlaceOrder } from "../api/mutations";
 import { orderOfTicket, ticket as ticketQuery } from "../api/queries";
 import type { Order, Ticket } from "../api/types";
 import { useHasPassed } from "../components/Countdown";
 import { Failed, Loading, Notice } from "../components/states";
 import { useUser } from "../components/user";
-import { asPrice } from "../rules/price";
-import { refundInWords } from "../rules/refund";
+import { formatPrice } from "../rules/price";
+import { describeRefund } from "../rules/refund";
 import { signInPath } from "../rules/returnPath";
 
-/** What a visitor can do with a ticket. */
+/** Actions for a visitor who is not signed in. */
 export function SignInToBuy({ ticket }: { ticket: Ticket }) {
   const { pathname } = useLocation();
   return (
     <div className="actions">
       {ticket.status === "available" ? (
         <Link className="button primary" to={signInPath(pathname)}>
-          Sign in to buy for {asPrice(ticket.price, ticket.currency)}
+          Sign in to buy for {formatPrice(ticket.price, ticket.currency)}
         </Link>
       ) : (
         <NotOnSale ticket={ticket} />
@@ -28,39 +28,45 @@ export function SignInToBuy({ ticket }: { ticket: Ticket }) {
   );
 }
 
-/** What somebody who is not its seller can do with a ticket. */
+/** Actions for a signed-in user who is not the seller. */
 export function Buy({ ticket }: { ticket: Ticket }) {
   const navigate = useNavigate();
-  const buy = useBuy();
-  const isLost = codeOf(buy.error) === "ticket_held";
-  useHoldOfAnother(ticket, isLost, buy.reset);
+  const placeOrder = usePlaceOrder();
+  const isHeldByOther = codeOf(placeOrder.error) === "ticket_held";
+  usePollWhileHeld(ticket, isHeldByOther, placeOrder.reset);
   const placed = useJustPlaced(ticket);
-  const onClick = () => buy.mutate(ticket, { onSuccess: (order) => void navigate(`/orders/${order.id}`) });
-  const price = asPrice(ticket.price, ticket.currency);
+  const onClick = () =>
+    placeOrder.mutate(ticket, { onSuccess: (order) => void navigate(`/orders/${order.id}`) });
+  const price = formatPrice(ticket.price, ticket.currency);
   return (
     <div className="actions">
-      {buy.isError && (
-        <Refused error={buy.error} newPrice={buy.variables.price === ticket.price ? null : price} />
+      {placeOrder.isError && (
+        <OrderError
+          error={placeOrder.error}
+          newPrice={placeOrder.variables.price === ticket.price ? null : price}
+        />
       )}
       {placed !== null ? (
-        <Yours order={placed} ticket={ticket} />
+        <OwnOrder order={placed} ticket={ticket} />
       ) : ticket.status === "available" ? (
         <>
-          <button type="button" className="primary" onClick={onClick} disabled={buy.isPending}>
-            {buy.isPending ? "Holding it for you" : `Buy for ${price}`}
+          <button type="button" className="primary" onClick={onClick} disabled={placeOrder.isPending}>
+            {placeOrder.isPending ? "Placing your order" : `Buy for ${price}`}
           </button>
-          <p className="hint">It is held for you while you pay. You are charged only when it is yours.</p>
+          <p className="hint">
+            The ticket is held for you while you pay. You are charged only if you get it.
+          </p>
         </>
       ) : (
-        <Ordered ticket={ticket} isTold={buy.isError} />
+        <Unavailable ticket={ticket} hasError={placeOrder.isError} />
       )}
     </div>
   );
 }
 
 /**
- * The order that the user has just placed for a ticket that still shows as available, since Tickets learns of a hold a
- * moment after Orders; null otherwise. An order that has ended meanwhile is not found again.
+ * The order that the user has just placed, while the ticket still shows as available; null otherwise. Tickets learns of
+ * a hold after Orders (replication lag). An order that was cancelled in the meantime is not returned.
  */
 function useJustPlaced(ticket: Ticket): Order | null {
   const query = orderOfTicket(useUser().id, ticket);
@@ -70,51 +76,51 @@ function useJustPlaced(ticket: Ticket): Order | null {
 }
 
 /**
- * Follows a ticket that somebody else took at the last moment: until their hold has come and gone, asks how it stands;
- * then forgets that it was lost. Tickets may hear of a hold later than Orders, so "on sale" at first says nothing.
+ * Polls a ticket that another buyer has just ordered, and calls `onReleased` when their hold has ended. Tickets learns of
+ * a hold after Orders, so the ticket may at first still show as available: the hold must be seen before its end counts.
  */
-function useHoldOfAnother({ id, status }: Ticket, isLost: boolean, forget: () => void): void {
+function usePollWhileHeld({ id, status }: Ticket, isHeldByOther: boolean, onReleased: () => void): void {
   const [wasSeen, setSeen] = useState(false);
-  useQuery({ ...ticketQuery(id), refetchInterval: isLost ? 2000 : false });
+  useQuery({ ...ticketQuery(id), refetchInterval: isHeldByOther ? 2000 : false });
   useEffect(() => {
-    if (!isLost) setSeen(false);
+    if (!isHeldByOther) setSeen(false);
     else if (status === "reserved") setSeen(true);
-    else if (wasSeen) forget();
-  }, [isLost, status, wasSeen, forget]);
+    else if (wasSeen) onReleased();
+  }, [isHeldByOther, status, wasSeen, onReleased]);
 }
 
-/** Why it could not be bought, and what to do instead. */
-function Refused({ error, newPrice }: { error: unknown; newPrice: string | null }) {
+/** Explains why an order was not placed. */
+function OrderError({ error, newPrice }: { error: unknown; newPrice: string | null }) {
   switch (codeOf(error)) {
     case "ticket_held":
       return (
-        <Notice tone="error" title="Somebody else was faster.">
+        <Notice tone="error" title="Another buyer was faster.">
           <p>
-            They hold this ticket now and have a few minutes to pay. If they don’t, you can buy it: this page
-            shows it by itself.
+            They have a few minutes to pay. If they don’t, you can buy the ticket. This page updates
+            automatically.
           </p>
-          <Others />
+          <OtherTickets />
         </Notice>
       );
     case "ticket_sold":
       return (
         <Notice tone="error" title="This ticket has just been sold.">
-          <Others />
+          <OtherTickets />
         </Notice>
       );
     case "ticket_withdrawn":
       return (
-        <Notice tone="error" title="Its seller has just taken this ticket off sale.">
-          <Others />
+        <Notice tone="error" title="The seller has just withdrawn this ticket.">
+          <OtherTickets />
         </Notice>
       );
     case "price_changed":
       return (
         <Notice
           tone="error"
-          title={`The price has changed.${newPrice === null ? "" : ` It is ${newPrice} now.`}`}
+          title={newPrice === null ? "The price has changed." : `The price has changed to ${newPrice}.`}
         >
-          <p>Nothing was ordered. Buy it at the new price, or leave it.</p>
+          <p>Nothing was ordered. You can buy the ticket at the new price.</p>
         </Notice>
       );
     default: {
@@ -122,24 +128,24 @@ function Refused({ error, newPrice }: { error: unknown; newPrice: string | null 
       const { title, advice } = explain(error);
       return (
         <Notice tone="error" title={title}>
-          <p>{advice} Trying again never orders it twice.</p>
+          <p>{advice} Trying again will not order it twice.</p>
         </Notice>
       );
     }
   }
 }
 
-/** A ticket that nobody can order now: the reader may be the one who holds or has bought it. */
-function Ordered({ ticket, isTold }: { ticket: Ticket; isTold: boolean }) {
+/** A ticket that cannot be ordered now. The user may be its buyer. */
+function Unavailable({ ticket, hasError }: { ticket: Ticket; hasError: boolean }) {
   const order = useQuery(orderOfTicket(useUser().id, ticket));
   if (order.isPending) return <Loading />;
   if (order.data === undefined) return <Failed query={order} />;
-  if (order.data !== null) return <Yours order={order.data} ticket={ticket} />;
-  // What was refused just now says it already.
-  return isTold ? null : <NotOnSale ticket={ticket} />;
+  if (order.data !== null) return <OwnOrder order={order.data} ticket={ticket} />;
+  // The error above has already explained it.
+  return hasError ? null : <NotOnSale ticket={ticket} />;
 }
 
-function Yours({ order, ticket }: { order: Order; ticket: Ticket }) {
+function OwnOrder({ order, ticket }: { order: Order; ticket: Ticket }) {
   const { id, status, expiresAt, refund } = order;
   const hasPassed = useHasPassed(expiresAt);
   const path = `/orders/${id}`;
@@ -147,30 +153,30 @@ function Yours({ order, ticket }: { order: Order; ticket: Ticket }) {
     case "created":
       if (hasPassed) return <NotOnSale ticket={ticket} />;
       return (
-        <Notice tone="plain" title="You hold this ticket.">
+        <Notice tone="plain" title="This ticket is held for you.">
           <Link className="button primary" to={path}>
-            Go on to pay
+            Continue to payment
           </Link>
         </Notice>
       );
     case "awaiting:payment":
       return (
         <Notice tone="plain" title="Your payment for this ticket is being confirmed.">
-          <SeeOrder path={path} />
+          <ViewOrder path={path} />
         </Notice>
       );
     case "completed":
       return (
         <Notice tone="good" title="You bought this ticket.">
-          {refund && <p>{refundInWords(refund, { currency: ticket.currency, to: "your card" })}</p>}
-          <SeeOrder path={path} />
+          {refund && <p>{describeRefund(refund, { currency: ticket.currency, to: "your card" })}</p>}
+          <ViewOrder path={path} />
         </Notice>
       );
     case "refunded":
       return (
-        <Notice tone="plain" title="You bought this ticket, and it was refunded.">
-          {refund && <p>{refundInWords(refund, { currency: ticket.currency, to: "your card" })}</p>}
-          <SeeOrder path={path} />
+        <Notice tone="plain" title="You bought this ticket and were refunded.">
+          {refund && <p>{describeRefund(refund, { currency: ticket.currency, to: "your card" })}</p>}
+          <ViewOrder path={path} />
         </Notice>
       );
     case "cancelled":
@@ -178,45 +184,45 @@ function Yours({ order, ticket }: { order: Order; ticket: Ticket }) {
   }
 }
 
-function SeeOrder({ path }: { path: string }) {
+function ViewOrder({ path }: { path: string }) {
   return (
     <Link className="button" to={path}>
-      See your order
+      View your order
     </Link>
   );
 }
 
-/** Why somebody who has nothing to do with a ticket cannot buy it. */
+/** Explains why a ticket is not on sale to other users. */
 function NotOnSale({ ticket: { status } }: { ticket: Ticket }) {
   switch (status) {
     case "available":
       return null;
     case "reserved":
       return (
-        <Notice tone="plain" title="A buyer holds this ticket.">
-          <p>If they don’t pay in time you can buy it: this page shows it by itself.</p>
-          <Others />
+        <Notice tone="plain" title="Another buyer is holding this ticket.">
+          <p>If they don’t pay in time, you can buy it. This page updates automatically.</p>
+          <OtherTickets />
         </Notice>
       );
     case "sold":
       return (
-        <Notice tone="plain" title="This ticket is sold.">
-          <Others />
+        <Notice tone="plain" title="This ticket has been sold.">
+          <OtherTickets />
         </Notice>
       );
     case "withdrawn":
       return (
-        <Notice tone="plain" title="Its seller has taken this ticket off sale.">
-          <Others />
+        <Notice tone="plain" title="The seller has withdrawn this ticket.">
+          <OtherTickets />
         </Notice>
       );
   }
 }
 
-function Others() {
+function OtherTickets() {
   return (
     <Link className="button" to="/">
-      See what else is on sale
+      See other tickets
     </Link>
   );
 }

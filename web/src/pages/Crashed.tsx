@@ -1,14 +1,14 @@
 import { Notice } from "../components/states";
 
-/** A page has failed, or a part of it could not be fetched: after a new version was put up, say. */
+/** Shown when a page throws an error or its chunk cannot be loaded, for example after a deployment. */
 export function Crashed() {
   return (
     <div className="narrow">
       <title>Something went wrong · Admit One</title>
       <Notice tone="error" title="This page could not be shown.">
-        <p>Load it again. If that does not help, come back in a while.</p>
+        <p>Reload the page. If that does not help, please try again later.</p>
         <button type="button" onClick={() => window.location.reload()}>
-          Load again
+          Reload
         </button>
       </Notice>
     </div>

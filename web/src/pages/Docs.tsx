@@ -2,12 +2,12 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import SwaggerUI, { type Plugin } from "swagger-ui-dist/swagger-ui-es-bundle.js";
 import openapi from "../../../docs/openapi.json";
-import { checkUser, currentUser } from "../api/session";
+import { currentUser, refetchUser } from "../api/session";
 import "./docs.css";
 
 /**
- * The operations alone, and no second `<main>`: there is one server, and calls carry the reader's own session. Elements
- * are made with Swagger UI's own React, which is not ours.
+ * A layout with the operations only. The choice of a server and authorisation are left out, because there is one server
+ * and calls have the user's session cookie. Elements must be created with Swagger UI's own copy of React.
  */
 const operationsOnly: Plugin = ({ React }) => ({
   components: {
@@ -16,15 +16,15 @@ const operationsOnly: Plugin = ({ React }) => ({
   },
 });
 
-/** The API's document, to read and to try. */
+/** The API's reference, in which calls can be tried. */
 export function Docs() {
   const client = useQueryClient();
-  const place = useRef<HTMLDivElement>(null);
-  const isOwnDoing = useRef(false);
-  const visit = useVisit(isOwnDoing);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each visit begins with a page on which nothing was tried
+  const container = useRef<HTMLDivElement>(null);
+  const isOwnSignIn = useRef(false);
+  const session = useSessionNumber(isOwnSignIn);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new session starts with a fresh page
   useEffect(() => {
-    const root = place.current;
+    const root = container.current;
     if (root === null) return;
     SwaggerUI({
       domNode: root,
@@ -37,16 +37,16 @@ export function Docs() {
       validatorUrl: null,
       responseInterceptor: (response) => {
         if (response.url.includes("/api/users/sign")) {
-          isOwnDoing.current = true;
-          void checkUser(client);
+          isOwnSignIn.current = true;
+          void refetchUser(client);
         }
         return response;
       },
     });
-    const observer = new MutationObserver(() => mend(root));
+    const observer = new MutationObserver(() => fixAccessibility(root));
     observer.observe(root, { childList: true, subtree: true });
     return () => observer.disconnect();
-  }, [visit, client]);
+  }, [session, client]);
   return (
     <div className="docs">
       <title>API · Admit One</title>
@@ -54,35 +54,38 @@ export function Docs() {
       {openapi.info.description.split("\n\n").map((paragraph) => (
         <p key={paragraph}>{paragraph.replaceAll("`", "")}</p>
       ))}
-      <p>What you try here is done as the user who is signed in.</p>
+      <p>Calls that you try here are made as the signed-in user.</p>
       <h2>Calls</h2>
-      <div key={visit} ref={place} className="swagger-ui" />
+      <div key={session} ref={container} className="swagger-ui" />
     </div>
   );
 }
 
-/** Counts up when somebody else is signed in, so that answers which the last user got are gone; not by what is tried here. */
-function useVisit(isOwnDoing: { current: boolean }): number {
+/**
+ * Increments when the user changes, so that responses to the previous user disappear. A sign-in or sign-out that is tried
+ * on this page does not count.
+ */
+function useSessionNumber(isOwnSignIn: { current: boolean }): number {
   const { data: user } = useQuery(currentUser);
   const last = useRef<string | null | undefined>(undefined);
-  const [visit, setVisit] = useState(0);
+  const [session, setSession] = useState(0);
   useEffect(() => {
     if (user === undefined) return;
     const before = last.current;
     last.current = user?.id ?? null;
     if (before === undefined || before === last.current) return;
-    if (!isOwnDoing.current) setVisit((number) => number + 1);
-    isOwnDoing.current = false;
-  }, [user, isOwnDoing]);
-  return visit;
+    if (!isOwnSignIn.current) setSession((number) => number + 1);
+    isOwnSignIn.current = false;
+  }, [user, isOwnSignIn]);
+  return session;
 }
 
-/** What Swagger UI leaves out for those who don't see the page, or don't use a mouse. */
-function mend(root: HTMLElement): void {
+/** Adds what Swagger UI's markup lacks for screen readers and keyboards. */
+function fixAccessibility(root: HTMLElement): void {
   for (const area of root.querySelectorAll("textarea:not([aria-label])")) {
     area.setAttribute("aria-label", "Request body");
   }
-  // A table that calls itself a region without a name is a landmark that leads nowhere.
+  // A region without a name is a useless landmark.
   for (const table of root.querySelectorAll('table[role="region"]')) table.removeAttribute("role");
   for (const text of root.querySelectorAll("pre:not([tabindex])")) text.setAttribute("tabindex", "0");
 }

@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "react-router";
-import { useEditTicket } from "../api/changes";
-import { isNotFound, Undecided } from "../api/errors";
+import { isNotFound, PendingError } from "../api/errors";
+import { useEditTicket } from "../api/mutations";
 import { ticket as ticketQuery } from "../api/queries";
 import type { Ticket } from "../api/types";
-import { useDraft } from "../components/draft";
 import { Failed, Loading, Notice } from "../components/states";
+import { useDraft } from "../components/useDraft";
 import { useUser } from "../components/user";
 import { NotFound } from "./NotFound";
 import { TicketForm } from "./TicketForm";
@@ -24,9 +24,9 @@ export function EditTicket() {
       {query.data.userID === user.id ? (
         <Form ticket={query.data} />
       ) : (
-        <Notice tone="error" title="This is somebody else’s ticket.">
+        <Notice tone="error" title="This ticket belongs to another seller.">
           <Link className="button" to={`/tickets/${id}`}>
-            Look at it
+            View the ticket
           </Link>
         </Notice>
       )}
@@ -39,15 +39,15 @@ function Form({ ticket }: { ticket: Ticket }) {
   const edit = useEditTicket(ticket.id);
   const draft = useDraft(`edit-${ticket.id}`);
   const back = `/tickets/${ticket.id}`;
-  // A form that was sent stays while a buyer holds the ticket: they may let it go.
+  // A submitted form stays open while a buyer holds the ticket, because the hold may lapse.
   if (ticket.status !== "available" && (edit.isIdle || ticket.status !== "reserved")) {
-    const why = {
-      reserved: "A buyer holds this ticket, so it can’t be edited now.",
-      sold: "This ticket is sold, so it can’t be edited.",
+    const reason = {
+      reserved: "A buyer is holding this ticket, so it can’t be edited now.",
+      sold: "This ticket has been sold, so it can’t be edited.",
       withdrawn: "You have withdrawn this ticket, so it can’t be edited.",
     }[ticket.status];
     return (
-      <Notice tone="plain" title={why}>
+      <Notice tone="plain" title={reason}>
         <Link className="button" to={back}>
           Back to the ticket
         </Link>
@@ -62,7 +62,7 @@ function Form({ ticket }: { ticket: Ticket }) {
       action="Save"
       isPending={edit.isPending}
       error={edit.error}
-      isUndecided={edit.isPending && edit.failureReason instanceof Undecided}
+      isPendingDecision={edit.isPending && edit.failureReason instanceof PendingError}
       onSave={(content, version) =>
         edit.mutate({ ...content, version }, { onSuccess: () => void navigate(back) })
       }

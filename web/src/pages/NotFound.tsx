@@ -1,17 +1,19 @@
 import { Link } from "react-router";
 
+const TITLES = { page: "Page not found", ticket: "Ticket not found", order: "Order not found" };
+
 export function NotFound({ what = "page" }: { what?: "page" | "ticket" | "order" }) {
   return (
     <div className="empty">
       <title>Not found · Admit One</title>
-      <h1>There is no such {what}</h1>
+      <h1>{TITLES[what]}</h1>
       <p>
         {what === "order"
           ? "The link may be incomplete, or the order belongs to another account."
           : "The link may be incomplete or out of date."}
       </p>
       <Link className="button" to="/">
-        See what is on sale
+        See tickets on sale
       </Link>
     </div>
   );

@@ -2,12 +2,12 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
 import { Link, useLocation } from "react-router";
 import { ticketsOnSale } from "../api/queries";
-import { useList } from "../components/list";
-import { More } from "../components/More";
+import { LoadMore } from "../components/LoadMore";
 import { Failed, Loading, OutOfDate } from "../components/states";
-import { TicketStub } from "../components/TicketStub";
-import { asDay } from "../rules/date";
-import { matching } from "../rules/ticket";
+import { TicketCard } from "../components/TicketCard";
+import { useList } from "../components/useList";
+import { formatDate } from "../rules/date";
+import { searchTickets } from "../rules/ticket";
 
 export function OnSale() {
   return (
@@ -21,28 +21,32 @@ export function OnSale() {
 
 function List() {
   const query = useInfiniteQuery(ticketsOnSale);
-  const { entries, isLookingOn, isEmpty } = useList(query, ticketsOnSale.queryKey, (page) => page.tickets);
+  const { entries, isSkippingEmptyPages, isEmpty } = useList(
+    query,
+    ticketsOnSale.queryKey,
+    (page) => page.tickets,
+  );
   const [search, setSearch] = useSearch();
   const searchId = useId();
-  if (query.isPending || isLookingOn) return <Loading />;
+  if (query.isPending || isSkippingEmptyPages) return <Loading />;
   if (query.data === undefined) return <Failed query={query} />;
   if (isEmpty) {
     return (
       <div className="empty">
         <OutOfDate query={query} />
-        <p>Nothing is on sale right now.</p>
+        <p>No tickets are on sale right now.</p>
         <p>
-          A ticket that you can’t use? <Link to="/sell">Put it on sale</Link>.
+          Have a ticket that you can’t use? <Link to="/sell">Sell it here</Link>.
         </p>
       </div>
     );
   }
-  const found = matching(entries, search);
+  const found = searchTickets(entries, search);
   return (
     <>
       <OutOfDate query={query} />
       <div className="search">
-        <label htmlFor={searchId}>Search{query.hasNextPage ? " in what is loaded" : ""}</label>
+        <label htmlFor={searchId}>Search{query.hasNextPage ? " the tickets shown" : ""}</label>
         <input
           id={searchId}
           type="search"
@@ -51,16 +55,16 @@ function List() {
           onChange={(event) => setSearch(event.target.value)}
         />
       </div>
-      <p className="unseen" role="status">
+      <p className="visually-hidden" role="status">
         {search && `${found.length} found`}
       </p>
       {found.length === 0 && (
         <p className="empty">
           {entries.length === 0 ? (
-            "Nothing on sale was found so far."
+            "No tickets found so far."
           ) : (
             <>
-              No ticket here is called “<bdi>{search}</bdi>”.
+              No tickets match “<bdi>{search}</bdi>”.
             </>
           )}
         </p>
@@ -68,13 +72,13 @@ function List() {
       <ul className="tickets">
         {found.map((ticket) => (
           <li key={ticket.id}>
-            <TicketStub ticket={ticket} to={`/tickets/${ticket.id}`}>
-              <p>Listed {asDay(ticket.createdAt)}</p>
-            </TicketStub>
+            <TicketCard ticket={ticket} to={`/tickets/${ticket.id}`}>
+              <p>Listed {formatDate(ticket.createdAt)}</p>
+            </TicketCard>
           </li>
         ))}
       </ul>
-      <More query={query} />
+      <LoadMore query={query} />
     </>
   );
 }
@@ -82,17 +86,17 @@ function List() {
 const PARAMETER = "q";
 
 /**
- * What is searched for, kept in the address, so that Back and Reload find it again. The address is written past the
- * router: a navigation for each letter would render later than it is typed, and move the cursor.
+ * The search text. It is kept in the URL, so that Back and Reload restore it. The URL is updated without the router: a
+ * navigation per key press would render late and move the cursor.
  */
 function useSearch(): [string, (text: string) => void] {
   const { key, search } = useLocation();
-  const asked = new URLSearchParams(search).get(PARAMETER) ?? "";
-  const [typed, setTyped] = useState({ key, text: asked });
+  const inUrl = new URLSearchParams(search).get(PARAMETER) ?? "";
+  const [typed, setTyped] = useState({ key, text: inUrl });
   useEffect(() => {
-    // Another visit to this page, without leaving it.
-    setTyped((before) => (before.key === key ? before : { key, text: asked }));
-  }, [key, asked]);
+    // A navigation from this page to itself.
+    setTyped((before) => (before.key === key ? before : { key, text: inUrl }));
+  }, [key, inUrl]);
   const set = (text: string) => {
     setTyped({ key, text });
     const url = new URL(window.location.href);

@@ -1,33 +1,33 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, Navigate, useLocation, useParams } from "react-router";
-import { useCancelOrder } from "../api/changes";
 import { codeOf, explain, isNotFound } from "../api/errors";
+import { useCancelOrder } from "../api/mutations";
 import { order as orderQuery, payment as paymentQuery, startedPayment } from "../api/queries";
-import { tellOtherTabs } from "../api/tabs";
+import { notifyOtherTabs } from "../api/tabs";
 import type { Order, Payment } from "../api/types";
 import { Countdown, useHasPassed } from "../components/Countdown";
-import { Failed, Loading, Notice, OutOfDate, Said } from "../components/states";
-import { TicketStub } from "../components/TicketStub";
+import { Failed, Loading, Notice, NoticeBox, OutOfDate } from "../components/states";
+import { TicketCard } from "../components/TicketCard";
 import { useUser } from "../components/user";
 import { PaymentPanel } from "../payment/PaymentPanel";
-import { asDayAndTime } from "../rules/date";
+import { formatDateTime } from "../rules/date";
 import {
-  askAgainAfter,
   type Confirmation,
-  cameToNothing,
-  endedBecause,
-  moneyOfEnded,
+  cancellationReason,
+  describeMoney,
+  hadNoEffect,
   type OrderState,
   orderState,
+  pollInterval,
 } from "../rules/order";
-import { refundInWords } from "../rules/refund";
+import { describeRefund } from "../rules/refund";
 import { NotFound } from "./NotFound";
 
 export function OrderPage() {
   const { id = "" } = useParams();
   const { pathname, search } = useLocation();
-  // Stripe sends a buyer back with the client secret in the address, where it should not stay.
+  // After a redirect, Stripe returns with the client secret in the URL. Remove it.
   if (search !== "") return <Navigate to={pathname} replace />;
   return <LoadedOrder key={id} id={id} />;
 }
@@ -50,7 +50,7 @@ function KnownOrder({ order }: { order: Order }) {
   const user = useUser();
   const hasLapsed = useHasPassed(order.expiresAt);
   const [confirmation, setConfirmation] = useState<Confirmation>({ kind: "none" });
-  const isUnconfirmed = confirmation.kind === "none" || confirmation.kind === "came to nothing";
+  const isUnconfirmed = confirmation.kind === "none" || confirmation.kind === "no-effect";
   const isOpen = order.status === "created" && !hasLapsed && isUnconfirmed;
   const started = useQuery({ ...startedPayment(user.id, order.id), enabled: isOpen });
   const stateWith = (payment: Payment | null | undefined) =>
@@ -60,56 +60,56 @@ function KnownOrder({ order }: { order: Order }) {
       confirmation,
       hasLapsed,
     });
-  // Asking for the payment makes the API look at Stripe, so a webhook that is late holds nothing up.
+  // Reading the payment makes the API read it from Stripe, so a late webhook causes no delay.
   const latest = useQuery({
     ...paymentQuery(user.id, order.id),
     enabled: !isOpen && order.status !== "completed" && order.status !== "refunded",
-    refetchInterval: ({ state }) => askAgainAfter(stateWith(state.data), state.data),
+    refetchInterval: ({ state }) => pollInterval(stateWith(state.data), state.data),
   });
-  const { data: payment, dataUpdatedAt: answeredAt } = latest;
+  const { data: payment, dataUpdatedAt: receivedAt } = latest;
   const state = stateWith(payment);
-  useQuery({ ...orderQuery(user.id, order.id), refetchInterval: askAgainAfter(state, payment) });
+  useQuery({ ...orderQuery(user.id, order.id), refetchInterval: pollInterval(state, payment) });
   useEffect(() => {
     if (confirmation.kind !== "unknown") return;
-    if (cameToNothing(payment, { lostAt: confirmation.lostAt, answeredAt }))
-      setConfirmation({ kind: "came to nothing" });
-  }, [confirmation, payment, answeredAt]);
-  const hear = (heard: Confirmation) => {
-    setConfirmation(heard);
-    tellOtherTabs({ kind: "changed" });
+    if (hadNoEffect(payment, { lostAt: confirmation.lostAt, receivedAt }))
+      setConfirmation({ kind: "no-effect" });
+  }, [confirmation, payment, receivedAt]);
+  const onConfirmation = (outcome: Confirmation) => {
+    setConfirmation(outcome);
+    notifyOtherTabs({ kind: "changed" });
   };
-  // Past its deadline it may be paid all the same: nothing is said before that is known.
+  // The order may have been paid despite its deadline, so wait for the payment.
   if (state === "lapsed" && latest.isPending) return <Loading />;
   return (
     <>
-      <TicketStub
+      <TicketCard
         ticket={order.ticket}
         heading="h1"
-        isSpent={state === "ended" || state === "lapsed" || state === "refunded"}
+        isUnavailable={state === "cancelled" || state === "lapsed" || state === "refunded"}
         stamp={STAMPS[state]}
       >
-        <p>Ordered {asDayAndTime(order.createdAt)}</p>
-      </TicketStub>
+        <p>Ordered {formatDateTime(order.createdAt)}</p>
+      </TicketCard>
       <div role="status">
-        <News order={order} state={state} payment={payment} />
+        <OrderNotice order={order} state={state} payment={payment} />
       </div>
       {!isOpen && <OutOfDate query={latest} />}
       {state === "payable" && (
         <>
           <Countdown from={order.createdAt} until={order.expiresAt} />
-          {confirmation.kind === "came to nothing" && (
-            <Notice tone="error" title="No payment has reached us.">
+          {confirmation.kind === "no-effect" && (
+            <Notice tone="error" title="We have not received a payment.">
               <p>
-                Stripe’s answer to your last try got lost, and no payment has followed. You can try again: an
-                order is never paid twice.
+                Stripe’s response to your last attempt was lost, and no payment has followed. You can try
+                again: an order is never charged twice.
               </p>
             </Notice>
           )}
           <PaymentPanel
             order={order}
             started={started}
-            onConfirmed={() => hear({ kind: "accepted" })}
-            onLost={() => hear({ kind: "unknown", lostAt: Date.now() })}
+            onConfirmed={() => onConfirmation({ kind: "accepted" })}
+            onUnknownOutcome={() => onConfirmation({ kind: "unknown", lostAt: Date.now() })}
           />
           <Cancel order={order} />
         </>
@@ -118,10 +118,10 @@ function KnownOrder({ order }: { order: Order }) {
   );
 }
 
-const STAMPS: Partial<Record<OrderState, string>> = { yours: "Paid", refunded: "Refunded" };
+const STAMPS: Partial<Record<OrderState, string>> = { completed: "Paid", refunded: "Refunded" };
 
-/** Where the order stands, in words; said aloud when it changes. */
-function News({
+/** The order's state in words. Screen readers announce changes. */
+function OrderNotice({
   order,
   state,
   payment,
@@ -130,9 +130,9 @@ function News({
   state: OrderState;
   payment: Payment | null | undefined;
 }) {
-  const again = (
+  const ticketLink = (
     <Link className="button" to={`/tickets/${order.ticket.id}`}>
-      Look at the ticket
+      View the ticket
     </Link>
   );
   switch (state) {
@@ -140,60 +140,60 @@ function News({
       return null;
     case "checking":
       return (
-        <Said tone="plain" title="We don’t know yet whether your card was charged.">
-          <p>Stripe’s answer got lost. Checking: this page shows the outcome by itself.</p>
-        </Said>
+        <NoticeBox tone="plain" title="We don’t know yet whether your card was charged.">
+          <p>Stripe’s response was lost. We are checking, and this page will show the outcome.</p>
+        </NoticeBox>
       );
     case "confirming":
       return (
-        <Said tone="plain" title="Confirming your payment">
-          <p>Your card was accepted. This takes a few seconds, and you can close this page meanwhile.</p>
-        </Said>
+        <NoticeBox tone="plain" title="Confirming your payment">
+          <p>Your card was accepted. This takes a few seconds. You can close this page.</p>
+        </NoticeBox>
       );
-    case "yours":
+    case "completed":
       return (
-        <Said tone="good" title="It’s yours.">
-          <p>Your payment is complete, and nobody else can buy this ticket any more.</p>
+        <NoticeBox tone="good" title="It’s yours.">
+          <p>Your payment is complete, and nobody else can buy this ticket.</p>
           <Refunded order={order} />
           <Link className="button" to="/orders">
             See all your orders
           </Link>
-        </Said>
+        </NoticeBox>
       );
     case "refunded":
       return (
-        <Said tone="plain" title="This order was refunded.">
+        <NoticeBox tone="plain" title="This order was refunded.">
           <Refunded order={order} />
-          <p>The ticket is not yours any more.</p>
+          <p>The ticket is no longer yours.</p>
           <Link className="button" to="/orders">
             See all your orders
           </Link>
-        </Said>
+        </NoticeBox>
       );
     case "lapsed":
       return (
-        <Said tone="plain" title="Your time to pay is up.">
-          <p>Others can buy the ticket now. {moneyOfEnded(state, payment)}</p>
-          {again}
-        </Said>
+        <NoticeBox tone="plain" title="Your time to pay is up.">
+          <p>Others can buy the ticket now. {describeMoney(state, payment)}</p>
+          {ticketLink}
+        </NoticeBox>
       );
-    case "ended":
+    case "cancelled":
       return (
-        <Said
+        <NoticeBox
           tone="plain"
-          title={order.reason === "payment_failed" ? "The payment failed." : "This order has ended."}
+          title={order.reason === "payment_failed" ? "The payment failed." : "This order was cancelled."}
         >
           <p>
-            {endedBecause(order)} {moneyOfEnded(state, payment)}
+            {cancellationReason(order)} {describeMoney(state, payment)}
           </p>
-          {again}
-        </Said>
+          {ticketLink}
+        </NoticeBox>
       );
   }
 }
 
 function Refunded({ order: { refund, ticket } }: { order: Order }) {
-  return refund ? <p>{refundInWords(refund, { currency: ticket.currency, to: "your card" })}</p> : null;
+  return refund ? <p>{describeRefund(refund, { currency: ticket.currency, to: "your card" })}</p> : null;
 }
 
 function Cancel({ order }: { order: Order }) {
@@ -204,7 +204,7 @@ function Cancel({ order }: { order: Order }) {
     <div className="actions">
       {cancel.isError && (
         <Notice tone="error" title={isPaid ? "Too late to cancel." : title}>
-          <p>{isPaid ? "This order is paid, or is just being paid." : advice}</p>
+          <p>{isPaid ? "This order is already paid, or the payment is in progress." : advice}</p>
         </Notice>
       )}
       <button type="button" className="link" onClick={() => cancel.mutate()} disabled={cancel.isPending}>

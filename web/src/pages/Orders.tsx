@@ -3,14 +3,14 @@ import { Link } from "react-router";
 import { ownOrders } from "../api/queries";
 import type { Order } from "../api/types";
 import { useHasPassed } from "../components/Countdown";
-import { useList } from "../components/list";
-import { More } from "../components/More";
+import { LoadMore } from "../components/LoadMore";
 import { Failed, Loading, OutOfDate } from "../components/states";
-import { TicketStub } from "../components/TicketStub";
+import { TicketCard } from "../components/TicketCard";
+import { useList } from "../components/useList";
 import { useUser } from "../components/user";
-import { asDay } from "../rules/date";
-import { orderInWords, orderState } from "../rules/order";
-import { refundInWords } from "../rules/refund";
+import { formatDate } from "../rules/date";
+import { orderLabel, orderState } from "../rules/order";
+import { describeRefund } from "../rules/refund";
 
 export function Orders() {
   return (
@@ -25,15 +25,15 @@ export function Orders() {
 function List() {
   const options = ownOrders(useUser().id);
   const query = useInfiniteQuery(options);
-  const { entries, isLookingOn, isEmpty } = useList(query, options.queryKey, (page) => page.orders);
-  if (query.isPending || isLookingOn) return <Loading />;
+  const { entries, isSkippingEmptyPages, isEmpty } = useList(query, options.queryKey, (page) => page.orders);
+  if (query.isPending || isSkippingEmptyPages) return <Loading />;
   if (query.data === undefined) return <Failed query={query} />;
   return (
     <>
       <OutOfDate query={query} />
       {isEmpty && (
         <p className="empty">
-          You have ordered nothing yet. <Link to="/">See what is on sale</Link>.
+          You have no orders yet. <Link to="/">See tickets on sale</Link>.
         </p>
       )}
       <ul className="tickets">
@@ -43,7 +43,7 @@ function List() {
           </li>
         ))}
       </ul>
-      <More query={query} />
+      <LoadMore query={query} />
     </>
   );
 }
@@ -52,17 +52,17 @@ function Row({ order }: { order: Order }) {
   const hasLapsed = useHasPassed(order.expiresAt);
   const state = orderState({ order, payment: undefined, confirmation: { kind: "none" }, hasLapsed });
   return (
-    <TicketStub
+    <TicketCard
       ticket={order.ticket}
       to={`/orders/${order.id}`}
-      isSpent={state === "ended" || state === "lapsed" || state === "refunded"}
+      isUnavailable={state === "cancelled" || state === "lapsed" || state === "refunded"}
     >
       <p>
-        <strong>{orderInWords(state, order)}</strong> · ordered {asDay(order.createdAt)}
+        <strong>{orderLabel(state, order)}</strong> · ordered {formatDate(order.createdAt)}
       </p>
       {order.refund && (
-        <p>{refundInWords(order.refund, { currency: order.ticket.currency, to: "your card" })}</p>
+        <p>{describeRefund(order.refund, { currency: order.ticket.currency, to: "your card" })}</p>
       )}
-    </TicketStub>
+    </TicketCard>
   );
 }

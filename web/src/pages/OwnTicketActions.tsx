@@ -1,108 +1,108 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import { useWithdrawTicket } from "../api/changes";
-import { codeOf, explain, Undecided } from "../api/errors";
+import { codeOf, explain, PendingError } from "../api/errors";
+import { useWithdrawTicket } from "../api/mutations";
 import { ownTicket, ticket as ticketQuery } from "../api/queries";
 import type { OwnTicket, Ticket } from "../api/types";
-import { Notice, Said } from "../components/states";
+import { Notice, NoticeBox } from "../components/states";
 import { useUser } from "../components/user";
-import { pendingInWords } from "../rules/pending";
-import { refundInWords } from "../rules/refund";
+import { describePendingChange } from "../rules/pending";
+import { describeRefund } from "../rules/refund";
 
-/** What a seller can do with their ticket. */
+/** Actions for the seller of a ticket. */
 export function OwnTicketActions({ ticket }: { ticket: Ticket }) {
-  const [isAsking, setAsking] = useState(false);
+  const [isConfirming, setConfirming] = useState(false);
   const withdraw = useWithdrawTicket(ticket.id);
   const own = useQuery({
     ...ownTicket(useUser().id, ticket),
     refetchInterval: ({ state }) => (state.data?.pendingChange ? 2000 : false),
   });
   useQuery({ ...ticketQuery(ticket.id), refetchInterval: own.data?.pendingChange ? 2000 : false });
-  const isUndecided = withdraw.isPending && withdraw.failureReason instanceof Undecided;
+  const isPendingDecision = withdraw.isPending && withdraw.failureReason instanceof PendingError;
   return (
     <div className="actions">
       <div role="status">
-        {own.data?.pendingChange && <Pending ticket={own.data} />}
-        {isUndecided && !own.data?.pendingChange && <BeingWithdrawn />}
+        {own.data?.pendingChange && <ChangePending ticket={own.data} />}
+        {isPendingDecision && !own.data?.pendingChange && <WithdrawalPending />}
       </div>
-      {withdraw.isError && <NotWithdrawn error={withdraw.error} />}
-      {ticket.status === "available" && !isAsking && (
+      {withdraw.isError && <WithdrawalError error={withdraw.error} />}
+      {ticket.status === "available" && !isConfirming && (
         <>
           <p className="hint">You are selling this ticket.</p>
           <Link className="button" to={`/tickets/${ticket.id}/edit`}>
             Edit
           </Link>
-          <button type="button" onClick={() => setAsking(true)}>
+          <button type="button" onClick={() => setConfirming(true)}>
             Withdraw
           </button>
         </>
       )}
-      {ticket.status === "available" && isAsking && (
-        <Notice tone="plain" title="Take this ticket off sale for good?">
+      {ticket.status === "available" && isConfirming && (
+        <Notice tone="plain" title="Withdraw this ticket permanently?">
           <button
             type="button"
             className="danger"
-            onClick={() => withdraw.mutate(undefined, { onSettled: () => setAsking(false) })}
+            onClick={() => withdraw.mutate(undefined, { onSettled: () => setConfirming(false) })}
             disabled={withdraw.isPending}
           >
             {withdraw.isPending ? "Withdrawing" : "Withdraw it"}
           </button>
-          <button type="button" onClick={() => setAsking(false)} disabled={withdraw.isPending}>
+          <button type="button" onClick={() => setConfirming(false)} disabled={withdraw.isPending}>
             Keep it on sale
           </button>
         </Notice>
       )}
       {ticket.status === "reserved" && (
-        <Notice tone="plain" title="A buyer holds your ticket.">
-          <p>Until they have paid or their time is up, it can be neither edited nor withdrawn.</p>
+        <Notice tone="plain" title="A buyer is holding your ticket.">
+          <p>You can’t edit or withdraw it while they have time to pay.</p>
         </Notice>
       )}
       {ticket.status === "sold" && (
         <Notice tone={own.data?.refund ? "plain" : "good"} title="You have sold this ticket.">
           {own.data?.refund && (
-            <p>{refundInWords(own.data.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
+            <p>{describeRefund(own.data.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
           )}
         </Notice>
       )}
-      {ticket.status === "withdrawn" && <Notice tone="plain" title="You have taken this ticket off sale." />}
+      {ticket.status === "withdrawn" && <Notice tone="plain" title="You have withdrawn this ticket." />}
     </div>
   );
 }
 
-/** A change that is neither in force nor refused yet. */
-function Pending({ ticket }: { ticket: OwnTicket }) {
+/** Shows a pending change, which is neither accepted nor rejected yet. */
+function ChangePending({ ticket }: { ticket: OwnTicket }) {
   return (
-    <Said tone="plain" title="Your change is being made.">
-      {ticket.pendingChange && <p>{pendingInWords(ticket, ticket.pendingChange)}</p>}
-      <p>The ticket shows it as soon as it is in force.</p>
-    </Said>
+    <NoticeBox tone="plain" title="Your change is being processed.">
+      {ticket.pendingChange && <p>{describePendingChange(ticket, ticket.pendingChange)}</p>}
+      <p>The ticket will show it as soon as it takes effect.</p>
+    </NoticeBox>
   );
 }
 
-function BeingWithdrawn() {
+function WithdrawalPending() {
   return (
-    <Said tone="plain" title="The ticket is being taken off sale.">
-      <p>This page shows it as soon as it is done.</p>
-    </Said>
+    <NoticeBox tone="plain" title="The ticket is being withdrawn.">
+      <p>This page will show when it is done.</p>
+    </NoticeBox>
   );
 }
 
-function NotWithdrawn({ error }: { error: unknown }) {
-  if (error instanceof Undecided) return <BeingWithdrawn />;
+function WithdrawalError({ error }: { error: unknown }) {
+  if (error instanceof PendingError) return <WithdrawalPending />;
   switch (codeOf(error)) {
     case "ticket_held":
       return (
-        <Notice tone="error" title="A buyer has just taken this ticket. It was not withdrawn.">
+        <Notice tone="error" title="A buyer has just ordered this ticket, so it was not withdrawn.">
           <p>You can withdraw it if they don’t pay in time.</p>
         </Notice>
       );
     case "ticket_sold":
-      return <Notice tone="error" title="Too late: this ticket is sold. It was not withdrawn." />;
+      return <Notice tone="error" title="This ticket has been sold, so it was not withdrawn." />;
     case "change_pending":
       return (
-        <Notice tone="error" title="An earlier change of this ticket is still being made.">
-          <p>Withdraw it again in a moment.</p>
+        <Notice tone="error" title="An earlier change is still being processed.">
+          <p>Try again in a moment.</p>
         </Notice>
       );
     default: {

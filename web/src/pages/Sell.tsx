@@ -1,13 +1,13 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
-import { usePutOnSale } from "../api/changes";
+import { useCreateTicket } from "../api/mutations";
 import { ticketsOnSale } from "../api/queries";
-import { useDraft } from "../components/draft";
+import { useDraft } from "../components/useDraft";
 import { TicketForm } from "./TicketForm";
 
 export function Sell() {
   const navigate = useNavigate();
-  const put = usePutOnSale(useDraft("sell-intention"));
+  const create = useCreateTicket(useDraft("sell-idempotency-key"));
   const draft = useDraft("sell");
   const onSale = useInfiniteQuery(ticketsOnSale);
   return (
@@ -17,10 +17,10 @@ export function Sell() {
       <TicketForm
         draft={draft}
         currency={onSale.data?.pages[0]?.tickets[0]?.currency}
-        action="Put it on sale"
-        isPending={put.isPending}
-        error={put.error}
-        onSave={(ticket) => put.mutate(ticket, { onSuccess: ({ id }) => void navigate(`/tickets/${id}`) })}
+        action="Put on sale"
+        isPending={create.isPending}
+        error={create.error}
+        onSave={(ticket) => create.mutate(ticket, { onSuccess: ({ id }) => void navigate(`/tickets/${id}`) })}
       />
     </div>
   );

@@ -2,15 +2,15 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { ownTickets } from "../api/queries";
 import type { OwnTicketList } from "../api/types";
-import { useList } from "../components/list";
-import { More } from "../components/More";
+import { LoadMore } from "../components/LoadMore";
 import { Failed, Loading, OutOfDate } from "../components/states";
-import { TicketStub } from "../components/TicketStub";
+import { TicketCard } from "../components/TicketCard";
+import { useList } from "../components/useList";
 import { useUser } from "../components/user";
-import { asDay } from "../rules/date";
-import { pendingInWords } from "../rules/pending";
-import { refundInWords } from "../rules/refund";
-import { STATUS_WORDS } from "../rules/ticket";
+import { formatDate } from "../rules/date";
+import { describePendingChange } from "../rules/pending";
+import { describeRefund } from "../rules/refund";
+import { STATUS_LABELS } from "../rules/ticket";
 
 export function Selling() {
   return (
@@ -35,29 +35,35 @@ function List() {
     ...options,
     refetchInterval: ({ state }) => (state.data?.pages.some(hasPending) ? 3000 : false),
   });
-  const { entries, isLookingOn, isEmpty } = useList(query, options.queryKey, (page) => page.tickets);
-  if (query.isPending || isLookingOn) return <Loading />;
+  const { entries, isSkippingEmptyPages, isEmpty } = useList(query, options.queryKey, (page) => page.tickets);
+  if (query.isPending || isSkippingEmptyPages) return <Loading />;
   if (query.data === undefined) return <Failed query={query} />;
   return (
     <>
       <OutOfDate query={query} />
-      {isEmpty && <p className="empty">You have put nothing on sale yet.</p>}
+      {isEmpty && <p className="empty">You have not put any tickets on sale yet.</p>}
       <ul className="tickets">
         {entries.map((ticket) => (
           <li key={ticket.id}>
-            <TicketStub ticket={ticket} to={`/tickets/${ticket.id}`} isSpent={ticket.status !== "available"}>
+            <TicketCard
+              ticket={ticket}
+              to={`/tickets/${ticket.id}`}
+              isUnavailable={ticket.status !== "available"}
+            >
               <p>
-                <strong>{STATUS_WORDS[ticket.status]}</strong> · listed {asDay(ticket.createdAt)}
+                <strong>{STATUS_LABELS[ticket.status]}</strong> · listed {formatDate(ticket.createdAt)}
               </p>
-              {ticket.pendingChange && <p>Being changed. {pendingInWords(ticket, ticket.pendingChange)}</p>}
-              {ticket.refund && (
-                <p>{refundInWords(ticket.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
+              {ticket.pendingChange && (
+                <p>Change pending. {describePendingChange(ticket, ticket.pendingChange)}</p>
               )}
-            </TicketStub>
+              {ticket.refund && (
+                <p>{describeRefund(ticket.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
+              )}
+            </TicketCard>
           </li>
         ))}
       </ul>
-      <More query={query} />
+      <LoadMore query={query} />
     </>
   );
 }

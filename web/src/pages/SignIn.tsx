@@ -1,24 +1,24 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useRef, useState } from "react";
 import { Link, Navigate, useLocation, useSearchParams } from "react-router";
-import { useSignIn } from "../api/changes";
-import { codeOf, explain, problemOf } from "../api/errors";
+import { codeOf, explain, fieldError } from "../api/errors";
+import { useSignIn } from "../api/mutations";
 import { currentUser } from "../api/session";
-import { Field, fieldsOf, focusFirstProblem } from "../components/Field";
+import { Field, focusFirstError, formValues } from "../components/Field";
 import { Failed, Loading, Notice } from "../components/states";
-import { PASSWORD_HINT, passwordProblem } from "../rules/password";
+import { PASSWORD_HINT, passwordError } from "../rules/password";
 import { returnPath, signInPath } from "../rules/returnPath";
 
-const WORDS = {
+const LABELS = {
   signin: { title: "Sign in", other: "/signup", ask: "New here?", offer: "Sign up" },
-  signup: { title: "Sign up", other: "/signin", ask: "Already signed up?", offer: "Sign in" },
+  signup: { title: "Sign up", other: "/signin", ask: "Already have an account?", offer: "Sign in" },
 } as const;
 
 export function SignIn({ page }: { page: "signin" | "signup" }) {
   const next = returnPath(useSearchParams()[0].get("next"));
   const { state } = useLocation();
   const user = useQuery(currentUser);
-  const { title, other, ask, offer } = WORDS[page];
+  const { title, other, ask, offer } = LABELS[page];
   if (user.isPending) return <Loading />;
   if (user.data === undefined) return <Failed query={user} />;
   if (user.data !== null) return <Navigate to={next} replace />;
@@ -28,7 +28,7 @@ export function SignIn({ page }: { page: "signin" | "signup" }) {
       <h1>{title}</h1>
       {state?.hasEnded && (
         <Notice tone="plain" title="You are signed out.">
-          <p>Sign in to go on where you were.</p>
+          <p>Sign in to continue where you left off.</p>
         </Notice>
       )}
       <Form page={page} action={title} />
@@ -44,34 +44,34 @@ export function SignIn({ page }: { page: "signin" | "signup" }) {
 
 function Form({ page, action }: { page: "signin" | "signup"; action: string }) {
   const form = useRef<HTMLFormElement>(null);
-  const [problems, setProblems] = useState<Problems | null>(null);
-  const sign = useSignIn(page);
+  const [errors, setErrors] = useState<FieldErrors | null>(null);
+  const signIn = useSignIn(page);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const { email = "", password = "" } = fieldsOf(event.currentTarget);
-    const found = problemsOf(page, email, password);
-    setProblems(found);
-    if (found.email || found.password) focusFirstProblem(form.current);
-    else sign.mutate({ email: email.trim(), password });
+    const { email = "", password = "" } = formValues(event.currentTarget);
+    const found = validate(page, email, password);
+    setErrors(found);
+    if (found.email || found.password) focusFirstError(form.current);
+    else signIn.mutate({ email: email.trim(), password });
   };
   const onInput = ({ currentTarget }: FormEvent<HTMLFormElement>) => {
-    const { email = "", password = "" } = fieldsOf(currentTarget);
-    if (problems !== null) setProblems(problemsOf(page, email, password));
+    const { email = "", password = "" } = formValues(currentTarget);
+    if (errors !== null) setErrors(validate(page, email, password));
   };
   return (
     <form ref={form} onSubmit={submit} onInput={onInput} noValidate>
-      {sign.isError && <NotSignedIn error={sign.error} />}
+      {signIn.isError && <SignInError error={signIn.error} />}
       <Field
         label="E-mail"
         name="email"
-        // Of type "email" Chromium would put a name like müller.example into Punycode while it is typed.
+        // With type "email", Chromium converts domains such as müller.example to Punycode during input.
         type="text"
         inputMode="email"
         autoComplete="username"
         autoCapitalize="none"
         autoCorrect="off"
         spellCheck={false}
-        problem={problems?.email ?? problemOf(sign.error, "email")}
+        error={errors?.email ?? fieldError(signIn.error, "email")}
       />
       <Field
         label="Password"
@@ -79,43 +79,43 @@ function Form({ page, action }: { page: "signin" | "signup"; action: string }) {
         name="password"
         type="password"
         autoComplete={page === "signup" ? "new-password" : "current-password"}
-        problem={problems?.password ?? problemOf(sign.error, "password")}
+        error={errors?.password ?? fieldError(signIn.error, "password")}
       />
-      <button type="submit" className="primary" disabled={sign.isPending}>
-        {sign.isPending ? "One moment" : action}
+      <button type="submit" className="primary" disabled={signIn.isPending}>
+        {signIn.isPending ? "One moment" : action}
       </button>
     </form>
   );
 }
 
-interface Problems {
+interface FieldErrors {
   email: string | undefined;
   password: string | undefined;
 }
 
-function problemsOf(page: "signin" | "signup", email: string, password: string): Problems {
+function validate(page: "signin" | "signup", email: string, password: string): FieldErrors {
   return {
-    email: /^\S+@\S+$/.test(email.trim()) ? undefined : "Give your e-mail address.",
-    password: passwordProblem(password, page),
+    email: /^\S+@\S+$/.test(email.trim()) ? undefined : "Enter your e-mail address.",
+    password: passwordError(password, page),
   };
 }
 
-function NotSignedIn({ error }: { error: unknown }) {
+function SignInError({ error }: { error: unknown }) {
   switch (codeOf(error)) {
     case "bad_credentials":
       return (
-        <Notice tone="error" title="That e-mail and password don’t go together.">
-          <p>Check both and try again.</p>
+        <Notice tone="error" title="The e-mail address or password is wrong.">
+          <p>Please check both and try again.</p>
         </Notice>
       );
     case "email_in_use":
       return (
-        <Notice tone="error" title="Somebody has signed up with this e-mail.">
-          <p>If it was you, sign in instead.</p>
+        <Notice tone="error" title="An account with this e-mail address already exists.">
+          <p>If it is yours, sign in instead.</p>
         </Notice>
       );
     case "invalid_request":
-      return <Notice tone="error" title="Please correct what is marked below." />;
+      return <Notice tone="error" title="Please correct the marked fields." />;
     default: {
       const { title, advice } = explain(error);
       return (

@@ -1,107 +1,113 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { codeOf, explain, problemOf, Undecided } from "../api/errors";
+import { codeOf, explain, fieldError, PendingError } from "../api/errors";
 import type { Ticket } from "../api/types";
-import { Field, fieldsOf, fillIn, focusFirstProblem } from "../components/Field";
-import { Notice, Said } from "../components/states";
-import type { DraftPlace } from "../rules/drafts";
-import { type Clash, type Content, clashes, type Field as FieldName, problemsOf } from "../rules/edit";
+import { Field, fillIn, focusFirstError, formValues } from "../components/Field";
+import { Notice, NoticeBox } from "../components/states";
+import type { DraftStorage } from "../rules/drafts";
+import {
+  type EditConflict,
+  type FieldName,
+  findConflicts,
+  type TicketContent,
+  validate,
+} from "../rules/edit";
 import { parsePrice } from "../rules/price";
 
-const NOTHING: Content = { title: "", price: "" };
+const EMPTY: TicketContent = { title: "", price: "" };
 
-/** What a seller says of a ticket. The server has the last word on what is wrong with it. */
+/** The form for a new ticket or an edit. It validates the input before the server does. */
 export function TicketForm({
   draft,
   ticket,
   currency,
   action,
   isPending,
-  isUndecided = false,
+  isPendingDecision = false,
   error,
   onSave,
 }: {
-  /** What was typed before the session ended, and where to keep it. */
-  draft: DraftPlace;
-  /** The ticket to edit, as it stands now: it may change while the form is open. */
+  /** Keeps the input if the session expires. */
+  draft: DraftStorage;
+  /** The current ticket, for an edit. It may change while the form is open. */
   ticket?: Ticket;
-  /** Known from tickets that were seen; a stage has one. */
+  /** The currency of the stage, if any ticket has been loaded. */
   currency: string | undefined;
   action: string;
   isPending: boolean;
-  /** The server has taken what was sent, and does not know yet what will come of it. */
-  isUndecided?: boolean;
+  /** The server has accepted the change and not decided it yet. */
+  isPendingDecision?: boolean;
   error: unknown;
-  /** With the version of the ticket that the form is based on; 0 for a new one. */
-  onSave: (content: Content, version: number) => void;
+  /** `version`: the version of the ticket on which the form is based, 0 for a new ticket. */
+  onSave: (content: TicketContent, version: number) => void;
 }) {
   const form = useRef<HTMLFormElement>(null);
-  const [start] = useState(() => startOf(draft, ticket));
-  const [base, setBase] = useState(start.base);
-  const [clashing, setClashing] = useState<Clash[]>([]);
-  const [problems, setProblems] = useState<ReturnType<typeof problemsOf> | null>(null);
+  const [initial] = useState(() => initialValues(draft, ticket));
+  const [base, setBase] = useState(initial.base);
+  const [conflicts, setConflicts] = useState<EditConflict[]>([]);
+  const [errors, setErrors] = useState<ReturnType<typeof validate> | null>(null);
 
   useEffect(() => {
     const { current } = form;
     if (current === null || ticket === undefined || !isNewer(ticket, base)) return;
-    const found = clashes(contentOf(current), base, ticket);
+    const found = findConflicts(contentOf(current), base, ticket);
     for (const { field, isUntouched, now } of found) if (isUntouched) fillIn(current, field, now);
     const newest = baseOf(ticket);
-    keep(draft, current, newest);
+    saveDraft(draft, current, newest);
     setBase(newest);
-    setClashing((before) => [
-      ...before.filter(({ field }) => !found.some((clash) => clash.field === field)),
+    setConflicts((before) => [
+      ...before.filter(({ field }) => !found.some((conflict) => conflict.field === field)),
       ...found,
     ]);
   }, [ticket, base, draft]);
 
   const onInput = ({ currentTarget }: FormEvent<HTMLFormElement>) => {
-    keep(draft, currentTarget, base);
-    if (problems !== null) setProblems(problemsOf(contentOf(currentTarget)));
+    saveDraft(draft, currentTarget, base);
+    if (errors !== null) setErrors(validate(contentOf(currentTarget)));
   };
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    // What a browser has filled in without a word was not kept yet.
-    keep(draft, event.currentTarget, base);
+    // The browser may have filled in fields without an input event.
+    saveDraft(draft, event.currentTarget, base);
     const content = contentOf(event.currentTarget);
-    const found = problemsOf(content);
+    const found = validate(content);
     const price = parsePrice(content.price);
-    setProblems(found);
-    if (price === null || found.title !== undefined) focusFirstProblem(form.current);
+    setErrors(found);
+    if (price === null || found.title !== undefined) focusFirstError(form.current);
     else onSave({ title: content.title, price }, base.version);
   };
-  const take = (field: FieldName, text: string) => {
+  const choose = (field: FieldName, text: string) => {
     fillIn(form.current, field, text);
-    if (form.current !== null) keep(draft, form.current, base);
+    if (form.current !== null) saveDraft(draft, form.current, base);
   };
-  const clashOf = (name: FieldName) => {
-    const clash = clashing.find(({ field }) => field === name);
-    return clash && <Versions clash={clash} onTake={(text) => take(name, text)} />;
+  const conflictOf = (name: FieldName) => {
+    const conflict = conflicts.find(({ field }) => field === name);
+    return conflict && <ConflictChoice conflict={conflict} onChoose={(text) => choose(name, text)} />;
   };
   return (
     <form ref={form} onSubmit={submit} onInput={onInput} noValidate>
-      <div role="status">{isUndecided && <BeingMade />}</div>
-      {error !== null && <NotSaved error={error} />}
-      {error === null && clashing.length > 0 && <ChangedElsewhere />}
+      <div role="status">{isPendingDecision && <ChangePending />}</div>
+      {error !== null && <SaveError error={error} />}
+      {error === null && conflicts.length > 0 && <ChangedElsewhere />}
       <Field
-        label="What is it for?"
-        hint="Event, date and seat, as a buyer would look for it. At most 200 characters."
+        label="Title"
+        hint="Event, date and seat, as buyers would search for them. At most 200 characters."
         name="title"
-        defaultValue={start.title}
+        defaultValue={initial.title}
         autoComplete="off"
-        problem={problems?.title ?? problemOf(error, "title")}
+        error={errors?.title ?? fieldError(error, "title")}
       >
-        {clashOf("title")}
+        {conflictOf("title")}
       </Field>
       <Field
         label={currency ? `Price in ${currency.toUpperCase()}` : "Price"}
         name="price"
         className="short"
         inputMode="decimal"
-        defaultValue={start.price}
+        defaultValue={initial.price}
         autoComplete="off"
-        problem={problems?.price ?? problemOf(error, "price")}
+        error={errors?.price ?? fieldError(error, "price")}
       >
-        {clashOf("price")}
+        {conflictOf("price")}
       </Field>
       <button type="submit" className="primary" disabled={isPending}>
         {isPending ? "Saving" : action}
@@ -110,43 +116,49 @@ export function TicketForm({
   );
 }
 
-/** The ticket that a form is based on, as it was when it was read. */
-interface Base extends Content {
+/** The version of the ticket on which a form is based. */
+interface Base extends TicketContent {
   version: number;
 }
 
 const baseOf = ({ title, price, version }: Base): Base => ({ title, price, version });
 
-/** Whether a ticket was changed after that. A reservation gives it a new version too, and no other content. */
+/** Whether the content has changed since `base`. A hold raises the version too, without a change of the content. */
 function isNewer(ticket: Ticket, base: Base): boolean {
   return ticket.version > base.version && (ticket.title !== base.title || ticket.price !== base.price);
 }
 
-/** What a form begins with: what was typed before, or the ticket. */
-function startOf(draft: DraftPlace, ticket: Ticket | undefined): Content & { base: Base } {
-  const kept = draft.read();
-  const base = kept?.base ? JSON.parse(kept.base) : baseOf(ticket ?? { ...NOTHING, version: 0 });
-  return { title: kept?.title ?? base.title, price: kept?.price ?? base.price, base };
+/** The initial values of the form: from the draft or else the ticket. */
+function initialValues(draft: DraftStorage, ticket: Ticket | undefined): TicketContent & { base: Base } {
+  const saved = draft.read();
+  const base = saved?.base ? JSON.parse(saved.base) : baseOf(ticket ?? { ...EMPTY, version: 0 });
+  return { title: saved?.title ?? base.title, price: saved?.price ?? base.price, base };
 }
 
-function keep(draft: DraftPlace, form: HTMLFormElement, base: Base): void {
-  draft.keep({ ...contentOf(form), base: JSON.stringify(base) });
+function saveDraft(draft: DraftStorage, form: HTMLFormElement, base: Base): void {
+  draft.save({ ...contentOf(form), base: JSON.stringify(base) });
 }
 
-function contentOf(form: HTMLFormElement): Content {
-  return { ...NOTHING, ...fieldsOf(form) };
+function contentOf(form: HTMLFormElement): TicketContent {
+  return { ...EMPTY, ...formValues(form) };
 }
 
-/** A field that was changed here and elsewhere: its seller chooses. */
-function Versions({ clash, onTake }: { clash: Clash; onTake: (text: string) => void }) {
+/** Lets the seller choose between the two values of a field that was changed here and elsewhere. */
+function ConflictChoice({
+  conflict,
+  onChoose,
+}: {
+  conflict: EditConflict;
+  onChoose: (text: string) => void;
+}) {
   return (
-    <fieldset className="versions">
-      <legend>The {clash.field} was changed elsewhere meanwhile. Use</legend>
-      <button type="button" onClick={() => onTake(clash.now)}>
-        the new one: <bdi>{clash.now}</bdi>
+    <fieldset className="conflict">
+      <legend>The {conflict.field} was changed elsewhere. Choose one:</legend>
+      <button type="button" onClick={() => onChoose(conflict.now)}>
+        New: <bdi>{conflict.now}</bdi>
       </button>
-      <button type="button" onClick={() => onTake(clash.yours)}>
-        {clash.isUntouched ? "the old one" : "yours"}: <bdi>{clash.yours}</bdi>
+      <button type="button" onClick={() => onChoose(conflict.yours)}>
+        {conflict.isUntouched ? "Old" : "Yours"}: <bdi>{conflict.yours}</bdi>
       </button>
     </fieldset>
   );
@@ -154,44 +166,44 @@ function Versions({ clash, onTake }: { clash: Clash; onTake: (text: string) => v
 
 function ChangedElsewhere() {
   return (
-    <Notice tone="error" title="This ticket was changed elsewhere meanwhile.">
-      <p>Your changes are not saved yet. Compare what is marked below, then save.</p>
+    <Notice tone="error" title="This ticket was changed elsewhere in the meantime.">
+      <p>Your changes are not saved yet. Compare the values below, then save again.</p>
     </Notice>
   );
 }
 
-function BeingMade() {
+function ChangePending() {
   return (
-    <Said tone="plain" title="Your change is being made.">
-      <p>The ticket shows it as soon as it is in force.</p>
-    </Said>
+    <NoticeBox tone="plain" title="Your change is being processed.">
+      <p>The ticket will show it as soon as it takes effect.</p>
+    </NoticeBox>
   );
 }
 
-function NotSaved({ error }: { error: unknown }) {
-  if (error instanceof Undecided) return <BeingMade />;
+function SaveError({ error }: { error: unknown }) {
+  if (error instanceof PendingError) return <ChangePending />;
   switch (codeOf(error)) {
     case "ticket_changed":
       return <ChangedElsewhere />;
     case "change_pending":
       return (
-        <Notice tone="error" title="An earlier change of this ticket is still being made.">
+        <Notice tone="error" title="An earlier change is still being processed.">
           <p>Save again in a moment. What you typed is still here.</p>
         </Notice>
       );
     case "ticket_held":
       return (
-        <Notice tone="error" title="A buyer has just taken this ticket.">
+        <Notice tone="error" title="A buyer has just ordered this ticket.">
           <p>
-            It was not changed. Save again if they don’t pay in time: what you typed is still here. If they do
-            pay, it is sold at the price that they were shown.
+            Your changes were not saved. If the buyer doesn’t pay in time, you can save them then: what you
+            typed is still here. If they pay, they get the ticket at the price that they saw.
           </p>
         </Notice>
       );
     case "ticket_sold":
-      return <Notice tone="error" title="This ticket is sold. It was not changed." />;
+      return <Notice tone="error" title="This ticket has been sold. Your changes were not saved." />;
     case "invalid_request":
-      return <Notice tone="error" title="Please correct what is marked below." />;
+      return <Notice tone="error" title="Please correct the marked fields." />;
     default: {
       const { title, advice } = explain(error);
       return (

@@ -5,10 +5,10 @@ import { ticket as ticketQuery } from "../api/queries";
 import { currentUser } from "../api/session";
 import type { Ticket } from "../api/types";
 import { Failed, Loading, OutOfDate } from "../components/states";
-import { TicketStub } from "../components/TicketStub";
+import { TicketCard } from "../components/TicketCard";
 import { SignedIn } from "../components/user";
-import { asDayAndTime } from "../rules/date";
-import { STATUS_WORDS } from "../rules/ticket";
+import { formatDateTime } from "../rules/date";
+import { STATUS_LABELS } from "../rules/ticket";
 import { Buy, SignInToBuy } from "./Buy";
 import { NotFound } from "./NotFound";
 import { OwnTicketActions } from "./OwnTicketActions";
@@ -27,25 +27,25 @@ export function TicketPage() {
     <>
       <title>{`${ticket.title} · Admit One`}</title>
       <OutOfDate query={query} />
-      <TicketStub
+      <TicketCard
         ticket={ticket}
         heading="h1"
-        isSpent={ticket.status !== "available"}
+        isUnavailable={ticket.status !== "available"}
         stamp={ticket.status === "sold" ? "Sold" : undefined}
       >
         <dl>
           <dt>Status</dt>
-          <dd>{STATUS_WORDS[ticket.status]}</dd>
+          <dd>{STATUS_LABELS[ticket.status]}</dd>
           <dt>Listed</dt>
-          <dd>{asDayAndTime(ticket.createdAt)}</dd>
+          <dd>{formatDateTime(ticket.createdAt)}</dd>
         </dl>
-      </TicketStub>
+      </TicketCard>
       <Actions key={ticket.id} ticket={ticket} />
     </>
   );
 }
 
-/** Waits until it is known who is signed in: a seller is never shown a button to buy their own ticket. */
+/** Waits until the user is known, so that a seller never sees a button to buy their own ticket. */
 function Actions({ ticket }: { ticket: Ticket }) {
   const user = useQuery(currentUser);
   if (user.isPending) return <Loading />;

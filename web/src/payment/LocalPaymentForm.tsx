@@ -1,46 +1,46 @@
 import { type FormEvent, useEffect, useRef, useState } from "react";
-import { Field, fieldsOf, fillIn } from "../components/Field";
+import { Field, fillIn, formValues } from "../components/Field";
 import { Notice } from "../components/states";
 import { type Attempt, authenticate, confirm } from "./localStripe";
 import type { PaymentFormProps } from "./PaymentForm";
 
 const TEST_CARDS = [
-  { name: "pays", number: "4242 4242 4242 4242" },
-  { name: "asks for 3-D Secure", number: "4000 0000 0000 3220" },
-  { name: "is declined", number: "4000 0000 0000 0002" },
-  { name: "has no funds", number: "4000 0000 0000 9995" },
+  { name: "Accepted", number: "4242 4242 4242 4242" },
+  { name: "3-D Secure", number: "4000 0000 0000 3220" },
+  { name: "Declined", number: "4000 0000 0000 0002" },
+  { name: "Insufficient funds", number: "4000 0000 0000 9995" },
 ];
 
-/** The stand-in for Stripe's form, before the local Stripe. */
+/** The card form for the local Stripe, in place of Stripe's Payment Element. */
 export function LocalPaymentForm({
   clientSecret,
   publishableKey,
   action,
   onConfirmed,
-  onLost,
+  onUnknownOutcome,
 }: PaymentFormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [isBusy, setBusy] = useState(false);
   const [attempt, setAttempt] = useState<Attempt | null>(null);
-  const wait = async (next: Promise<Attempt>) => {
+  const showOutcome = async (next: Promise<Attempt>) => {
     setBusy(true);
-    const made = await next;
+    const outcome = await next;
     setBusy(false);
-    setAttempt(made);
-    if (made.kind === "accepted") onConfirmed();
-    if (made.kind === "lost") onLost();
+    setAttempt(outcome);
+    if (outcome.kind === "accepted") onConfirmed();
+    if (outcome.kind === "unknown") onUnknownOutcome();
   };
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     setAttempt(null);
-    const { number = "", expiry = "", cvc = "" } = fieldsOf(event.currentTarget);
-    void wait(confirm(clientSecret, publishableKey, { number, expiry, cvc }));
+    const { number = "", expiry = "", cvc = "" } = formValues(event.currentTarget);
+    void showOutcome(confirm(clientSecret, publishableKey, { number, expiry, cvc }));
   };
   return (
     <form ref={form} onSubmit={submit}>
-      <p className="hint">This is the local Stripe: it takes test cards, and no money moves.</p>
+      <p className="hint">This is the local Stripe. It accepts test cards only, and no money moves.</p>
       <fieldset className="test-cards">
-        <legend>A test card that</legend>
+        <legend>Test cards</legend>
         {TEST_CARDS.map(({ name, number }) => (
           <button key={number} type="button" onClick={() => fillIn(form.current, "number", number)}>
             {name}
@@ -61,20 +61,23 @@ export function LocalPaymentForm({
       </div>
       {attempt?.kind === "declined" && (
         <Notice tone="error" title={attempt.message}>
-          <p>You have not been charged. Try again, or take another card.</p>
+          <p>You have not been charged. Try again, or use another card.</p>
         </Notice>
       )}
       <button type="submit" className="primary" disabled={isBusy || attempt?.kind === "accepted"}>
-        {isBusy ? "Asking your bank" : action}
+        {isBusy ? "Contacting your bank" : action}
       </button>
       {attempt?.kind === "challenged" && (
-        <Challenge isBusy={isBusy} onAnswer={(outcome) => void wait(authenticate(clientSecret, outcome))} />
+        <Challenge
+          isBusy={isBusy}
+          onAnswer={(outcome) => void showOutcome(authenticate(clientSecret, outcome))}
+        />
       )}
     </form>
   );
 }
 
-/** The window in which a cardholder's bank asks whether it is them. */
+/** The dialog in which a bank would authenticate the cardholder. */
 function Challenge({
   isBusy,
   onAnswer,
@@ -87,7 +90,7 @@ function Challenge({
   return (
     <dialog ref={dialog} aria-labelledby="challenge" onCancel={() => onAnswer("fail")}>
       <h2 id="challenge">3-D Secure</h2>
-      <p>Your bank would ask here whether it is really you.</p>
+      <p>Here your bank would ask you to confirm the payment.</p>
       <button type="button" className="primary" disabled={isBusy} onClick={() => onAnswer("complete")}>
         Complete authentication
       </button>

@@ -1,22 +1,22 @@
 /**
- * The one seam to whoever takes the card. A page asks `paymentFormFor` and knows no more than this interface; each
- * implementation is a chunk of its own, fetched when the form is needed.
+ * The interface between the pages and a card form. Pages call `paymentFormFor`. Each implementation is a separate chunk,
+ * loaded when the form is needed.
  */
 
 import { type ComponentType, type LazyExoticComponent, lazy } from "react";
 
-/** The publishable key that the local Stripe goes by. Stripe itself never gives out such a key. */
-const LOCAL_STRIPE = "pk_test_local_admit_one";
+/** The publishable key of the local Stripe. Stripe itself issues no such key. */
+const LOCAL_PUBLISHABLE_KEY = "pk_test_local_admit_one";
 
 export interface PaymentFormProps {
   clientSecret: string;
   publishableKey: string;
-  /** What the button says. */
+  /** The label of the submit button. */
   action: string;
-  /** The card was accepted. What has come of it is for the API to say. */
+  /** Called when the card was accepted. Only the API knows the outcome for the order. */
   onConfirmed: () => void;
-  /** The call was made and its outcome is not known: that too is for the API to say. */
-  onLost: () => void;
+  /** Called when the call may have reached Stripe but its response was lost. */
+  onUnknownOutcome: () => void;
 }
 
 type Form = LazyExoticComponent<ComponentType<PaymentFormProps>>;
@@ -29,5 +29,5 @@ const LocalForm: Form = lazy(async () => ({
 }));
 
 export function paymentFormFor(publishableKey: string): Form {
-  return publishableKey === LOCAL_STRIPE ? LocalForm : StripeForm;
+  return publishableKey === LOCAL_PUBLISHABLE_KEY ? LocalForm : StripeForm;
 }

@@ -3,28 +3,28 @@ import { Suspense } from "react";
 import { codeOf } from "../api/errors";
 import type { Order, Payment } from "../api/types";
 import { Failed, Loading, Notice } from "../components/states";
-import { moneyOfEnded } from "../rules/order";
-import { asPrice } from "../rules/price";
+import { describeMoney } from "../rules/order";
+import { formatPrice } from "../rules/price";
 import { paymentFormFor } from "./PaymentForm";
 
-/** The form that belongs to an order's payment, once that is started. */
+/** The card form of an order, once its payment is started. */
 export function PaymentPanel({
   order,
   started,
   onConfirmed,
-  onLost,
+  onUnknownOutcome,
 }: {
   order: Order;
   started: UseQueryResult<Payment>;
   onConfirmed: () => void;
-  onLost: () => void;
+  onUnknownOutcome: () => void;
 }) {
   if (started.isPending) return <Loading />;
   if (started.data === undefined) {
     if (codeOf(started.error) === "payments_not_configured") {
       return (
-        <Notice tone="error" title="Payments are not set up here yet.">
-          <p>No card can be charged. The ticket goes back on sale when your time is up.</p>
+        <Notice tone="error" title="Payments are not set up yet.">
+          <p>You cannot pay for this order. The ticket goes back on sale when your time is up.</p>
         </Notice>
       );
     }
@@ -33,8 +33,8 @@ export function PaymentPanel({
   const { clientSecret, publishableKey, status } = started.data;
   if (status !== "open" || !clientSecret || !publishableKey) {
     return (
-      <Notice tone="error" title="This order can’t be paid any more.">
-        <p>{moneyOfEnded("payable", started.data)} Cancel it, then order the ticket again.</p>
+      <Notice tone="error" title="This order can no longer be paid.">
+        <p>{describeMoney("payable", started.data)} Cancel it, then order the ticket again.</p>
       </Notice>
     );
   }
@@ -46,9 +46,9 @@ export function PaymentPanel({
         <Form
           clientSecret={clientSecret}
           publishableKey={publishableKey}
-          action={`Pay ${asPrice(order.ticket.price, order.ticket.currency)}`}
+          action={`Pay ${formatPrice(order.ticket.price, order.ticket.currency)}`}
           onConfirmed={onConfirmed}
-          onLost={onLost}
+          onUnknownOutcome={onUnknownOutcome}
         />
       </Suspense>
     </section>

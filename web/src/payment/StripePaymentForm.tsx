@@ -6,13 +6,13 @@ import { Loading, Notice } from "../components/states";
 import { isOutcomeKnown } from "./outcome";
 import type { PaymentFormProps } from "./PaymentForm";
 
-const DECLINED = "You have not been charged. Try again, or take another card.";
+const DECLINED = "You have not been charged. Try again, or use another card.";
 const NOT_LOADED = {
-  title: "Stripe’s form could not be loaded.",
-  advice: "Check your connection, then load this page again.",
+  title: "The payment form could not be loaded.",
+  advice: "Check your connection, then reload this page.",
 };
 
-/** Stripe's own form, in its own frame: no card number ever reaches this page. */
+/** Stripe's Payment Element. It runs in Stripe's frame, so card numbers never reach this page. */
 export function StripePaymentForm({ clientSecret, publishableKey, ...props }: PaymentFormProps) {
   const [stripe, setStripe] = useState<Stripe | null>(null);
   const [hasFailed, setFailed] = useState(false);
@@ -29,8 +29,8 @@ export function StripePaymentForm({ clientSecret, publishableKey, ...props }: Pa
   }, [publishableKey, hasFailed]);
   if (hasFailed) {
     return (
-      <Notice tone="error" title="Stripe’s form could not be loaded.">
-        <p>Without it no card can be charged. Check your connection and anything that blocks scripts.</p>
+      <Notice tone="error" title="The payment form could not be loaded.">
+        <p>You have not been charged. Check your connection and your ad or script blocker, then try again.</p>
         <button type="button" onClick={() => setFailed(false)}>
           Try again
         </button>
@@ -45,18 +45,22 @@ export function StripePaymentForm({ clientSecret, publishableKey, ...props }: Pa
   );
 }
 
-function Form({ action, onConfirmed, onLost }: Pick<PaymentFormProps, "action" | "onConfirmed" | "onLost">) {
+function Form({
+  action,
+  onConfirmed,
+  onUnknownOutcome,
+}: Pick<PaymentFormProps, "action" | "onConfirmed" | "onUnknownOutcome">) {
   const stripe = useStripe();
   const elements = useElements();
   const [isBusy, setBusy] = useState(false);
   const [isReady, setReady] = useState(false);
-  const [problem, setProblem] = useState<{ title: string; advice: string } | null>(null);
+  const [failure, setFailure] = useState<{ title: string; advice: string } | null>(null);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (stripe === null || elements === null) return;
     setBusy(true);
-    setProblem(null);
-    // A promise that Stripe's script breaks tells as little as an answer that got lost.
+    setFailure(null);
+    // If Stripe's script rejects the promise, the outcome is unknown, as after a lost response.
     const { error } = await stripe
       .confirmPayment({
         elements,
@@ -66,27 +70,27 @@ function Form({ action, onConfirmed, onLost }: Pick<PaymentFormProps, "action" |
       .catch(() => ({ error: { type: "api_connection_error", code: undefined, message: undefined } }));
     setBusy(false);
     if (error === undefined) onConfirmed();
-    else if (!isOutcomeKnown(error)) onLost();
-    // Typing mistakes are shown in the form itself.
+    else if (!isOutcomeKnown(error)) onUnknownOutcome();
+    // Stripe's form shows validation errors itself.
     else if (error.type !== "validation_error")
-      setProblem({ title: error.message ?? "Stripe did not say why.", advice: DECLINED });
+      setFailure({ title: error.message ?? "The payment failed.", advice: DECLINED });
   };
   return (
     <form onSubmit={(event) => void submit(event)}>
-      <PaymentElement onReady={() => setReady(true)} onLoadError={() => setProblem(NOT_LOADED)} />
-      {problem !== null && (
-        <Notice tone="error" title={problem.title}>
-          <p>{problem.advice}</p>
+      <PaymentElement onReady={() => setReady(true)} onLoadError={() => setFailure(NOT_LOADED)} />
+      {failure !== null && (
+        <Notice tone="error" title={failure.title}>
+          <p>{failure.advice}</p>
         </Notice>
       )}
       <button type="submit" className="primary" disabled={!isReady || isBusy}>
-        {isBusy ? "Asking your bank" : action}
+        {isBusy ? "Contacting your bank" : action}
       </button>
     </form>
   );
 }
 
-/** Stripe's form in the colours of this page, light or dark. */
+/** The colours of this page, light or dark, for Stripe's form. */
 function appearance(): Appearance {
   const style = getComputedStyle(document.documentElement);
   const isDark = window.matchMedia("(prefers-color-scheme: dark)").matches;

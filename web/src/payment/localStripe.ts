@@ -1,6 +1,6 @@
-/** What Stripe's script does in a browser, done to the local Stripe, which the edge proxy of `make run` has here. */
+/** Calls to the local Stripe that Stripe.js makes to Stripe. The edge proxy of `make run` serves them at this path. */
 
-import { LONGEST_WAIT } from "../api/client";
+import { TIMEOUT_MILLIS } from "../api/client";
 import { isOutcomeKnown, type StripeError } from "./outcome";
 
 const BASE = "/local-stripe";
@@ -12,14 +12,14 @@ export interface Card {
 }
 
 /**
- * How an attempt ended: `challenged` means that the cardholder's bank wants to know that it is them, `lost` that nobody
- * here knows. `declined` is Stripe's own word.
+ * The outcome of an attempt to pay. `challenged`: the bank requires authentication (3-D Secure). `unknown`: the response
+ * was lost.
  */
 export type Attempt =
   | { kind: "accepted" }
   | { kind: "challenged" }
   | { kind: "declined"; message: string }
-  | { kind: "lost" };
+  | { kind: "unknown" };
 
 interface Intent {
   status: string;
@@ -28,7 +28,7 @@ interface Intent {
 
 export function confirm(clientSecret: string, publishableKey: string, card: Card): Promise<Attempt> {
   const [month = "", year = ""] = card.expiry.split("/").map((part) => part.trim());
-  return call(`/v1/payment_intents/${intentOf(clientSecret)}/confirm`, {
+  return call(`/v1/payment_intents/${paymentIntentId(clientSecret)}/confirm`, {
     key: publishableKey,
     client_secret: clientSecret,
     use_stripe_sdk: "true",
@@ -41,12 +41,12 @@ export function confirm(clientSecret: string, publishableKey: string, card: Card
   });
 }
 
-/** The cardholder's answer to their bank. */
+/** Completes or fails the bank's authentication. */
 export function authenticate(clientSecret: string, outcome: "complete" | "fail"): Promise<Attempt> {
-  return call(`/local/3ds/${intentOf(clientSecret)}`, { outcome });
+  return call(`/local/3ds/${paymentIntentId(clientSecret)}`, { outcome });
 }
 
-function intentOf(clientSecret: string): string {
+function paymentIntentId(clientSecret: string): string {
   return clientSecret.split("_secret_")[0] ?? "";
 }
 
@@ -56,14 +56,16 @@ async function call(path: string, params: Record<string, string>): Promise<Attem
     const response = await fetch(BASE + path, {
       method: "POST",
       body: new URLSearchParams(params),
-      signal: AbortSignal.timeout(LONGEST_WAIT),
+      signal: AbortSignal.timeout(TIMEOUT_MILLIS),
     });
     body = await response.json();
   } catch {
-    return { kind: "lost" };
+    return { kind: "unknown" };
   }
   if (body.error !== undefined)
-    return isOutcomeKnown(body.error) ? { kind: "declined", message: body.error.message } : { kind: "lost" };
+    return isOutcomeKnown(body.error)
+      ? { kind: "declined", message: body.error.message }
+      : { kind: "unknown" };
   if (body.status === "requires_action") return { kind: "challenged" };
   if (body.last_payment_error !== null) return { kind: "declined", message: body.last_payment_error.message };
   return { kind: "accepted" };

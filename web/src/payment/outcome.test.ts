@@ -12,6 +12,6 @@ test.each([
   [{ type: "something_new" }, false],
   [{ type: "invalid_request_error", code: "payment_intent_unexpected_state" }, false],
   [{ type: "invalid_request_error", code: "lock_timeout" }, false],
-])("after %j it is known that nothing was charged: %j", (error, isKnown) => {
+])("%j means that nothing was charged: %j", (error, isKnown) => {
   expect(isOutcomeKnown(error)).toBe(isKnown);
 });

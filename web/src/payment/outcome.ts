@@ -1,11 +1,11 @@
-/** What Stripe's errors have, in its API and in its script alike (docs: "Errors"). */
+/** The fields of an error from Stripe's API or Stripe.js that are used here (Stripe docs: "Errors"). */
 export interface StripeError {
   type: string;
   code?: string | undefined;
 }
 
-/** Errors by which Stripe says that it did not take the card. After any other it may have. */
-const REFUSALS = new Set([
+/** Error types after which the card was certainly not charged. */
+const NOT_CHARGED_TYPES = new Set([
   "card_error",
   "validation_error",
   "invalid_request_error",
@@ -14,9 +14,10 @@ const REFUSALS = new Set([
 ]);
 
 /**
- * Whether an error says that nothing was charged. A lost connection and a fault at Stripe do not, and neither does an
- * intent in another state than expected: it is paid, or gone, or another call is just at it.
+ * Whether an error means that nothing was charged. After a lost connection or a fault at Stripe this is not known. Nor is
+ * it after `payment_intent_unexpected_state` and `lock_timeout`: the PaymentIntent may have been paid, or another call is
+ * in progress.
  */
 export function isOutcomeKnown({ type, code }: StripeError): boolean {
-  return REFUSALS.has(type) && code !== "payment_intent_unexpected_state" && code !== "lock_timeout";
+  return NOT_CHARGED_TYPES.has(type) && code !== "payment_intent_unexpected_state" && code !== "lock_timeout";
 }

@@ -1,11 +1,11 @@
-/** A moment's day, as its reader would write it. */
-export function asDay(moment: string, language?: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(moment));
+/** Formats the date of a timestamp, in the user's language. */
+export function formatDate(timestamp: string, language?: string): string {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(new Date(timestamp));
 }
 
-/** The day and the time of it. */
-export function asDayAndTime(moment: string, language?: string): string {
+/** Formats a timestamp's date and time, in the user's language. */
+export function formatDateTime(timestamp: string, language?: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(
-    new Date(moment),
+    new Date(timestamp),
   );
 }

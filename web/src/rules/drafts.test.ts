@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { DraftPlace, forgetDrafts } from "./drafts";
+import { DraftStorage, deleteDrafts } from "./drafts";
 
 beforeEach(() => {
   const stored: Record<string, string> = {};
@@ -12,31 +12,31 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-const place = (user: string) => new DraftPlace(user, "sell");
+const storage = (user: string) => new DraftStorage(user, "sell");
 
-test("a draft is found again by its user, and by nobody else", () => {
-  place("ann").keep({ title: "Opera" });
-  expect(place("ann").read()).toEqual({ title: "Opera" });
-  expect(place("bob").read()).toBeNull();
-  place("ann").forget();
-  expect(place("ann").read()).toBeNull();
+test("only its user can read a draft", () => {
+  storage("ann").save({ title: "Opera" });
+  expect(storage("ann").read()).toEqual({ title: "Opera" });
+  expect(storage("bob").read()).toBeNull();
+  storage("ann").delete();
+  expect(storage("ann").read()).toBeNull();
 });
 
-test("another user's sign-in deletes it, a sign-out deletes all, and nothing else is touched", () => {
+test("another user's sign-in deletes a draft, a sign-out deletes all drafts", () => {
   sessionStorage.setItem("other", "kept");
-  place("ann").keep({ title: "Opera" });
-  place("bob").keep({ title: "Ballet" });
-  forgetDrafts("bob");
-  expect(place("ann").read()).toBeNull();
-  expect(place("bob").read()).toEqual({ title: "Ballet" });
-  forgetDrafts(null);
-  expect(place("bob").read()).toBeNull();
+  storage("ann").save({ title: "Opera" });
+  storage("bob").save({ title: "Ballet" });
+  deleteDrafts("bob");
+  expect(storage("ann").read()).toBeNull();
+  expect(storage("bob").read()).toEqual({ title: "Ballet" });
+  deleteDrafts(null);
+  expect(storage("bob").read()).toBeNull();
   expect(sessionStorage.getItem("other")).toBe("kept");
 });
 
-test("a browser without storage keeps nothing, and fails at nothing", () => {
+test("without storage, drafts are neither saved nor an error", () => {
   vi.stubGlobal("sessionStorage", undefined);
-  place("ann").keep({ title: "Opera" });
-  expect(place("ann").read()).toBeNull();
-  forgetDrafts(null);
+  storage("ann").save({ title: "Opera" });
+  expect(storage("ann").read()).toBeNull();
+  deleteDrafts(null);
 });

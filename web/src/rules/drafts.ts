@@ -1,14 +1,14 @@
 /**
- * What a user has typed into a form and not sent yet, kept for this tab's session: when a session of theirs ends, the
- * form is as it was once they have signed in again. Nobody else is shown it, and the next user's sign-in deletes it.
+ * Drafts: form input that has not been sent yet, in the tab's session storage. If the session expires, the form is
+ * restored after the same user has signed in again. Another user never sees it, and their sign-in deletes it.
  */
 
 export type Draft = Record<string, string>;
 
 const PREFIX = "draft";
 
-/** The place of one form's draft. */
-export class DraftPlace {
+/** Stores the draft of one form of one user. */
+export class DraftStorage {
   readonly #key: string;
 
   constructor(userId: string, form: string) {
@@ -16,34 +16,34 @@ export class DraftPlace {
   }
 
   read(): Draft | null {
-    const text = storage()?.getItem(this.#key);
+    const text = sessionStorageOrNull()?.getItem(this.#key);
     return text == null ? null : JSON.parse(text);
   }
 
-  keep(draft: Draft): void {
+  save(draft: Draft): void {
     try {
-      storage()?.setItem(this.#key, JSON.stringify(draft));
+      sessionStorageOrNull()?.setItem(this.#key, JSON.stringify(draft));
     } catch {
-      // The storage is full or forbidden: what was typed is then in the form alone.
+      // The storage is full or blocked. The input remains in the form only.
     }
   }
 
-  forget(): void {
-    storage()?.removeItem(this.#key);
+  delete(): void {
+    sessionStorageOrNull()?.removeItem(this.#key);
   }
 }
 
-/** Deletes all drafts but this user's. */
-export function forgetDrafts(exceptOf: string | null): void {
-  const kept = storage();
-  if (kept === null) return;
-  for (const key of Object.keys(kept)) {
+/** Deletes all drafts except those of one user. */
+export function deleteDrafts(exceptUserId: string | null): void {
+  const storage = sessionStorageOrNull();
+  if (storage === null) return;
+  for (const key of Object.keys(storage)) {
     const [prefix, userId] = key.split(" ");
-    if (prefix === PREFIX && userId !== exceptOf) kept.removeItem(key);
+    if (prefix === PREFIX && userId !== exceptUserId) storage.removeItem(key);
   }
 }
 
-function storage(): Storage | null {
+function sessionStorageOrNull(): Storage | null {
   try {
     return globalThis.sessionStorage ?? null;
   } catch {

@@ -1,33 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { clashes, problemsOf } from "./edit";
+import { findConflicts, validate } from "./edit";
 
 const OPERA = { title: "Opera", price: "10.00" };
 
-test("a title is counted in code points, and never cut", () => {
-  expect(problemsOf({ title: "🎫".repeat(200), price: "1" }).title).toBeUndefined();
-  expect(problemsOf({ title: "🎫".repeat(201), price: "1" }).title).toMatch(/At most 200.*This has 201/);
-  expect(problemsOf({ title: ` ${"x".repeat(200)} `, price: "1" }).title).toBeUndefined();
-  expect(problemsOf({ title: "  ", price: "ten" })).toEqual({
-    title: "Say what the ticket is for.",
+test("titles are counted in code points, never truncated", () => {
+  expect(validate({ title: "🎫".repeat(200), price: "1" }).title).toBeUndefined();
+  expect(validate({ title: "🎫".repeat(201), price: "1" }).title).toMatch(/at most 200.*This title has 201/);
+  expect(validate({ title: ` ${"x".repeat(200)} `, price: "1" }).title).toBeUndefined();
+  expect(validate({ title: "  ", price: "ten" })).toEqual({
+    title: "Enter a title.",
     price: expect.stringContaining("12.50"),
   });
 });
 
-describe("a ticket that was changed elsewhere while its form was open", () => {
-  test("a field that nobody typed into shows the new value, and keeps the old one on offer", () => {
-    expect(clashes({ title: "Opera, row 1", price: "10.00" }, OPERA, { ...OPERA, price: "100.00" })).toEqual([
-      { field: "price", now: "100.00", yours: "10.00", isUntouched: true },
-    ]);
+describe("conflicts with a change made elsewhere", () => {
+  test("an untouched field takes the new value and offers the old one", () => {
+    expect(
+      findConflicts({ title: "Opera, row 1", price: "10.00" }, OPERA, { ...OPERA, price: "100.00" }),
+    ).toEqual([{ field: "price", now: "100.00", yours: "10.00", isUntouched: true }]);
   });
 
-  test("a field that was typed into keeps what was typed, and shows what it is now", () => {
-    expect(clashes({ title: "Opera, row 1", price: "10.00" }, OPERA, { ...OPERA, title: "Ballet" })).toEqual([
-      { field: "title", now: "Ballet", yours: "Opera, row 1", isUntouched: false },
-    ]);
+  test("an edited field keeps its input and offers the new value", () => {
+    expect(
+      findConflicts({ title: "Opera, row 1", price: "10.00" }, OPERA, { ...OPERA, title: "Ballet" }),
+    ).toEqual([{ field: "title", now: "Ballet", yours: "Opera, row 1", isUntouched: false }]);
   });
 
-  test("the same change in both places is none", () => {
-    expect(clashes({ title: "Ballet ", price: "10,00" }, OPERA, { ...OPERA, title: "Ballet" })).toEqual([]);
-    expect(clashes({ title: "Opera", price: "12,00" }, OPERA, { ...OPERA, price: "12.00" })).toEqual([]);
+  test("the same change in both places is no conflict", () => {
+    expect(findConflicts({ title: "Ballet ", price: "10,00" }, OPERA, { ...OPERA, title: "Ballet" })).toEqual(
+      [],
+    );
+    expect(findConflicts({ title: "Opera", price: "12,00" }, OPERA, { ...OPERA, price: "12.00" })).toEqual(
+      [],
+    );
   });
 });

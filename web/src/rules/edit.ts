@@ -1,53 +1,55 @@
 import { parsePrice } from "./price";
-import { lengthOf } from "./text";
+import { codePointCount } from "./text";
 
-const LONGEST_TITLE = 200;
+const MAX_TITLE = 200;
 
-/** What a seller types of a ticket. */
-export interface Content {
+/** The fields of a ticket that its seller enters. */
+export interface TicketContent {
   title: string;
   price: string;
 }
 
-export type Field = keyof Content;
+export type FieldName = keyof TicketContent;
 
-/** What is wrong with it, counted as the server counts it. */
-export function problemsOf({ title, price }: Content): Record<Field, string | undefined> {
-  const length = lengthOf(title.trim());
+/** The error message of each invalid field, with lengths counted as the server counts them. */
+export function validate({ title, price }: TicketContent): Record<FieldName, string | undefined> {
+  const length = codePointCount(title.trim());
   return {
     title:
       length === 0
-        ? "Say what the ticket is for."
-        : length > LONGEST_TITLE
-          ? `At most ${LONGEST_TITLE} characters fit. This has ${length}.`
+        ? "Enter a title."
+        : length > MAX_TITLE
+          ? `Use at most ${MAX_TITLE} characters. This title has ${length}.`
           : undefined,
     price:
-      parsePrice(price) === null ? "Give a price in digits, for example 12.50, up to 999999.99." : undefined,
+      parsePrice(price) === null
+        ? "Enter a price in digits, for example 12.50. The maximum is 999999.99."
+        : undefined,
   };
 }
 
 /** A field that was changed elsewhere while its form was open. */
-export interface Clash {
-  field: Field;
-  /** What it is now. */
+export interface EditConflict {
+  field: FieldName;
+  /** The value that the ticket has now. */
   now: string;
-  /** What the form has: typed in, or from before the change. */
+  /** The value in the form: entered by the seller, or the one from before the change. */
   yours: string;
-  /** Nothing was typed into it here, so nothing is lost by taking what it is now. */
+  /** The seller has not edited the field here, so the form can show the new value without losing input. */
   isUntouched: boolean;
 }
 
-/** Where a ticket has become something else than it was when a form with `typed` in it began. */
-export function clashes(typed: Content, base: Content, now: Content): Clash[] {
+/** The conflicts between the form's input and a ticket that has changed from `base` to `now` since the form was opened. */
+export function findConflicts(input: TicketContent, base: TicketContent, now: TicketContent): EditConflict[] {
   return (["title", "price"] as const).flatMap((field) => {
-    const isSame = now[field] === base[field] || plain(field, typed) === plain(field, now);
-    const isUntouched = plain(field, typed) === plain(field, base);
-    return isSame ? [] : [{ field, now: now[field], yours: typed[field], isUntouched }];
+    const isSame = now[field] === base[field] || normalise(field, input) === normalise(field, now);
+    const isUntouched = normalise(field, input) === normalise(field, base);
+    return isSame ? [] : [{ field, now: now[field], yours: input[field], isUntouched }];
   });
 }
 
-/** A field's text as the server would keep it. */
-function plain(field: Field, content: Content): string {
+/** A field's value in the form in which the server would store it. */
+function normalise(field: FieldName, content: TicketContent): string {
   const text = content[field].trim();
   return field === "price" ? (parsePrice(text) ?? text) : text;
 }

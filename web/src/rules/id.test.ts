@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isId } from "./id";
 
-test("an id is a ULID as the API makes it", () => {
+test("a ULID is a valid id", () => {
   expect(isId("01KARTQ2M8Z6V3N4J5X7C9E1F2")).toBe(true);
 });
 
@@ -13,4 +13,4 @@ test.each([
   "91KARTQ2M8Z6V3N4J5X7C9E1F2",
   "01KARTQ2M8Z6V3N4J5X7C9E1F2/edit",
   "../users/currentuser",
-])("%j is none, so no call is made with it", (text) => expect(isId(text)).toBe(false));
+])("%j is not an id", (text) => expect(isId(text)).toBe(false));

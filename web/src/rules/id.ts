@@ -1,4 +1,4 @@
-/** Whether a text has the form of an id that the API makes: a ULID. */
+/** Whether a text has the format of the API's ids (ULID). */
 export function isId(text: string): boolean {
   return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Order, Payment } from "../api/types";
 import {
-  askAgainAfter,
   type Confirmation,
-  cameToNothing,
-  endedBecause,
-  moneyOfEnded,
-  orderInWords,
+  cancellationReason,
+  describeMoney,
+  hadNoEffect,
+  orderLabel,
   orderState,
+  pollInterval,
 } from "./order";
 
 const order = (status: Order["status"]) => ({ status }) as Order;
@@ -25,93 +25,94 @@ function stateOf(
   });
 }
 
-describe("what an order is to its buyer", () => {
-  test("it can be paid until its time is up, and not after", () => {
+describe("order state", () => {
+  test("payable until the deadline", () => {
     expect(stateOf("created")).toBe("payable");
     expect(stateOf("created", { payment: "open" })).toBe("payable");
     expect(stateOf("created", { hasLapsed: true })).toBe("lapsed");
     expect(stateOf("created", { payment: "open", hasLapsed: true })).toBe("lapsed");
   });
 
-  test("a card that was accepted is being confirmed, even past the deadline, until the server decides", () => {
+  test("confirming after an accepted card, even past the deadline", () => {
     expect(stateOf("created", { confirmation: "accepted" })).toBe("confirming");
     expect(stateOf("created", { confirmation: "accepted", hasLapsed: true })).toBe("confirming");
     expect(stateOf("created", { payment: "authorized", hasLapsed: true })).toBe("confirming");
     expect(stateOf("awaiting:payment", { hasLapsed: true })).toBe("confirming");
   });
 
-  test("a confirmation whose answer got lost is neither success nor failure, until the server tells", () => {
+  test("checking after a lost response, until the server has decided", () => {
     expect(stateOf("created", { confirmation: "unknown" })).toBe("checking");
     expect(stateOf("created", { confirmation: "unknown", payment: "open", hasLapsed: true })).toBe(
       "checking",
     );
     expect(stateOf("created", { confirmation: "unknown", payment: "authorized" })).toBe("confirming");
-    expect(stateOf("cancelled", { confirmation: "unknown" })).toBe("ended");
-    expect(stateOf("created", { confirmation: "came to nothing", payment: "open" })).toBe("payable");
+    expect(stateOf("cancelled", { confirmation: "unknown" })).toBe("cancelled");
+    expect(stateOf("created", { confirmation: "no-effect", payment: "open" })).toBe("payable");
   });
 
-  test("the server's word ends it, whatever the page believed", () => {
-    expect(stateOf("completed", { hasLapsed: true })).toBe("yours");
-    expect(stateOf("cancelled", { confirmation: "accepted", payment: "authorized" })).toBe("ended");
+  test("the server's final status takes precedence", () => {
+    expect(stateOf("completed", { hasLapsed: true })).toBe("completed");
+    expect(stateOf("cancelled", { confirmation: "accepted", payment: "authorized" })).toBe("cancelled");
     expect(stateOf("refunded", { payment: "captured" })).toBe("refunded");
   });
 });
 
-test("news is asked for as long as there can be any", () => {
-  expect(askAgainAfter("checking", undefined)).toBe(2000);
-  expect(askAgainAfter("confirming", undefined)).toBe(1000);
-  expect(askAgainAfter("payable", undefined)).toBe(5000);
-  expect(askAgainAfter("yours", undefined)).toBe(false);
-  expect(askAgainAfter("refunded", undefined)).toBe(false);
+test("an order is polled until its final state", () => {
+  expect(pollInterval("checking", undefined)).toBe(2000);
+  expect(pollInterval("confirming", undefined)).toBe(1000);
+  expect(pollInterval("payable", undefined)).toBe(5000);
+  expect(pollInterval("completed", undefined)).toBe(false);
+  expect(pollInterval("refunded", undefined)).toBe(false);
 });
 
-test("an order that has ended is asked about until its money is settled", () => {
+test("a cancelled order is polled until its payment is settled", () => {
   for (const status of ["open", "authorized", "captured"] as const)
-    expect(askAgainAfter("ended", payment(status))).toBe(2000);
-  expect(askAgainAfter("ended", undefined)).toBe(2000);
+    expect(pollInterval("cancelled", payment(status))).toBe(2000);
+  expect(pollInterval("cancelled", undefined)).toBe(2000);
   for (const status of ["voided", "failed", "refunded"] as const)
-    expect(askAgainAfter("ended", payment(status))).toBe(false);
-  expect(askAgainAfter("ended", null)).toBe(false);
+    expect(pollInterval("cancelled", payment(status))).toBe(false);
+  expect(pollInterval("cancelled", null)).toBe(false);
 });
 
-test("a lost call has come to nothing once Stripe has shown no payment for a while after it", () => {
+test("a lost call had no effect if no payment follows within six seconds", () => {
   const lostAt = 50_000;
-  expect(cameToNothing(payment("open"), { lostAt, answeredAt: 49_000 })).toBe(false);
-  expect(cameToNothing(payment("open"), { lostAt, answeredAt: 52_000 })).toBe(false);
-  expect(cameToNothing(payment("open"), { lostAt, answeredAt: 56_000 })).toBe(true);
-  expect(cameToNothing(payment("authorized"), { lostAt, answeredAt: 56_000 })).toBe(false);
-  expect(cameToNothing(undefined, { lostAt, answeredAt: 56_000 })).toBe(false);
+  expect(hadNoEffect(payment("open"), { lostAt, receivedAt: 49_000 })).toBe(false);
+  expect(hadNoEffect(payment("open"), { lostAt, receivedAt: 52_000 })).toBe(false);
+  expect(hadNoEffect(payment("open"), { lostAt, receivedAt: 56_000 })).toBe(true);
+  expect(hadNoEffect(payment("authorized"), { lostAt, receivedAt: 56_000 })).toBe(false);
+  expect(hadNoEffect(undefined, { lostAt, receivedAt: 56_000 })).toBe(false);
 });
 
-describe("what became of the money of an order that has ended", () => {
+describe("payment of a cancelled order", () => {
   const isCharged = /charged/;
 
-  test("nothing is said of it that the server has not told", () => {
-    expect(moneyOfEnded("ended", undefined)).toMatch(/being checked/);
-    expect(moneyOfEnded("lapsed", payment("open"))).toBe("No payment has been made so far.");
-    expect(moneyOfEnded("ended", payment("open"))).not.toMatch(isCharged);
-    expect(moneyOfEnded("ended", payment("authorized"))).not.toMatch(isCharged);
+  test("no statement without a response of the server", () => {
+    expect(describeMoney("cancelled", undefined)).toMatch(/are checking/);
+    expect(describeMoney("lapsed", payment("open"))).toBe("No payment has been made so far.");
+    expect(describeMoney("cancelled", payment("open"))).not.toMatch(isCharged);
+    expect(describeMoney("cancelled", payment("authorized"))).not.toMatch(isCharged);
   });
 
-  test("not charged is what was never started, was let go, or failed", () => {
-    expect(moneyOfEnded("ended", null)).toBe("You have not been charged.");
-    expect(moneyOfEnded("ended", payment("failed"))).toBe("You have not been charged.");
-    expect(moneyOfEnded("ended", payment("voided"))).toMatch(/not been charged.*released/);
+  test("not charged: never started, voided or failed", () => {
+    expect(describeMoney("cancelled", null)).toBe("You have not been charged.");
+    expect(describeMoney("cancelled", payment("failed"))).toBe("You have not been charged.");
+    expect(describeMoney("cancelled", payment("voided"))).toMatch(/not been charged.*released/);
   });
 
-  test("what was taken is on its way back, and then it is back", () => {
-    expect(moneyOfEnded("ended", payment("captured"))).toMatch(/being returned in full/);
-    expect(moneyOfEnded("ended", payment("refunded"))).toMatch(/was returned/);
+  test("captured: being refunded, then refunded", () => {
+    expect(describeMoney("cancelled", payment("captured"))).toMatch(/being refunded in full/);
+    expect(describeMoney("cancelled", payment("refunded"))).toMatch(/was refunded/);
   });
 });
 
-test("an order that has ended says why, where the server says it", () => {
-  const because = (reason: Order["reason"]) => endedBecause({ ...order("cancelled"), reason } as Order);
-  expect(because("cancelled_by_buyer")).toBe("You cancelled it.");
-  expect(because("expired")).toBe("It was not paid in time.");
-  expect(because("payment_failed")).toBe("Your payment could not be completed.");
-  expect(because(undefined)).toBe("");
-  expect(orderInWords("ended", { reason: "expired" } as Order)).toBe("Not paid in time");
-  expect(orderInWords("ended", {} as Order)).toBe("Cancelled");
-  expect(orderInWords("refunded", {} as Order)).toBe("Refunded");
+test("a cancelled order states its reason", () => {
+  const reasonText = (reason: Order["reason"]) =>
+    cancellationReason({ ...order("cancelled"), reason } as Order);
+  expect(reasonText("cancelled_by_buyer")).toBe("You cancelled it.");
+  expect(reasonText("expired")).toBe("It was not paid in time.");
+  expect(reasonText("payment_failed")).toBe("Your payment could not be completed.");
+  expect(reasonText(undefined)).toBe("");
+  expect(orderLabel("cancelled", { reason: "expired" } as Order)).toBe("Not paid in time");
+  expect(orderLabel("cancelled", {} as Order)).toBe("Cancelled");
+  expect(orderLabel("refunded", {} as Order)).toBe("Refunded");
 });

@@ -1,43 +1,51 @@
 import type { Order, Payment } from "../api/types";
 
 /**
- * What an order is to its buyer:
+ * The state of an order as its page shows it:
  *
- *     payable ◄──► checking ──► confirming ──► yours ──► refunded
+ *     payable ◄──► checking ──► confirming ──► completed ──► refunded
  *        │            │             │
  *        ▼            ▼             ▼
- *     lapsed ──────────────────►  ended
+ *     lapsed ──────────────────► cancelled
  */
-export type OrderState = "payable" | "checking" | "confirming" | "yours" | "refunded" | "lapsed" | "ended";
+export type OrderState =
+  | "payable"
+  | "checking"
+  | "confirming"
+  | "completed"
+  | "refunded"
+  | "lapsed"
+  | "cancelled";
 
-/** What has become of this page's last call to Stripe with a card. `lostAt`: milliseconds, by this device's clock. */
-export type Confirmation =
-  | { kind: "none" | "accepted" | "came to nothing" }
-  | { kind: "unknown"; lostAt: number };
+/**
+ * The outcome of this page's last attempt to confirm the payment with a card. `unknown`: Stripe's response was lost, at
+ * `lostAt` (milliseconds, by this device's clock). `no-effect`: it was lost, and no payment followed.
+ */
+export type Confirmation = { kind: "none" | "accepted" | "no-effect" } | { kind: "unknown"; lostAt: number };
 
-export interface KnownOfOrder {
+export interface OrderFacts {
   order: Order;
-  /** null if none was started, undefined if that is not known. */
+  /** null: no payment was started. undefined: not known. */
   payment: Payment | null | undefined;
   confirmation: Confirmation;
-  /** By the server's clock. */
+  /** Whether the deadline has passed, by the server's clock. */
   hasLapsed: boolean;
 }
 
 /**
- * An authorisation that reaches the order after its deadline may still win, so a paid order is never shown as lapsed
- * before the server has said so.
+ * The state to show. An authorisation that arrives after the deadline may still complete the order, so an order with an
+ * accepted card is not shown as lapsed before the server has decided.
  */
-export function orderState({ order, payment, confirmation, hasLapsed }: KnownOfOrder): OrderState {
+export function orderState({ order, payment, confirmation, hasLapsed }: OrderFacts): OrderState {
   switch (order.status) {
     case "completed":
-      return "yours";
+      return "completed";
     case "refunded":
       return "refunded";
     case "awaiting:payment":
       return "confirming";
     case "cancelled":
-      return "ended";
+      return "cancelled";
     case "created":
       if (payment?.status === "authorized" || payment?.status === "captured") return "confirming";
       if (confirmation.kind === "accepted") return "confirming";
@@ -46,8 +54,8 @@ export function orderState({ order, payment, confirmation, hasLapsed }: KnownOfO
   }
 }
 
-/** How often to ask for news of an order, in milliseconds; false for one that is settled. */
-export function askAgainAfter(state: OrderState, payment: Payment | null | undefined): number | false {
+/** How often to refetch an order, in milliseconds. false: nothing more can change. */
+export function pollInterval(state: OrderState, payment: Payment | null | undefined): number | false {
   switch (state) {
     case "checking":
       return 2000;
@@ -56,48 +64,45 @@ export function askAgainAfter(state: OrderState, payment: Payment | null | undef
     case "payable":
     case "lapsed":
       return 5000;
-    case "ended":
+    case "cancelled":
       return isMoneySettled(payment) ? false : 2000;
-    case "yours":
+    case "completed":
     case "refunded":
       return false;
   }
 }
 
-/** Whether nothing more will become of the money of an order that has ended. */
+/** Whether the payment of a cancelled order cannot change any more. */
 function isMoneySettled(payment: Payment | null | undefined): boolean {
   return payment === null || ["voided", "failed", "refunded"].includes(payment?.status ?? "");
 }
 
-/** How long "no payment" must be Stripe's answer after one of its answers got lost: the call may still be under way. */
-const LOST_CALL_LASTS = 6000;
+/** A call whose response was lost may still be in progress at Stripe for this long. */
+const LOST_CALL_MILLIS = 6000;
 
-/** Whether a call whose answer got lost at `lostAt` has come to nothing, by an answer at `answeredAt`. */
-export function cameToNothing(
+/** Whether a call whose response was lost at `lostAt` had no effect, given the payment as received at `receivedAt`. */
+export function hadNoEffect(
   payment: Payment | null | undefined,
-  { lostAt, answeredAt }: { lostAt: number; answeredAt: number },
+  { lostAt, receivedAt }: { lostAt: number; receivedAt: number },
 ): boolean {
-  return payment?.status === "open" && answeredAt >= lostAt + LOST_CALL_LASTS;
+  return payment?.status === "open" && receivedAt >= lostAt + LOST_CALL_MILLIS;
 }
 
-/**
- * What became of the money of an order that has lapsed or ended. Each sentence has a word of the server's behind it:
- * what is not known is not said.
- */
-export function moneyOfEnded(state: OrderState, payment: Payment | null | undefined): string {
+/** Describes the payment of a lapsed or cancelled order. Every statement rests on a response of the API. */
+export function describeMoney(state: OrderState, payment: Payment | null | undefined): string {
   switch (payment?.status) {
     case undefined:
-      return payment === null ? NOT_CHARGED : "Whether anything was charged is being checked.";
+      return payment === null ? NOT_CHARGED : "We are checking whether you were charged.";
     case "open":
-      return state === "ended" ? "The payment is being closed." : "No payment has been made so far.";
+      return state === "cancelled" ? "The payment is being closed." : "No payment has been made so far.";
     case "authorized":
-      return "The amount that is reserved on your card is being released.";
+      return "The amount reserved on your card is being released.";
     case "captured":
-      return "Your payment is being returned in full.";
+      return "Your payment is being refunded in full.";
     case "refunded":
-      return "Your payment was returned.";
+      return "Your payment was refunded.";
     case "voided":
-      return `${NOT_CHARGED} If your bank shows a reservation, it is released by itself.`;
+      return `${NOT_CHARGED} If your bank shows a reserved amount, it will be released automatically.`;
     case "failed":
       return NOT_CHARGED;
   }
@@ -105,8 +110,8 @@ export function moneyOfEnded(state: OrderState, payment: Payment | null | undefi
 
 const NOT_CHARGED = "You have not been charged.";
 
-/** Why an order has ended, as its buyer would say it. */
-export function endedBecause({ reason }: Order): string {
+/** Why an order was cancelled, as a sentence; empty if the reason is not known. */
+export function cancellationReason({ reason }: Order): string {
   switch (reason) {
     case "cancelled_by_buyer":
       return "You cancelled it.";
@@ -119,23 +124,23 @@ export function endedBecause({ reason }: Order): string {
   }
 }
 
-/** An order's state in a few words, for a list. */
-export function orderInWords(state: OrderState, { reason }: Order): string {
-  if (state === "ended" && reason) return ENDED_WORDS[reason];
-  return ORDER_WORDS[state];
+/** A short label of an order's state, for lists. */
+export function orderLabel(state: OrderState, { reason }: Order): string {
+  if (state === "cancelled" && reason) return CANCELLATION_LABELS[reason];
+  return ORDER_LABELS[state];
 }
 
-const ORDER_WORDS: Record<OrderState, string> = {
-  payable: "To be paid",
-  checking: "Payment is being checked",
-  confirming: "Payment is being confirmed",
-  yours: "Yours",
+const ORDER_LABELS: Record<OrderState, string> = {
+  payable: "Not paid yet",
+  checking: "Checking your payment",
+  confirming: "Confirming your payment",
+  completed: "Paid",
   refunded: "Refunded",
   lapsed: "Time to pay is up",
-  ended: "Cancelled",
+  cancelled: "Cancelled",
 };
 
-const ENDED_WORDS: Record<NonNullable<Order["reason"]>, string> = {
+const CANCELLATION_LABELS: Record<NonNullable<Order["reason"]>, string> = {
   cancelled_by_buyer: "Cancelled by you",
   expired: "Not paid in time",
   payment_failed: "Payment failed",

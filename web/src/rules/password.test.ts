@@ -1,21 +1,21 @@
 import { expect, test } from "vitest";
-import { passwordProblem } from "./password";
+import { passwordError } from "./password";
 
-test("a password is never cut: a long one is refused with its length", () => {
-  expect(passwordProblem("x".repeat(128), "signup")).toBeUndefined();
-  expect(passwordProblem("x".repeat(140), "signup")).toMatch(/at most 128 characters. This has 140/);
-  expect(passwordProblem("x".repeat(140), "signin")).toMatch(/at most 128 characters. This has 140/);
+test("a password that is too long is rejected, not truncated", () => {
+  expect(passwordError("x".repeat(128), "signup")).toBeUndefined();
+  expect(passwordError("x".repeat(140), "signup")).toMatch(/at most 128 characters. This password has 140/);
+  expect(passwordError("x".repeat(140), "signin")).toMatch(/at most 128 characters. This password has 140/);
 });
 
-test("it is counted in code points of its NFC form", () => {
-  expect(passwordProblem("🎫".repeat(8), "signup")).toBeUndefined();
-  expect(passwordProblem("🎫".repeat(7), "signup")).toMatch(/at least 8 characters. This has 7/);
-  expect(passwordProblem("🎫".repeat(128), "signup")).toBeUndefined();
-  expect(passwordProblem("a\u0308".repeat(7), "signup")).toMatch(/This has 7/);
-  expect(passwordProblem("a\u0308".repeat(128), "signup")).toBeUndefined();
+test("passwords are counted in code points of their NFC form", () => {
+  expect(passwordError("🎫".repeat(8), "signup")).toBeUndefined();
+  expect(passwordError("🎫".repeat(7), "signup")).toMatch(/at least 8 characters. This password has 7/);
+  expect(passwordError("🎫".repeat(128), "signup")).toBeUndefined();
+  expect(passwordError("a\u0308".repeat(7), "signup")).toMatch(/This password has 7/);
+  expect(passwordError("a\u0308".repeat(128), "signup")).toBeUndefined();
 });
 
-test("signing in asks for no length: the server knows whose it is", () => {
-  expect(passwordProblem("short", "signin")).toBeUndefined();
-  expect(passwordProblem("", "signin")).toBe("Give your password.");
+test("sign-in has no minimum length", () => {
+  expect(passwordError("short", "signin")).toBeUndefined();
+  expect(passwordError("", "signin")).toBe("Enter your password.");
 });

@@ -1,17 +1,16 @@
-import { lengthOf } from "./text";
+import { codePointCount } from "./text";
 
-const SHORTEST = 8;
-const LONGEST = 128;
+const MIN_LENGTH = 8;
+const MAX_LENGTH = 128;
 
-/** The limits, for whoever chooses a password. */
-export const PASSWORD_HINT = `${SHORTEST} to ${LONGEST} characters. Letters of any language, spaces and emoji count too.`;
+export const PASSWORD_HINT = `${MIN_LENGTH} to ${MAX_LENGTH} characters: letters of any language, spaces and emoji are allowed.`;
 
-/** What is wrong with a password, counted as the server counts it: in code points of its NFC form. */
-export function passwordProblem(password: string, page: "signin" | "signup"): string | undefined {
-  const length = lengthOf(password.normalize("NFC"));
-  if (length === 0) return page === "signup" ? "Choose a password." : "Give your password.";
-  if (page === "signup" && length < SHORTEST)
-    return `Take at least ${SHORTEST} characters. This has ${length}.`;
-  if (length > LONGEST) return `Passwords have at most ${LONGEST} characters. This has ${length}.`;
+/** The error message for an invalid password. Its length is counted as by the server: code points of the NFC form. */
+export function passwordError(password: string, page: "signin" | "signup"): string | undefined {
+  const length = codePointCount(password.normalize("NFC"));
+  if (length === 0) return page === "signup" ? "Choose a password." : "Enter your password.";
+  if (page === "signup" && length < MIN_LENGTH)
+    return `Use at least ${MIN_LENGTH} characters. This password has ${length}.`;
+  if (length > MAX_LENGTH) return `Use at most ${MAX_LENGTH} characters. This password has ${length}.`;
   return undefined;
 }

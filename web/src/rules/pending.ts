@@ -1,16 +1,16 @@
 import type { OwnTicket } from "../api/types";
-import { asPrice } from "./price";
+import { formatPrice } from "./price";
 
-/** What a change will make of a ticket, once it is decided. Its title keeps its own direction (FSI and PDI). */
-export function pendingInWords(
+/** A pending change in words. The title is isolated (FSI, PDI), so that right-to-left text does not affect the rest. */
+export function describePendingChange(
   ticket: Pick<OwnTicket, "title" | "price" | "currency">,
   pending: NonNullable<OwnTicket["pendingChange"]>,
   language?: string,
 ): string {
-  if (pending.withdrawn) return "To be taken off sale.";
+  if (pending.withdrawn) return "It will be withdrawn.";
   const changes = [
-    pending.title !== ticket.title && `“\u2068${pending.title}\u2069”`,
-    pending.price !== ticket.price && asPrice(pending.price, ticket.currency, language),
+    pending.title !== ticket.title && `New title: “\u2068${pending.title}\u2069”.`,
+    pending.price !== ticket.price && `New price: ${formatPrice(pending.price, ticket.currency, language)}.`,
   ].filter(Boolean);
-  return changes.length === 0 ? "To stay as it is." : `To become ${changes.join(", for ")}.`;
+  return changes.length === 0 ? "Nothing will change." : changes.join(" ");
 }

@@ -1,16 +1,17 @@
 import type { Refund } from "../api/types";
-import { asDay } from "./date";
-import { asPrice } from "./price";
+import { formatDate } from "./date";
+import { formatPrice } from "./price";
 
 const REASONS: Record<Refund["reason"], string> = {
   refunded_at_stripe: "",
   dispute_lost: ", after a dispute with the bank",
 };
 
-/** How much went back, where to, when and why. */
-export function refundInWords(
+/** A refund in words: amount, recipient, date and, if it was a dispute, the reason. */
+export function describeRefund(
   { amount, reason, at }: Refund,
   { currency, to, language }: { currency: string; to: "your card" | "the buyer’s card"; language?: string },
 ): string {
-  return `${asPrice(amount, currency, language)} went back to ${to} on ${asDay(at, language)}${REASONS[reason]}.`;
+  const price = formatPrice(amount, currency, language);
+  return `${price} was returned to ${to} on ${formatDate(at, language)}${REASONS[reason]}.`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { returnPath, signInPath } from "./returnPath";
 
-test("signing in leads back to where one was", () => {
+test("sign-in returns to the current page", () => {
   expect(signInPath("/tickets/01K?x=1")).toBe("/signin?next=%2Ftickets%2F01K%3Fx%3D1");
   expect(returnPath("/tickets/01K?x=1#top")).toBe("/tickets/01K?x=1#top");
   expect(returnPath("/tickets/01K/edit")).toBe("/tickets/01K/edit");
@@ -41,4 +41,4 @@ test.each([
   " //evil.example",
   "//[",
   "/@evil.example",
-])("%j leads to the start", (asked) => expect(returnPath(asked)).toBe("/"));
+])("%j becomes the start page", (requested) => expect(returnPath(requested)).toBe("/"));

@@ -1,17 +1,17 @@
-/** Paths of this client's pages: words and ids between single slashes, nothing that is read in two ways. */
+/** Paths of this client's pages: words and ids between single slashes, so that every parser reads them the same way. */
 const PAGE = /^\/([\w-]+(\/[\w-]+)*)?$/;
 
-/** Where to go after signing in: a path of this client, and nothing that a link from elsewhere could make of it. */
-export function returnPath(asked: string | null): string {
-  if (!asked?.startsWith("/") || !URL.canParse(asked, ORIGIN)) return "/";
-  const { origin, pathname, search, hash } = new URL(asked, ORIGIN);
+/** The path to open after sign-in. Anything but a path of this client's pages becomes "/" (no open redirect). */
+export function returnPath(requested: string | null): string {
+  if (!requested?.startsWith("/") || !URL.canParse(requested, ORIGIN)) return "/";
+  const { origin, pathname, search, hash } = new URL(requested, ORIGIN);
   if (origin !== ORIGIN || !PAGE.test(pathname) || ["/signin", "/signup"].includes(pathname)) return "/";
   return pathname + search + hash;
 }
 
-/** The way to a page for signing in or up, and back to here. */
-export function signInPath(here: string, page: "/signin" | "/signup" = "/signin"): string {
-  return here === "/" ? page : `${page}?next=${encodeURIComponent(here)}`;
+/** The path of a sign-in or sign-up page that returns to `current` afterwards. */
+export function signInPath(current: string, page: "/signin" | "/signup" = "/signin"): string {
+  return current === "/" ? page : `${page}?next=${encodeURIComponent(current)}`;
 }
 
 const ORIGIN = "https://admit.one";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { lengthOf } from "./text";
+import { codePointCount } from "./text";
 
-test("an emoji counts once, as the server counts it", () => {
-  expect(lengthOf("🎟️")).toBe(2); // the ticket, and the selector that gives it colour
-  expect(lengthOf("🎫".repeat(200))).toBe(200);
+test("the length is counted in code points", () => {
+  expect(codePointCount("🎟️")).toBe(2); // the emoji and a variation selector
+  expect(codePointCount("🎫".repeat(200))).toBe(200);
 });

@@ -1,4 +1,4 @@
-/** How long a text is to the server: in code points, so that an emoji is one character and not two. */
-export function lengthOf(text: string): number {
+/** The length of a text as the server counts it: in code points, so that most emoji count as one character. */
+export function codePointCount(text: string): number {
   return Array.from(text).length;
 }

@@ -1,16 +1,16 @@
 import { expect, test } from "vitest";
-import { matching, ticketNumber } from "./ticket";
+import { searchTickets, ticketNumber } from "./ticket";
 
 const tickets = ["Café Müller, row 1", "Nina Simone tribute", "Cup final"].map((title) => ({ title }));
-const found = (search: string) => matching(tickets, search).map(({ title }) => title);
+const found = (search: string) => searchTickets(tickets, search).map(({ title }) => title);
 
-test("a search finds every word, without regard to case and accents", () => {
+test("a search matches all words, ignoring case and accents", () => {
   expect(found("cafe MULLER")).toEqual(["Café Müller, row 1"]);
   expect(found("tribute nina")).toEqual(["Nina Simone tribute"]);
   expect(found("nina final")).toEqual([]);
 });
 
-test("no search finds all", () => {
+test("an empty search matches all tickets", () => {
   expect(found("  ")).toHaveLength(3);
 });
 

@@ -2,13 +2,13 @@ import { type InfiniteData, type UseInfiniteQueryResult, useQueryClient } from "
 import { useEffect, useLayoutEffect, useState } from "react";
 import { useNavigationType } from "react-router";
 
-/** How many pages without an entry are passed over before the reader is asked. */
-const EMPTY_PAGES = 5;
+/** After this many empty pages, the user decides whether to load more. */
+const MAX_EMPTY_PAGES = 5;
 
 /**
- * The entries of a list's pages, each once: an entry may have moved to another page between two calls. Pages that came
- * empty are passed over; `isEmpty` only once there can be no more. Whoever comes Back finds all that was loaded, any
- * other visit begins with the first page.
+ * The entries of a list's loaded pages. Each entry is returned once, though it may move to another page between two
+ * calls. Empty pages are skipped; `isEmpty` is true only if there are no further pages. After Back, all loaded pages are
+ * shown; any other visit starts with the first page.
  */
 export function useList<P, E extends { id: string }>(
   query: UseInfiniteQueryResult<InfiniteData<P>>,
@@ -22,15 +22,16 @@ export function useList<P, E extends { id: string }>(
     const loaded = client.getQueryData<InfiniteData<P>>(key);
     if (isBack || loaded === undefined || loaded.pages.length < 2) return;
     client.setQueryData(key, { pages: loaded.pages.slice(0, 1), pageParams: loaded.pageParams.slice(0, 1) });
-    // What is written counts as fresh, and this is not.
+    // `setQueryData` marks the data as fresh, but it may be old.
     void client.invalidateQueries({ queryKey: key, refetchType: "none" });
   }, [client, key, isBack]);
   const pages = query.data?.pages ?? [];
   const entries = [...new Map(pages.flatMap(entriesOf).map((entry) => [entry.id, entry])).values()];
   const { hasNextPage, isFetching, isError, fetchNextPage } = query;
-  const isLookingOn = entries.length === 0 && hasNextPage && pages.length < EMPTY_PAGES && !isError;
+  const isSkippingEmptyPages =
+    entries.length === 0 && hasNextPage && pages.length < MAX_EMPTY_PAGES && !isError;
   useEffect(() => {
-    if (isLookingOn && !isFetching) void fetchNextPage();
-  }, [isLookingOn, isFetching, fetchNextPage]);
-  return { entries, isLookingOn, isEmpty: entries.length === 0 && !hasNextPage };
+    if (isSkippingEmptyPages && !isFetching) void fetchNextPage();
+  }, [isSkippingEmptyPages, isFetching, fetchNextPage]);
+  return { entries, isSkippingEmptyPages, isEmpty: entries.length === 0 && !hasNextPage };
 }

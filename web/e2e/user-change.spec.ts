@@ -1,16 +1,16 @@
 import type { Page } from "@playwright/test";
-import { expect, Person, test, title } from "./market";
+import { expect, TestUser, test, uniqueTitle } from "./fixtures";
 
-async function signIn(page: Page, { email, password }: Person): Promise<void> {
+async function signIn(page: Page, { email, password }: TestUser): Promise<void> {
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
-/** Opens a buyer's order with its card form; what must not be seen of it later. */
-async function openOrder(page: Page, seller: Person, buyer: Person): Promise<string[]> {
-  const name = title("Private");
-  const order = await buyer.orders(await seller.sells(name));
+/** Opens a buyer's order with its card form. Returns texts that other users must not see. */
+async function openOrder(page: Page, seller: TestUser, buyer: TestUser): Promise<string[]> {
+  const name = uniqueTitle("Private");
+  const order = await buyer.placeOrder(await seller.createTicket(name));
   await page.goto(`/orders/${order}`);
   await expect(page.getByLabel("Card number")).toBeVisible();
   const { body } = await buyer.call("GET", `/api/payments/${order}`);
@@ -18,20 +18,20 @@ async function openOrder(page: Page, seller: Person, buyer: Person): Promise<str
   return [name, String(body.clientSecret)];
 }
 
-async function expectNothingOf(page: Page, secrets: string[]): Promise<void> {
-  await expect(page.getByRole("heading", { name: "There is no such order" })).toBeVisible();
+async function expectHidden(page: Page, secrets: string[]): Promise<void> {
+  await expect(page.getByRole("heading", { name: "Order not found" })).toBeVisible();
   const shown = await page.content();
   for (const secret of secrets) expect(shown).not.toContain(secret);
 }
 
-test("the next user of a browser sees nothing of the one before, in any tab", async ({
+test("the next user sees nothing of the previous user in any tab", async ({
   page,
   context,
   seller,
   buyer,
 }) => {
-  const next = await Person.newcomer("next");
-  await buyer.entersWith(context);
+  const next = await TestUser.signUp("next");
+  await buyer.signInTo(context);
   const secrets = await openOrder(page, seller, buyer);
   const other = await context.newPage();
   await other.goto("/orders");
@@ -39,40 +39,30 @@ test("the next user of a browser sees nothing of the one before, in any tab", as
   await other.getByRole("link", { name: "Sign in" }).click();
   await signIn(other, next);
   await expect(other.getByText(next.email)).toBeVisible();
-  await expectNothingOf(page, secrets);
+  await expectHidden(page, secrets);
   await expect(page.getByText(next.email)).toBeVisible();
 });
 
-test("a session that was changed without a word is noticed when the window gets the focus", async ({
-  page,
-  context,
-  seller,
-  buyer,
-}) => {
-  const next = await Person.newcomer("next");
-  await buyer.entersWith(context);
+test("a changed session is noticed on focus", async ({ page, context, seller, buyer }) => {
+  const next = await TestUser.signUp("next");
+  await buyer.signInTo(context);
   const secrets = await openOrder(page, seller, buyer);
-  await next.entersWith(context);
+  await next.signInTo(context);
   await page.evaluate(() => window.dispatchEvent(new Event("focus")));
-  await expectNothingOf(page, secrets);
+  await expectHidden(page, secrets);
 });
 
-test("a page that the browser kept shows nothing before it is known who is signed in now", async ({
-  page,
-  context,
-  seller,
-  buyer,
-}) => {
-  const next = await Person.newcomer("next");
-  await buyer.entersWith(context);
+test("a restored page is hidden until the user is known", async ({ page, context, seller, buyer }) => {
+  const next = await TestUser.signUp("next");
+  await buyer.signInTo(context);
   const secrets = await openOrder(page, seller, buyer);
-  await next.entersWith(context);
-  let answer = (): void => undefined;
-  const isAsked = new Promise<void>((resolve) => {
-    answer = resolve;
+  await next.signInTo(context);
+  let release = (): void => undefined;
+  const isReleased = new Promise<void>((resolve) => {
+    release = resolve;
   });
   await page.route("**/api/users/currentuser", async (route) => {
-    await isAsked;
+    await isReleased;
     await route.continue();
   });
   await page.evaluate(() => {
@@ -80,28 +70,23 @@ test("a page that the browser kept shows nothing before it is known who is signe
       window.dispatchEvent(new PageTransitionEvent(name, { persisted: true }));
   });
   await expect(page.getByText(secrets[0] ?? "")).toBeHidden();
-  answer();
-  await expectNothingOf(page, secrets);
+  release();
+  await expectHidden(page, secrets);
 });
 
-test("an answer that comes for the user before is neither shown nor kept", async ({
-  page,
-  context,
-  seller,
-  buyer,
-}) => {
-  const next = await Person.newcomer("next");
-  const name = title("Late");
-  await buyer.orders(await seller.sells(name));
-  await buyer.entersWith(context);
-  let answer = (): void => undefined;
-  const isOver = new Promise<void>((resolve) => {
-    answer = resolve;
+test("a late response to the previous user is not shown", async ({ page, context, seller, buyer }) => {
+  const next = await TestUser.signUp("next");
+  const name = uniqueTitle("Late");
+  await buyer.placeOrder(await seller.createTicket(name));
+  await buyer.signInTo(context);
+  let release = (): void => undefined;
+  const isReleased = new Promise<void>((resolve) => {
+    release = resolve;
   });
   await page.route("**/api/orders?*", async (route) => {
     const response = await route.fetch();
-    await isOver;
-    // The page has given it up, where it is right.
+    await isReleased;
+    // The page may have aborted the request, as it should.
     await route.fulfill({ response }).catch(() => undefined);
   });
   const isSent = page.waitForRequest("**/api/orders?*");
@@ -113,44 +98,40 @@ test("an answer that comes for the user before is neither shown nor kept", async
   await other.getByRole("link", { name: "Sign in" }).click();
   await signIn(other, next);
   await expect(page.getByText(next.email)).toBeVisible();
-  answer();
+  release();
   await page.unroute("**/api/orders?*");
-  await expect(page.getByText("You have ordered nothing yet.")).toBeVisible();
+  await expect(page.getByText("You have no orders yet.")).toBeVisible();
   await expect(page.getByText(name)).toHaveCount(0);
 });
 
-test("what was typed survives the end of the session, for its user alone", async ({
+test("a draft survives the end of the session, for its user only", async ({
   page,
   context,
   seller,
   buyer,
 }) => {
-  await seller.entersWith(context);
+  await seller.signInTo(context);
   await page.goto("/sell");
-  await page.getByLabel("What is it for?").fill("Opera, row 1");
+  await page.getByLabel("Title").fill("Opera, row 1");
   await page.getByLabel(/^Price/).fill("20");
   await context.clearCookies();
-  await page.getByRole("button", { name: "Put it on sale" }).click();
+  await page.getByRole("button", { name: "Put on sale" }).click();
   await expect(page.getByText("You are signed out.")).toBeVisible();
   await signIn(page, seller);
-  await expect(page.getByLabel("What is it for?")).toHaveValue("Opera, row 1");
+  await expect(page.getByLabel("Title")).toHaveValue("Opera, row 1");
   await expect(page.getByLabel(/^Price/)).toHaveValue("20");
 
   await context.clearCookies();
-  await page.getByRole("button", { name: "Put it on sale" }).click();
+  await page.getByRole("button", { name: "Put on sale" }).click();
   await signIn(page, buyer);
-  await expect(page.getByLabel("What is it for?")).toHaveValue("");
+  await expect(page.getByLabel("Title")).toHaveValue("");
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.goto("/signin?next=/sell");
   await signIn(page, seller);
-  await expect(page.getByLabel("What is it for?")).toHaveValue("");
+  await expect(page.getByLabel("Title")).toHaveValue("");
 });
 
-test("a link from elsewhere neither crashes the page nor leads out of the client", async ({
-  page,
-  context,
-  buyer,
-}) => {
+test("malformed return paths lead to the start page", async ({ page, context, buyer }) => {
   const nexts = ["//", "///", "/%5C", "/\\", "https:evil.example", "/.//evil.example", "/%00", "/%", "%"];
   for (const next of nexts) {
     await page.goto(`/signin?next=${encodeURIComponent(next)}`);
@@ -158,7 +139,7 @@ test("a link from elsewhere neither crashes the page nor leads out of the client
   }
   await page.goto("/signin?next=//");
   await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
-  await buyer.entersWith(context);
+  await buyer.signInTo(context);
   const origin = new URL(page.url()).origin;
   for (const next of nexts) {
     await page.goto(`/signin?next=${encodeURIComponent(next)}`);

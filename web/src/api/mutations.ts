@@ -1,13 +1,13 @@
-/** What the pages change. Each write carries the key of its intention, and the other tabs hear of it. */
+/** Writes to the API. Each has an `Idempotency-Key`, and notifies the other tabs. */
 
 import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useUser } from "../components/user";
-import type { DraftPlace } from "../rules/drafts";
-import { answer, api } from "./client";
-import { useIntention } from "./intention";
+import type { DraftStorage } from "../rules/drafts";
+import { api, unwrap } from "./client";
+import { useIdempotencyKey } from "./idempotencyKey";
 import { order, orderOfTicket, ticket } from "./queries";
-import { becomes, callFor, PRIVATE } from "./session";
-import { tellOtherTabs } from "./tabs";
+import { callAs, PRIVATE, setUser } from "./session";
+import { notifyOtherTabs } from "./tabs";
 import type { Order, OwnTicket, SignIn, Ticket, TicketEdit, TicketIn } from "./types";
 
 export function useSignIn(page: "signin" | "signup") {
@@ -15,50 +15,50 @@ export function useSignIn(page: "signin" | "signup") {
   return useMutation({
     mutationFn: (body: SignIn) =>
       page === "signin"
-        ? answer(api.POST("/api/users/signin", { body }))
-        : answer(api.POST("/api/users/signup", { body })),
+        ? unwrap(api.POST("/api/users/signin", { body }))
+        : unwrap(api.POST("/api/users/signup", { body })),
     retry: false,
-    onSuccess: ({ id, email }) => becomes(client, { id, email }),
+    onSuccess: ({ id, email }) => setUser(client, { id, email }),
   });
 }
 
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => answer(api.POST("/api/users/signout")),
-    onSuccess: () => becomes(client, null),
+    mutationFn: () => unwrap(api.POST("/api/users/signout")),
+    onSuccess: () => setUser(client, null),
   });
 }
 
-export function usePutOnSale(place: DraftPlace) {
+export function useCreateTicket(storage: DraftStorage) {
   const client = useQueryClient();
   const user = useUser();
-  const intention = useIntention(place);
+  const key = useIdempotencyKey(storage);
   return useMutation({
     mutationFn: (body: TicketIn) =>
-      callFor(client, user.id, () =>
-        answer(api.POST("/api/tickets", { body, params: { header: intention.headersFor(body) } })),
+      callAs(client, user.id, () =>
+        unwrap(api.POST("/api/tickets", { body, params: { header: key.headersFor(body) } })),
       ),
-    onSettled: (_ticket, error) => intention.answered(error),
-    onSuccess: (made) => ticketChanged(client, made),
+    onSettled: (_ticket, error) => key.onSettled(error),
+    onSuccess: (created) => ticketChanged(client, created),
   });
 }
 
 export function useEditTicket(id: string) {
   const client = useQueryClient();
   const user = useUser();
-  const intention = useIntention();
+  const key = useIdempotencyKey();
   return useMutation({
     mutationFn: (body: TicketEdit) =>
-      callFor(client, user.id, () =>
-        answer(
+      callAs(client, user.id, () =>
+        unwrap(
           api.PUT("/api/tickets/{id}", {
             body,
-            params: { path: { id }, header: intention.headersFor(body) },
+            params: { path: { id }, header: key.headersFor(body) },
           }),
         ),
       ),
-    onSettled: (_ticket, error) => intention.answered(error),
+    onSettled: (_ticket, error) => key.onSettled(error),
     onSuccess: (edited) => ticketChanged(client, edited),
     onError: () => refresh(client),
   });
@@ -67,36 +67,34 @@ export function useEditTicket(id: string) {
 export function useWithdrawTicket(id: string) {
   const client = useQueryClient();
   const user = useUser();
-  const intention = useIntention();
+  const key = useIdempotencyKey();
   return useMutation({
     mutationFn: () =>
-      callFor(client, user.id, () =>
-        answer(
-          api.DELETE("/api/tickets/{id}", { params: { path: { id }, header: intention.headersFor(null) } }),
-        ),
+      callAs(client, user.id, () =>
+        unwrap(api.DELETE("/api/tickets/{id}", { params: { path: { id }, header: key.headersFor(null) } })),
       ),
-    onSettled: (_nothing, error) => intention.answered(error),
+    onSettled: (_nothing, error) => key.onSettled(error),
     onSuccess: () => refresh(client),
     onError: () => refresh(client),
   });
 }
 
-/** Orders a ticket at the price that its buyer was shown. */
-export function useBuy() {
+/** Orders a ticket at the price that the page shows. */
+export function usePlaceOrder() {
   const client = useQueryClient();
   const user = useUser();
-  const intention = useIntention();
+  const key = useIdempotencyKey();
   return useMutation({
     mutationFn: ({ id, price }: Ticket) => {
       const body = { ticketID: id, price };
-      return callFor(
+      return callAs(
         client,
         user.id,
-        () => answer(api.POST("/api/orders", { body, params: { header: intention.headersFor(body) } })),
+        () => unwrap(api.POST("/api/orders", { body, params: { header: key.headersFor(body) } })),
         ({ userID }) => [userID],
       );
     },
-    onSettled: (_order, error) => intention.answered(error),
+    onSettled: (_order, error) => key.onSettled(error),
     onSuccess: (placed, ticket) => {
       client.setQueryData(order(user.id, placed.id).queryKey, placed);
       client.setQueryData(orderOfTicket(user.id, ticket).queryKey, placed);
@@ -109,16 +107,14 @@ export function useBuy() {
 export function useCancelOrder({ id }: Order) {
   const client = useQueryClient();
   const user = useUser();
-  const intention = useIntention();
+  const key = useIdempotencyKey();
   return useMutation({
     mutationFn: () =>
-      callFor(client, user.id, () =>
-        answer(
-          api.DELETE("/api/orders/{id}", { params: { path: { id }, header: intention.headersFor(null) } }),
-        ),
+      callAs(client, user.id, () =>
+        unwrap(api.DELETE("/api/orders/{id}", { params: { path: { id }, header: key.headersFor(null) } })),
       ),
-    onSettled: (_nothing, error) => intention.answered(error),
-    // Still "cancelling" until the page can show that it is.
+    onSettled: (_nothing, error) => key.onSettled(error),
+    // The mutation stays pending until the page has the cancelled order.
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: order(user.id, id).queryKey });
       refresh(client);
@@ -127,18 +123,18 @@ export function useCancelOrder({ id }: Order) {
   });
 }
 
-/** Something has changed, or what was refused was shown wrongly: all that may be about it is read again, in all tabs. */
+/** Refetches tickets and private data in all tabs: after a write, and after an error, which may mean stale data. */
 function refresh(client: QueryClient): void {
   void client.invalidateQueries({ queryKey: ["tickets"] });
   void client.invalidateQueries({ queryKey: [PRIVATE] });
-  tellOtherTabs({ kind: "changed" });
+  notifyOtherTabs({ kind: "changed" });
 }
 
 function ticketChanged(
   client: QueryClient,
   { orderID: _, refund: __, pendingChange: ___, ...changed }: OwnTicket,
 ): void {
-  // What only its seller may see stays out of what everybody is shown.
+  // The public cache entry must not contain the fields that only the seller may see.
   client.setQueryData(ticket(changed.id).queryKey, changed);
   refresh(client);
 }

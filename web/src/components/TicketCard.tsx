@@ -1,36 +1,36 @@
 import type { ReactNode } from "react";
 import { Link } from "react-router";
-import { asPrice } from "../rules/price";
+import { formatPrice } from "../rules/price";
 import { ticketNumber } from "../rules/ticket";
 
-interface Printed {
+interface TicketCardContent {
   id: string;
   title: string;
   price: string;
   currency: string;
 }
 
-/** A ticket as an object: what it is for, a perforation, and the stub with its price. */
-export function TicketStub({
+/** A ticket drawn as a paper ticket: title and notes, a perforation, and a stub with the price. */
+export function TicketCard({
   ticket,
   to,
   heading = "h2",
-  isSpent = false,
+  isUnavailable = false,
   stamp,
   children,
 }: {
-  ticket: Printed;
+  ticket: TicketCardContent;
   to?: string;
   heading?: "h1" | "h2";
-  /** Nobody can buy it (any more): the stub has lost its colour. */
-  isSpent?: boolean;
-  /** What is stamped on it. */
+  /** The ticket cannot be bought or used (any more). Its stub is grey. */
+  isUnavailable?: boolean;
+  /** A word stamped across the ticket. */
   stamp?: string | undefined;
   children?: ReactNode;
 }) {
   const Heading = heading;
   return (
-    <article className={isSpent ? "ticket spent" : "ticket"}>
+    <article className={isUnavailable ? "ticket unavailable" : "ticket"}>
       <div className="ticket-body">
         <p className="ticket-number">{ticketNumber(ticket.id)}</p>
         <Heading className="ticket-title" dir="auto">
@@ -43,7 +43,7 @@ export function TicketStub({
         <span className="ticket-word" aria-hidden="true">
           Admit one
         </span>
-        <span className="ticket-price">{asPrice(ticket.price, ticket.currency)}</span>
+        <span className="ticket-price">{formatPrice(ticket.price, ticket.currency)}</span>
       </div>
     </article>
   );

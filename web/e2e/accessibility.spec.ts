@@ -1,11 +1,11 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { CARDS, expect, payWith, test, title } from "./market";
+import { CARDS, expect, payWith, test, uniqueTitle } from "./fixtures";
 
 const WIDTHS = { phone: 360, desktop: 1280 };
 const SCHEMES = ["light", "dark"] as const;
 
-/** What axe finds, and whether anything is wider than the screen. */
+/** Checks a page with axe, and that nothing is wider than the screen. */
 async function check(page: Page, where: string): Promise<void> {
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   const { violations } = await new AxeBuilder({ page }).analyze();
@@ -22,9 +22,9 @@ for (const colorScheme of SCHEMES) {
     test.describe(`${colorScheme}, ${device}`, () => {
       test.use({ colorScheme, viewport: { width, height: 740 } });
 
-      test("axe finds nothing on the pages for everybody", async ({ page, seller }) => {
-        const ticket = await seller.sells(
-          title("An-extraordinarily-long-title-without-any-space-in-it"),
+      test("public pages", async ({ page, seller }) => {
+        const ticket = await seller.createTicket(
+          uniqueTitle("An-extraordinarily-long-title-without-any-space-in-it"),
           "999999.99",
         );
         for (const path of ["/", `/tickets/${ticket}`, "/signin", "/signup", "/no/such/page"]) {
@@ -33,22 +33,22 @@ for (const colorScheme of SCHEMES) {
         }
         await page.goto("/signup");
         await page.getByRole("button", { name: "Sign up" }).click();
-        await expect(page.getByText("Give your e-mail address.")).toBeVisible();
-        await check(page, "/signup with problems");
+        await expect(page.getByText("Enter your e-mail address.")).toBeVisible();
+        await check(page, "/signup with errors");
       });
 
-      test("axe finds nothing on the API’s document", async ({ page }) => {
+      test("the API reference", async ({ page }) => {
         await page.goto("/docs");
         await page.locator(".opblock-summary-control").first().click();
         await expect(page.getByRole("button", { name: "Execute" })).toBeVisible();
         await check(page, "/docs");
       });
 
-      test("axe finds nothing on a seller’s pages", async ({ page, context, seller, buyer }) => {
-        const ticket = await seller.sells(title("Seller"));
-        const held = await seller.sells(title("Held"));
-        await buyer.orders(held);
-        await seller.entersWith(context);
+      test("a seller’s pages", async ({ page, context, seller, buyer }) => {
+        const ticket = await seller.createTicket(uniqueTitle("Seller"));
+        const held = await seller.createTicket(uniqueTitle("Held"));
+        await buyer.placeOrder(held);
+        await seller.signInTo(context);
         for (const path of [
           "/sell",
           "/selling",
@@ -60,42 +60,37 @@ for (const colorScheme of SCHEMES) {
           await check(page, path);
         }
         await page.goto(`/tickets/${ticket}/edit`);
-        await page.getByLabel("What is it for?").fill("Seller, row 1");
+        await page.getByLabel("Title").fill("Seller, row 1");
         await seller.call("PUT", `/api/tickets/${ticket}`, { title: "Seller, row 2", price: "99.00" });
         await page.getByRole("button", { name: "Save" }).click();
         await expect(page.getByRole("group", { name: /^The title was changed elsewhere/ })).toBeVisible();
-        await check(page, "an edit of what was changed elsewhere");
+        await check(page, "an edit with a conflict");
       });
 
-      test("axe finds nothing on a buyer’s pages, from the order to its end", async ({
-        page,
-        context,
-        seller,
-        buyer,
-      }) => {
-        const ticket = await seller.sells(title("Buyer"), "1200.50");
-        await buyer.entersWith(context);
-        const order = await buyer.orders(ticket);
+      test("a buyer’s pages", async ({ page, context, seller, buyer }) => {
+        const ticket = await seller.createTicket(uniqueTitle("Buyer"), "1200.50");
+        await buyer.signInTo(context);
+        const order = await buyer.placeOrder(ticket);
         await page.goto(`/orders/${order}`);
-        await payWith(page, CARDS.isDeclined);
+        await payWith(page, CARDS.declined);
         await expect(page.getByRole("alert")).toBeVisible();
         await check(page, "an order with a declined card");
         await page.route("**/confirm", (route) => route.abort());
-        await payWith(page, CARDS.pays);
+        await payWith(page, CARDS.accepted);
         await expect(page.getByText("We don’t know yet whether your card was charged.")).toBeVisible();
-        await check(page, "a payment of which nobody knows");
+        await check(page, "a payment with an unknown outcome");
         await page.unroute("**/confirm");
         await page.reload();
-        await payWith(page, CARDS.asksFor3DSecure);
+        await payWith(page, CARDS.threeDSecure);
         await expect(page.getByRole("dialog")).toBeVisible();
         await check(page, "3-D Secure");
         await page.getByRole("button", { name: "Complete authentication" }).click();
         await expect(page.getByText("It’s yours.")).toBeVisible();
-        await check(page, "an order that is paid");
+        await check(page, "a paid order");
         await page.goto("/orders");
         await check(page, "/orders");
         await page.goto(`/tickets/${ticket}`);
-        await check(page, "a ticket that is sold");
+        await check(page, "a sold ticket");
       });
     });
   }

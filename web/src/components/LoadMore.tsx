@@ -1,5 +1,5 @@
-/** The button that loads the next page of a list, while there is one. */
-export function More({
+/** A button that loads the next page of a list, if there is one. */
+export function LoadMore({
   query,
 }: {
   query: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => Promise<unknown> };
