@@ -104,11 +104,11 @@ smoke: .venv/.installed ## Make a purchase on a deployed stage with Stripe's tes
 	@$(BIN)/python -m local.cli.demo --url $(or $(URL),$(error Which address? make smoke URL=https://...))
 
 republish: .venv/.installed ## Publish each item's last event again: make republish TABLE=orders STAGE=dev (TOKEN=, RATE=)
-	@$(BIN)/python -m operations.republish --stage $(needs_stage) --table $(or $(TABLE),$(error Which? TABLE=orders)) \
+	@$(BIN)/python -m operations.republish --stage $(needs_stage) --table $(or $(TABLE),$(error Which table? TABLE=orders)) \
 	  $(if $(TOKEN),--token $(TOKEN)) $(if $(RATE),--rate $(RATE))
 
 restore: .venv/.installed ## Replace a table's content with a restored copy: see docs/operations.md
-	@$(BIN)/python -m operations.restore --stage $(needs_stage) --table $(or $(TABLE),$(error Which? TABLE=orders)) \
+	@$(BIN)/python -m operations.restore --stage $(needs_stage) --table $(or $(TABLE),$(error Which table? TABLE=orders)) \
 	  --source $(or $(FROM),$(error From which table? FROM=...)) --confirm "$(CONFIRM)"
 
 needs_stage = $(or $(STAGE),$(error Which stage? STAGE=dev))

@@ -2,7 +2,7 @@
 //
 // Session. The authorizer of an HTTP API reads one header, and browsers send cookies, so session cookies become the
 // Authorization header, unless the caller has sent one. A browser may send several cookies of one name, because any site
-// on a parent domain can set its own, and only Auth can verify which is ours. So every value in the form of a token is
+// on a parent domain can set its own, and only Auth can verify which of them is valid. So every value in the form of a token is
 // forwarded: one as `Bearer <token>`, several as `Session <token> <token> ...`, of which Auth uses the first valid one.
 // `__Host-` comes first, since no other site can set it. At most MOST tokens and no cookies are forwarded: cookies of
 // other sites could exceed API Gateway's limit for headers (10,240 bytes) and lock the user out.
