@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cost
+from benchmarks import cost, report
 from benchmarks.zips import template
 from functions.orders.store import OPEN_PARTITIONS
 from functions.payments.store import UNSETTLED_PARTITIONS
@@ -233,11 +233,7 @@ def document(text: str, all_limits: Sequence[Limit]) -> str:
     """The document with its tables regenerated. Raises ValueError if a marker is missing."""
     for rate in RATES:
         begin, end = (marker.format(rate=rate) for marker in MARKERS)
-        before, _, rest = text.partition(begin)
-        _, found, after = rest.partition(end)
-        if not found:
-            raise ValueError(f"the document has no {begin} with an {end}")
-        text = f"{before}{begin}\n{table(all_limits, rate)}\n{end}{after}"
+        text = report.between(text, begin, end, f"{table(all_limits, rate)}\n")
     return text
 
 

@@ -23,12 +23,30 @@ def merge(known: Iterable[Mapping[str, Any]], found: Sequence[Result]) -> list[d
 
 
 def write(rows: Sequence[Mapping[str, Any]], *, quick: bool) -> None:
-    """Store the results, one row per line, and put the table into the document."""
-    RESULTS.write_text("[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n")
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
+    """Store the results and put the table into the document, with the date and the machine."""
     made = f"`make bench{' QUICK=1' if quick else ''}` of {datetime.now(UTC):%Y-%m-%d}, on {machine()}."
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{made}\n\n{table(rows)}{END}{after}")
+    _store(rows, made)
+
+
+def update(found: Sequence[Result]) -> None:
+    """Replace results that are computed and need no measurement; date and machine are those of the others."""
+    _, _, rest = DOCUMENT.read_text().partition(f"{BEGIN}\n")
+    made, _, _ = rest.partition("\n")
+    _store(merge(read(), found), made)
+
+
+def _store(rows: Sequence[Mapping[str, Any]], made: str) -> None:
+    RESULTS.write_text("[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n")
+    DOCUMENT.write_text(between(DOCUMENT.read_text(), BEGIN, END, f"{made}\n\n{table(rows)}"))
+
+
+def between(text: str, begin: str, end: str, content: str) -> str:
+    """Replace what a document has between two markers. Raises ValueError if one is missing."""
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"the document has no {begin} with an {end}")
+    return f"{before}{begin}\n{content}{end}{after}"
 
 
 def read() -> list[dict[str, Any]]:

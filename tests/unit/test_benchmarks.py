@@ -64,3 +64,15 @@ def test_a_run_leaves_the_rest_of_the_document_unchanged(tmp_path: Path, monkeyp
     assert text.startswith(f"before\n{report.BEGIN}\n`make bench QUICK=1` of ")
     assert text.endswith(f"| it | 1.50 s | 0.25 | 1 | **no** |\n{report.END}\nafter\n")
     assert report.read() == rows
+
+
+def test_a_computed_figure_keeps_the_date_of_the_measured_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(report, "DOCUMENT", tmp_path / "performance.md")
+    report.DOCUMENT.write_text(f"before\n{report.BEGIN}\n{report.END}\nafter\n")
+    report.write([Result(what=name, figure=1, unit="s").as_json() for name in ("cost", "lag")], quick=False)
+    written = report.DOCUMENT.read_text()
+
+    report.update([Result(what="cost", figure=2, unit="s")])
+
+    assert report.DOCUMENT.read_text() == written.replace("| cost | 1 s |", "| cost | 2 s |")

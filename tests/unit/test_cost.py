@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cost
+from benchmarks import cost, report
 from benchmarks.cost import bill
 from metering import counts
 from metering.counts import Row
@@ -104,3 +104,16 @@ def test_each_price_has_a_source_and_each_function_a_duration() -> None:
     assert prices["prices"].keys() == PRICES["prices"].keys()
     assert all(price["source"].startswith("https://aws.amazon.com/") for price in prices["prices"].values())
     assert {row.kind for row in counts.read().purchase} <= prices["assumptions"]["milliseconds"].keys()
+
+
+def test_the_documents_are_current(template: dict[str, Any]) -> None:
+    """docs/operations.md has the bill, docs/performance.md its total."""
+    text = cost.DOCUMENT.read_text()
+    run = "run `python -m benchmarks.cost --docs`"
+
+    assert cost.document(text, template) == text, run
+    assert cost.total(cost.purchase(template)).as_json() in report.read(), run
+
+
+def test_the_webhook_is_a_route_of_the_purchase() -> None:
+    assert cost.DIRECT in {row.trigger for row in counts.read().purchase}
