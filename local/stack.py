@@ -19,11 +19,13 @@ from local.edge.proxy import PROOF_VARIABLE
 from local.supervision.lock import Lock, is_held
 from local.supervision.ports import HOST, Ports
 from local.supervision.processes import Child, clean_environment
+from stripe_emulator import account as stripe_account
 
 LOCAL = ROOT / ".local"
 TEMPORARY = LOCAL / "temporary"
 LOCK_NAME = "lock"
 REAL_STRIPE = "https://api.stripe.com"
+WEBHOOK_PATH = "/api/payments/webhook"
 FINISHES_WITHIN = 2.5
 """Seconds that a stop waits for work in flight. Unfinished work continues at the next start."""
 
@@ -61,9 +63,9 @@ class StripeKeys:
 
 
 LOCAL_STRIPE_KEYS = StripeKeys(
-    secret="sk_test_local_admit_one",  # noqa: S106 - accepted by the local Stripe only
-    publishable="pk_test_local_admit_one",
-    webhook="whsec_local_admit_one",
+    secret=stripe_account.SECRET_KEY,
+    publishable=stripe_account.PUBLISHABLE_KEY,
+    webhook=stripe_account.WEBHOOK_SECRET,
 )
 
 
@@ -104,7 +106,7 @@ class LocalStack:
         self._keep_open = keep_open
         self._aws: LocalAws | None = None
         self._children: list[Child] = []
-        self._front_door: Child | None = None
+        self._edge_proxy: Child | None = None
 
     @property
     def aws(self) -> LocalAws:
@@ -188,7 +190,7 @@ class LocalStack:
             for child in self._children:
                 child.stop()
             self._children.clear()
-            self._aws = self._front_door = None
+            self._aws = self._edge_proxy = None
             shutil.rmtree(self.folder / "scratch", ignore_errors=True)
         return lost
 
@@ -213,8 +215,8 @@ class LocalStack:
 
     def _finish(self, aws: LocalAws, say: Callable[[str], None]) -> None:
         """Close the edge proxy and wait for requests, events and timers to end, at most FINISHES_WITHIN seconds."""
-        if self._front_door:
-            self._front_door.ask_to_stop()
+        if self._edge_proxy:
+            self._edge_proxy.ask_to_stop()
         deadline = time.monotonic() + FINISHES_WITHIN
         quiet = 0
         while quiet < 3:  # an event may be between two steps and not counted for a moment
@@ -245,7 +247,7 @@ class LocalStack:
         command = [
             *(sys.executable, "-m", "stripe_emulator"),
             *("--port", str(self.ports.stripe)),
-            *("--webhook-url", f"{self.url}/api/payments/webhook"),
+            *("--webhook-url", f"{self.url}{WEBHOOK_PATH}"),
             *("--webhook-secret", LOCAL_STRIPE_KEYS.webhook),
             *(("--state", str(self.folder / "stripe.json")) if self._keep else ()),
             *(("--resend-since", str(saved.stat().st_mtime)) if self._keep and saved.exists() else ()),
@@ -262,8 +264,8 @@ class LocalStack:
             *(("--stripe-port", str(self.ports.stripe)) if self._stripe is None else ()),
         ]
         environment = clean_environment(**{PROOF_VARIABLE: edge_proof(self.aws, deployed)})
-        self._front_door = self._start("the edge proxy", command, "edge-proxy.log", environment)
-        self._wait(self._front_door, Api(self.url))
+        self._edge_proxy = self._start("the edge proxy", command, "edge-proxy.log", environment)
+        self._wait(self._edge_proxy, Api(self.url))
 
     def _start(
         self, name: str, command: Sequence[str], log: str, environment: Mapping[str, str] | None = None

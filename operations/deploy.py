@@ -41,7 +41,7 @@ def destroy_command(stage: Stage, *, confirmed: bool) -> list[str]:
     return [CDK, "destroy", DeployedStage(stage.name).stack, *_context(stage), *force]
 
 
-def stays_behind(stage: Stage) -> str:
+def remaining_resources(stage: Stage) -> str:
     """Return a message about the resources that remain after a stage was destroyed."""
     zips = "The functions' zips remain in the bootstrap bucket."
     if stage.keep_data:
@@ -94,13 +94,13 @@ def main() -> int:
         )
     confirmed = asked.confirm == stage.name
     if stage.keep_data and not confirmed:
-        sys.stderr.write(f"{stage.name} keeps data. {stays_behind(stage)}\nTo confirm: CONFIRM={stage.name}\n")
+        sys.stderr.write(f"{stage.name} keeps data. {remaining_resources(stage)}\nTo confirm: CONFIRM={stage.name}\n")
         return 2
     if stage.keep_data:
         DeployedStage(stage.name).allow_destruction()
     code = _run(destroy_command(stage, confirmed=confirmed))
     if code == 0:
-        sys.stdout.write(f"{stays_behind(stage)}\n")
+        sys.stdout.write(f"{remaining_resources(stage)}\n")
     return code
 
 

@@ -58,15 +58,15 @@ def republish(
     while True:
         request: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
         page = aws.dynamodb().scan(TableName=table, Limit=PAGE, ConsistentRead=True, **request)
-        told = [event for item in page["Items"] for event in events_of(_plain(item))]
-        publish(told, bus=bus, source=f"admit-one.{service}")
+        outbox = [event for item in page["Items"] for event in events_of(_plain(item))]
+        publish(outbox, bus=bus, source=f"admit-one.{service}")
         items += len(page["Items"])
-        events += len(told)
+        events += len(outbox)
         start = page.get("LastEvaluatedKey")
         yield Progress(items, events, _token_of(start))
         if not start:
             return
-        sleep(len(told) / events_a_second)
+        sleep(len(outbox) / events_a_second)
 
 
 def events_of(item: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY, StripeAccount
+from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET, StripeAccount
 from stripe_emulator.server import StripeServer
 from stripe_emulator.state import BadJournal
 from stripe_emulator.webhooks import WebhookEndpoint
@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="file that keeps the state through a restart")
     parser.add_argument("--resend-since", type=float, help="redeliver events created since this Unix time")
     parser.add_argument("--webhook-url", help="URL that events are posted to")
-    parser.add_argument("--webhook-secret", default="whsec_local_admit_one")
+    parser.add_argument("--webhook-secret", default=WEBHOOK_SECRET)
     parser.add_argument("--secret-key", default=SECRET_KEY)
     parser.add_argument("--publishable-key", default=PUBLISHABLE_KEY)
     parser.add_argument("--public-url", help="URL of this server for browsers, if not its own address")

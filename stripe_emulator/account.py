@@ -41,6 +41,7 @@ from stripe_emulator.wire import (
 
 SECRET_KEY = "sk_test_local_admit_one"  # noqa: S105 - accepted by this emulator only
 PUBLISHABLE_KEY = "pk_test_local_admit_one"
+WEBHOOK_SECRET = "whsec_local_admit_one"  # noqa: S105 - signs the events of this emulator only
 IDEMPOTENCY_SECONDS = 24 * 3600
 
 _log = logging.getLogger(__name__)

@@ -25,6 +25,8 @@ from shared.problems import CONTENT_TYPE
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 
 SERVICES = {"auth": auth, "tickets": tickets, "orders": orders, "payments": payments}
+"""The services with an API."""
+WEBHOOK_PATH = "/api/payments/webhook"
 
 DESCRIPTION = """\
 A ticket marketplace: every ticket sells exactly once, and nobody pays for a ticket they did not get.
@@ -39,10 +41,9 @@ route answers HEAD too. In browsers only the client's own origin can write: a PO
 """
 
 type Json = dict[str, Any]
-type Told = tuple[int, str]
+type Refusal = tuple[int, str]
 """A status, and the code of its problem document."""
-type Refused = list[tuple[int, tuple[str, ...]]]
-"""Each status, with its codes."""
+type CodesByStatus = list[tuple[int, tuple[str, ...]]]
 
 ULID = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", "examples": ["01KARTQ2M8Z6V3N4J5X7C9E1F2"]}
 SHAPES: dict[str, Json] = {
@@ -97,7 +98,7 @@ STRIPE_EVENT: Json = {
     "required": ["type", "data"],
 }
 
-ANY_ROUTE: tuple[Told, ...] = (
+ANY_ROUTE: tuple[Refusal, ...] = (
     (400, "invalid_json"),
     (400, "invalid_request"),
     (413, "body_too_large"),
@@ -105,7 +106,7 @@ ANY_ROUTE: tuple[Told, ...] = (
     (500, "internal_error"),
     (503, "unavailable"),
 )
-WEBHOOK: tuple[Told, ...] = (
+WEBHOOK: tuple[Refusal, ...] = (
     (400, "bad_signature"),
     (400, "invalid_json"),
     (400, "invalid_request"),
@@ -158,10 +159,10 @@ def document() -> Json:
             for name, schema in its_schemas.items():
                 if schemas.setdefault(name, schema) != schema:
                     raise ValueError(f"two services have different schemas named {name}")
-    paths["/api/payments/webhook"] = {"post": _webhook()}
-    told = {told for path in paths.values() for operation in path.values() for told in operation.pop("x-told")}
+    paths[WEBHOOK_PATH] = {"post": _webhook()}
+    refused = {each for path in paths.values() for operation in path.values() for each in operation.pop("x-refusals")}
     schemas["StripeEvent"] = STRIPE_EVENT
-    schemas["Problem"] = _problem_schema(sorted({code for _, codes in told for code in codes}))
+    schemas["Problem"] = _problem_schema(sorted({code for _, codes in refused for code in codes}))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -175,7 +176,7 @@ def document() -> Json:
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
             "parameters": PARAMETERS,
-            "responses": {_name(status, codes): _refusal(status, codes) for status, codes in sorted(told)},
+            "responses": {_name(status, codes): _problem_response(status, codes) for status, codes in sorted(refused)},
             "schemas": {name: schemas[name] for name in sorted(schemas)},
         },
     }
@@ -206,17 +207,17 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
     takes_key = route.method in ("POST", "PUT", "DELETE") and not is_public
     parameters = [_parameter(service, parameter) for parameter in made.get("parameters", [])]
     answers = api.answers.get(route.func.__name__)
-    told = [*ANY_ROUTE, *((refusal.status, refusal.code) for refusal in (answers.refusals if answers else ()))]
+    refusals = [*ANY_ROUTE, *((refusal.status, refusal.code) for refusal in (answers.refusals if answers else ()))]
     if not is_public:
-        told.append((401, "unauthenticated"))
+        refusals.append((401, "unauthenticated"))
     if route.method != "GET":
-        told.append((403, "cross_site_request"))
+        refusals.append((403, "cross_site_request"))
     if "{" in path:
-        told.append((404, "not_found"))
+        refusals.append((404, "not_found"))
     if takes_key:
-        told += [(409, "idempotency_in_progress"), (422, "idempotency_key_reused")]
+        refusals += [(409, "idempotency_in_progress"), (422, "idempotency_key_reused")]
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-    refused = _by_status(told)
+    refused = _by_status(refusals)
     good = {route.status_code: f"{HTTPStatus(route.status_code).phrase}.", **(answers.also if answers else {})}
     content = made["responses"][str(route.status_code)].get("content", {})
     operation = {
@@ -229,7 +230,7 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
         "requestBody": made.get("requestBody"),
         "responses": {str(status): _success(status, good[status], content) for status in sorted(good)}
         | _references(refused),
-        "x-told": refused,
+        "x-refusals": refused,
     }
     if service == "auth" and route.func.__name__.startswith("sign_"):
         operation["responses"][str(route.status_code)]["headers"] = _headers("Set-Cookie")
@@ -259,7 +260,7 @@ def _webhook() -> Json:
             )
         }
         | _references(refused),
-        "x-told": refused,
+        "x-refusals": refused,
     }
 
 
@@ -284,12 +285,12 @@ def _of_a_body(schema: Json) -> Json:
             return schema
 
 
-def _by_status(told: Iterable[Told]) -> Refused:
-    groups = groupby(sorted(set(told)), key=lambda each: each[0])
+def _by_status(refusals: Iterable[Refusal]) -> CodesByStatus:
+    groups = groupby(sorted(set(refusals)), key=lambda each: each[0])
     return [(status, tuple(code for _, code in group)) for status, group in groups]
 
 
-def _references(refused: Refused) -> dict[str, Json]:
+def _references(refused: CodesByStatus) -> dict[str, Json]:
     return {str(status): {"$ref": f"#/components/responses/{_name(status, codes)}"} for status, codes in refused}
 
 
@@ -297,7 +298,7 @@ def _name(status: int, codes: tuple[str, ...]) -> str:
     return f"{status}_{'.'.join(codes)}"
 
 
-def _refusal(status: int, codes: tuple[str, ...]) -> Json:
+def _problem_response(status: int, codes: tuple[str, ...]) -> Json:
     """The problem documents of one status, with their possible codes."""
     which = {"status": {"const": status}, "code": {"enum": codes}}
     schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}], "properties": which}

@@ -16,7 +16,7 @@ from local.cli.seed import BUYER, PASSWORD, SELLER, NotListed, Seeded, seed
 from local.cloud.deployment import DeploymentFailed
 from local.cloud.function_logs import FunctionLogs
 from local.cloud.local_aws import LocalAwsFailed
-from local.stack import LOCAL, BadStripeKey, LocalStack, StackFailed, StripeKeys
+from local.stack import LOCAL, WEBHOOK_PATH, BadStripeKey, LocalStack, StackFailed, StripeKeys
 from local.supervision.lock import Lock, Locked
 from local.supervision.ports import BadPort, Ports, PortTaken
 
@@ -100,7 +100,7 @@ def _run(lock: Lock) -> int:
         with step("Put tickets on sale") as say:
             seeded = seed(stack.api)
             say(f"{len(seeded.tickets)} tickets")
-        lock.tell({"url": stack.url, "orderWindowSeconds": window, "localStripe": stripe is None})
+        lock.describe({"url": stack.url, "orderWindowSeconds": window, "localStripe": stripe is None})
         _show(stack, seeded, window=window, real_stripe=stripe is not None, took=time.monotonic() - started)
         while (failure := stack.failure()) is None:
             time.sleep(0.5)
@@ -124,16 +124,16 @@ def _run(lock: Lock) -> int:
 def _only_run() -> Iterator[Lock]:
     """Take the lock that one `make run` of this checkout holds. Waits for a killed run to end. Raises Locked."""
     deadline = time.monotonic() + _PREVIOUS_ENDS_WITHIN
-    told = False
+    warned = False
     while True:
         try:
             lock = Lock(RUN_LOCK)
         except Locked as locked:
             if _is_alive(locked.holder.get("pid")) or time.monotonic() > deadline:
                 raise
-            if not told:
+            if not warned:
                 console.print("Waiting for the last run to end ...")
-                told = True
+                warned = True
             time.sleep(0.2)
             continue
         with lock:
@@ -162,7 +162,7 @@ def _show(stack: LocalStack, seeded: Seeded, *, window: int, real_stripe: bool, 
     console.print(f"  Orders    hold their ticket for {window} s (ORDER_WINDOW_SECONDS)")
     if real_stripe:
         console.print("  Stripe    is Stripe's own test mode. Forward its webhooks with its command line:")
-        console.print(f"            stripe listen --forward-to {stack.url}/api/payments/webhook")
+        console.print(f"            stripe listen --forward-to {stack.url}{WEBHOOK_PATH}")
     else:
         console.print("  Stripe    is the local Stripe: pay with the token tok_visa")
     console.print(f"  Logs      {LOGS.relative_to(LOCAL.parent)}/")

@@ -55,7 +55,7 @@ _DROPPED_FROM_REQUEST = frozenset(
 )
 _DROPPED_FROM_ANSWER = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server"})
 
-PROOF_HEADER = "X-Admit-One-Edge"
+PROOF_HEADER = "x-admit-one-edge"
 PROOF_VARIABLE = "EDGE_PROOF"
 """The environment variable with the edge's secret for the API: arguments are visible to every user of the machine."""
 
@@ -78,7 +78,7 @@ def headers_for_api(headers: Message, caller: str) -> list[tuple[str, str]]:
     kept = [
         (name, value)
         for name, value in headers.items()
-        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection | {PROOF_HEADER.lower()}
+        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection | {PROOF_HEADER}
         and not name.lower().startswith(("x-forwarded-", "x-ministack-"))
         and "\n" not in value  # a folded header (RFC 9112, 5.2)
     ]

@@ -28,13 +28,13 @@ class Lock:
             holder = read_holder(path)
             self._file.close()
             raise Locked(holder) from None
-        self.tell({})
+        self.describe({})
 
     @property
     def descriptor(self) -> int:
         return self._file.fileno()
 
-    def tell(self, holder: dict[str, Any]) -> None:
+    def describe(self, holder: dict[str, Any]) -> None:
         """Write information for processes that find the lock held."""
         self._file.truncate(0)
         self._file.write(json.dumps({"pid": os.getpid(), **holder}))

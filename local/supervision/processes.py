@@ -28,11 +28,11 @@ class Child:
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        guard = [sys.executable, "-m", "local.supervision.supervisor", "--grace", str(grace), "--", *command]
+        supervised = [sys.executable, "-m", "local.supervision.supervisor", "--grace", str(grace), "--", *command]
         with log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(
-                guard,
+                supervised,
                 cwd=ROOT,
                 env=dict(environment),
                 stdin=subprocess.PIPE,

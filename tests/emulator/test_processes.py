@@ -103,16 +103,16 @@ def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     quick = (
         "import sys; from local.supervision import supervisor; supervisor.KILL_AFTER = 0.3; sys.exit(supervisor.main())"
     )
-    guard = subprocess.Popen(  # noqa: S603
+    supervisor = subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", quick, "--grace", "0.1", "--", *_family(tmp_path, "stubborn")],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
     members = _members(tmp_path)
-    assert guard.stdin
-    guard.stdin.close()
-    guard.wait(10)
+    assert supervisor.stdin
+    supervisor.stdin.close()
+    supervisor.wait(10)
     _wait(lambda: not any(map(_is_alive, members)))
 
 
@@ -144,7 +144,7 @@ def test_child_environments_contain_no_aws_account(monkeypatch: pytest.MonkeyPat
 def test_a_lock_has_one_holder_with_readable_information(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with Lock(path) as lock:
-        lock.tell({"url": "http://here"})
+        lock.describe({"url": "http://here"})
         with pytest.raises(Locked) as locked:
             Lock(path)
         assert locked.value.holder == {"pid": os.getpid(), "url": "http://here"}

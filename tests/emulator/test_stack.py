@@ -42,15 +42,15 @@ def stack(tmp_path: Path, steps: dict[str, list[str]]) -> LocalStack:
 
 
 def _finish(stack: LocalStack, *in_flight: dict[str, int]) -> list[str]:
-    said: list[str] = []
+    reported: list[str] = []
     aws: Any = _FakeAws(*in_flight)
-    stack._finish(aws, said.append)
-    return said
+    stack._finish(aws, reported.append)
+    return reported
 
 
 def test_stop_reports_its_wait_until_all_work_has_ended(stack: LocalStack) -> None:
-    said = _finish(stack, {"requests": 2, "events": 1}, {"requests": 0, "events": 3}, {"requests": 0, "events": 0})
-    assert said == ["2 requests, 1 events", "3 events", "", "", ""]
+    reported = _finish(stack, {"requests": 2, "events": 1}, {"requests": 0, "events": 3}, {"requests": 0, "events": 0})
+    assert reported == ["2 requests, 1 events", "3 events", "", "", ""]
 
 
 def test_stop_does_not_wait_for_long(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cdk.stages import STAGES, find_stage
 from operations import deploy
-from operations.deploy import deploy_command, destroy_command, stays_behind
+from operations.deploy import deploy_command, destroy_command, remaining_resources
 from operations.stage import DeployedStage
 
 PROD, DEV = STAGES["prod"], STAGES["dev"]
@@ -43,8 +43,8 @@ def test_dev_has_no_rollback_alarms() -> None:
 
 
 def test_retained_resources_are_reported() -> None:
-    assert "secrets and logs stay" in stays_behind(PROD)
-    assert "go with it" in stays_behind(DEV)
+    assert "secrets and logs stay" in remaining_resources(PROD)
+    assert "go with it" in remaining_resources(DEV)
 
 
 @pytest.mark.parametrize(

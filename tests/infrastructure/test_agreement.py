@@ -1,0 +1,100 @@
+"""Facts that stand in several places, because no import may connect them, are the same everywhere."""
+
+import re
+import tomllib
+
+import pytest
+
+from cdk import edge
+from cdk.bundle import SERVICES
+from cdk.stages import STAGES, Stage
+from functions.auth import client_ip, session
+from functions.payments import reconciler, webhook
+from local import stack
+from local.cli import run
+from local.cloud import deployment
+from local.edge import proxy
+from operations import stage as operations_stage
+from stripe_emulator import account as stripe_account
+from tests.infrastructure.template import Template
+from tests.support.synth import ROOT
+from tools import openapi
+
+README = (ROOT / "README.md").read_text()
+API_REQUEST = (edge.FUNCTIONS / "api_request.js").read_text()
+LOCAL = STAGES["local"]
+
+
+def test_the_edge_proves_itself_with_one_header() -> None:
+    assert edge.PROOF_HEADER == client_ip.PROOF_HEADER == proxy.PROOF_HEADER
+
+
+def test_the_edge_names_the_viewer_in_one_header() -> None:
+    assert f"headers['{client_ip.VIEWER_HEADER}'] = " in API_REQUEST
+
+
+@pytest.mark.parametrize(("stage", "constant"), [(STAGES["prod"], "NAMES"), (LOCAL, "NAMES_WITHOUT_TLS")])
+def test_the_edge_reads_the_cookies_that_auth_sets(stage: Stage, constant: str) -> None:
+    assert f"var {constant} = ['{stage.session_cookie}', '{session.OLD_COOKIE}'];" in API_REQUEST
+
+
+def test_the_document_names_the_session_cookies() -> None:
+    pattern = openapi.HEADERS["Set-Cookie"]["schema"]["pattern"]
+    assert all(re.match(pattern, f"{stage.session_cookie}=token") for stage in STAGES.values())
+
+
+def test_the_client_knows_the_local_stripe_by_its_key() -> None:
+    source = (ROOT / "web" / "src" / "payment" / "PaymentForm.ts").read_text()
+    assert re.findall(r'"(pk_test_\w+)"', source) == [stripe_account.PUBLISHABLE_KEY]
+
+
+def test_each_folder_of_functions_is_a_service() -> None:
+    folders = {folder.parent.name for folder in (ROOT / "functions").glob("*/__init__.py")}
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (independent,) = (each["modules"] for each in contracts if each["name"] == "A service never imports another")
+
+    assert set(SERVICES) == folders
+    assert {f"functions.{service}" for service in SERVICES} == set(independent)
+
+
+def test_the_document_has_every_service_with_an_api() -> None:
+    with_api = {file.parent.name for file in (ROOT / "functions").glob("*/api.py")}
+    assert openapi.SERVICES.keys() == with_api
+
+
+def test_operators_republish_every_table_with_a_stream(aws: Template) -> None:
+    tables = aws.all_of("AWS::DynamoDB::Table")
+    publishing = {
+        service
+        for service in SERVICES
+        for name, table in tables.items()
+        if name.startswith(service.title()) and "StreamSpecification" in table
+    }
+    assert set(operations_stage.SERVICES) == publishing
+
+
+def test_one_path_receives_webhooks(aws: Template) -> None:
+    routes = [route["RouteKey"] for route in aws.all_of("AWS::ApiGatewayV2::Route").values()]
+    assert f"POST {stack.WEBHOOK_PATH}" in routes
+    assert openapi.WEBHOOK_PATH == stack.WEBHOOK_PATH
+    assert f"`<ApiUrl>{stack.WEBHOOK_PATH}`" in README
+
+
+def test_the_readme_lists_the_webhooks_to_subscribe_to() -> None:
+    (listed,) = re.findall(r"Create a Stripe webhook endpoint (.*?)\.\n", README, flags=re.DOTALL)
+    assert set(re.findall(r"`([a-z_]+\.[a-z_.]+)`", listed)) == webhook.TYPES
+    assert set(reconciler.BY_HAND) <= webhook.TYPES
+
+
+def test_a_stage_is_one_stack() -> None:
+    assert LOCAL.name == deployment.STAGE
+    assert operations_stage.DeployedStage(LOCAL.name).stack == deployment.STACK
+
+
+def test_a_local_order_holds_its_ticket_as_long_as_on_aws() -> None:
+    assert Stage(name="any").order_window_seconds == run.WINDOW
+
+
+def test_the_readme_has_the_clients_budget() -> None:
+    (budget,) = re.findall(r"const BUDGET = (\d+) \* 1000;", (ROOT / "web" / "budget.ts").read_text())
+    assert f"A build over {budget} kB fails." in README
