@@ -45,6 +45,19 @@ test("signing out removes private data in every tab", async ({ page, context, bu
   await expect(other).toHaveURL("/signin?next=%2Forders");
 });
 
+test("signing out on a slow device leads to the start page", async ({ page, context, buyer }) => {
+  await buyer.signInTo(context);
+  await page.goto("/selling");
+  const button = page.getByRole("button", { name: "Sign out" });
+  await expect(button).toBeVisible();
+  await page.route("**/api/users/signout", (route) => route.fulfill({ status: 204 }));
+  const devTools = await context.newCDPSession(page);
+  await devTools.send("Emulation.setCPUThrottlingRate", { rate: 20 });
+  await button.click();
+  await expect(page.getByRole("link", { name: "Sign in" })).toBeVisible();
+  await expect(page).toHaveURL("/");
+});
+
 test("an expired session leads to the sign-in page", async ({ page, context, buyer }) => {
   await buyer.signInTo(context);
   await page.goto("/");

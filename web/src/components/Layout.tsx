@@ -59,8 +59,9 @@ function Account() {
     );
   }
   const leaveAndSignOut = async () => {
-    // Leave private pages first. Otherwise they would redirect to the sign-in page.
-    await navigate("/");
+    // Leave private pages first, because without a user they redirect to the sign-in page. `flushSync` renders the new
+    // page before the call; a transition could render it after the response.
+    await navigate("/", { flushSync: true });
     signOut.mutate();
   };
   return (
