@@ -1,19 +1,12 @@
-"""Fixtures and hooks for all layers of tests."""
+"""Fixtures for all layers of tests."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests import closing
 from tests.support import grants
 from tests.support.synth import synthesize
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the lines that the layers added to the summary."""
-    for line in closing.LINES:
-        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,17 +13,22 @@ import pytest
 
 from shared import clock, idempotency
 from shared.ids import new_id
+from tests.support.faults import CONFLICT, RESPONSE_LOST, SERVER_ERROR, THROTTLE, UNREACHABLE
 from tests.support.race_environment import RECEIPTS, Sandbox, http, order, paid, person
 from tests.support.worker_pool import FaultProfile
 
-CONFLICTS = FaultProfile(seed=1, conflict=0.4)
-THROTTLED = FaultProfile(seed=2, throttle=0.5)
-STORM = FaultProfile(seed=3, conflict=0.15, throttle=0.15, broken=0.15)
-LOST = FaultProfile(seed=4, conflict=0.1, throttle=0.1, broken=0.1, lost=0.25)
+CONFLICTS = FaultProfile({CONFLICT: 0.4}, seed=1)
+THROTTLED = FaultProfile({THROTTLE: 0.5}, seed=2)
+MIXED = FaultProfile({CONFLICT: 0.15, THROTTLE: 0.15, SERVER_ERROR: 0.075, UNREACHABLE: 0.075}, seed=3)
+RESPONSES_LOST = FaultProfile(
+    {CONFLICT: 0.1, THROTTLE: 0.1, SERVER_ERROR: 0.05, UNREACHABLE: 0.05, RESPONSE_LOST: 0.25}, seed=4
+)
 
 
 @pytest.mark.parametrize(
-    "fault_profile", [CONFLICTS, THROTTLED, STORM, LOST], ids=["conflicts", "throttled", "storm", "lost"]
+    "fault_profile",
+    [CONFLICTS, THROTTLED, MIXED, RESPONSES_LOST],
+    ids=["conflicts", "throttled", "mixed", "responses lost"],
 )
 def test_10_tickets_200_buyers_under_faults_sell_once_each(sandbox: Sandbox, fault_profile: FaultProfile) -> None:
     tickets = sandbox.on_sale(10)
@@ -58,7 +63,7 @@ def test_10_tickets_200_buyers_under_faults_sell_once_each(sandbox: Sandbox, fau
     assert sorted(one["ticket"]["id"] for one in won.values()) == sorted(tickets)
 
 
-@pytest.mark.parametrize("fault_profile", [STORM, LOST], ids=["storm", "lost"])
+@pytest.mark.parametrize("fault_profile", [MIXED, RESPONSES_LOST], ids=["mixed", "responses lost"])
 def test_redelivered_events_take_effect_once(sandbox: Sandbox, fault_profile: FaultProfile) -> None:
     buyers = [person() for _ in range(16)]
     placed = sandbox.ordered(sandbox.on_sale(len(buyers)), buyers)
@@ -91,7 +96,7 @@ def test_edits_under_faults_count_once_each(sandbox: Sandbox) -> None:
     for attempt in range(12):
         if not edits:
             break
-        fault_profile = FaultProfile(seed=attempt, conflict=0.1, throttle=0.1, broken=0.1, lost=0.2)
+        fault_profile = replace(RESPONSES_LOST, seed=attempt)
         outcomes = sandbox.at_once(edits, processes=12, fault_profile=fault_profile, courier=True)
         for outcome in outcomes:
             assert outcome.status in {200, 202, 409, 503}, outcome.answer

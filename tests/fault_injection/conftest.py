@@ -16,10 +16,10 @@ import pytest
 
 from local.supervision.ports import HOST, Ports
 from local.supervision.processes import Child, clean_environment
-from tests import closing
 from tests.fault_injection.fault_case import Case, Verdict
-from tests.fault_injection.fault_proxy import KINDS, RULES, faults_of
+from tests.fault_injection.fault_proxy import RULES, faults_of
 from tests.fault_injection.operations import OPERATIONS
+from tests.support.faults import MEANINGS, FaultKind
 from tests.support.race_environment import RaceEnvironment, open_environment
 from tests.support.worker_pool import Race
 
@@ -38,8 +38,19 @@ class Results:
         return [(case, verdict) for case, verdict in self.cases if case.operation == operation]
 
 
+RESULTS = pytest.StashKey[Results]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Report the results as a table."""
+    if results := config.stash.get(RESULTS, None):
+        terminalreporter.section("fault injection")
+        for line in _table(results):
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
-def results(template: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Results:
+def results(template: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Results:
     """Run each operation once without a fault, to learn its calls, and then once for each call and each fault."""
     folder = tmp_path_factory.mktemp("faults")
     began = time.monotonic()
@@ -70,16 +81,15 @@ def results(template: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
             results = Results(tried + _run(race_environment, environment, faulty), time.monotonic() - began)
         finally:
             burst.stop()
-    closing.LINES += _table(results)
+    pytestconfig.stash[RESULTS] = results
     return results
 
 
 def _table(results: Results) -> Iterator[str]:
     """A table of operation by fault, and how the caller got a correct answer."""
-    yield ""
     yield "Faults between a function and AWS, on each call of an operation. Number of cases with a correct answer"
     yield "at once + on a retry + on a retry after the expiry of a dead process's lease (30 s)"
-    yield f"{'operation':35} calls" + "".join(f"{kind:>11}" for kind in KINDS)
+    yield f"{'operation':35} calls" + "".join(f"{kind:>14}" for kind in FaultKind)
     for operation in OPERATIONS:
         ways: dict[str, Counter[str]] = defaultdict(Counter)
         calls = 0
@@ -88,10 +98,10 @@ def _table(results: Results) -> Iterator[str]:
                 calls = len(verdict.calls)
             else:
                 ways[case.fault.kind][verdict.way] += 1
-        yield f"{operation:35} {calls:5}" + "".join(f"{_cell(ways[kind]):>11}" for kind in KINDS)
+        yield f"{operation:35} {calls:5}" + "".join(f"{_cell(ways[kind]):>14}" for kind in FaultKind)
     yield f"{len(results.cases)} cases in {results.seconds:.0f} s"
-    for kind, meaning in KINDS.items():
-        yield f"{kind:>10}: {meaning}"
+    for kind, meaning in MEANINGS.items():
+        yield f"{kind:>13}: {meaning}"
 
 
 def _cell(ways: Counter[str]) -> str:

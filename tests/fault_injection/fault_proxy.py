@@ -1,14 +1,15 @@
 """The proxy between a function and AWS, which injects a fault into one chosen call.
 
 The calls pass through microburst, which applies the fault named by the request's own header. Its rules are therefore
-set once, and this module, which counts the calls, decides which call gets the fault.
+set once, and this module, which counts the calls, decides which call gets the fault. It applies to each attempt of the
+SDK, except SDK_RETRY, which applies to the first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
@@ -17,30 +18,30 @@ from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from shared import aws
+from tests.support.faults import (
+    CONFLICT,
+    CRASH,
+    RESPONSE_LOST,
+    SDK_RETRY,
+    SERVER_ERROR,
+    THROTTLE,
+    TIMEOUT,
+    UNREACHABLE,
+    FaultKind,
+)
 
-type Kind = Literal["throttled", "conflict", "broken", "reset", "hung", "lost", "lost once", "gone"]
-
-KINDS: dict[Kind, str] = {
-    "throttled": "refused at each of the SDK's attempts",
-    "conflict": "refused because of another transaction, at each attempt",
-    "broken": "500 at each attempt",
-    "reset": "connection reset at each attempt, without an effect",
-    "hung": "timeout at each attempt, without an effect",
-    "lost": "executed at each attempt, every response lost",
-    "lost once": "executed, the response lost, and retried by the SDK",
-    "gone": "this call and all later ones fail, as after a crash of the process",
-}
 HEADER = "x-fault"
-HUNG_AFTER_SECONDS = 0.7  # in place of the 2 s of shared.aws, to save time
+PROXY_RULES = {SDK_RETRY: RESPONSE_LOST, CRASH: UNREACHABLE}  # the rules that stand for faults without their own
+TIMEOUT_SECONDS = 0.7  # in place of the 2 s of shared.aws, to save time
 TABLE_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
 WRITES = TABLE_WRITES | {"PutEvents", "CreateSchedule", "SendMessage"}
 
 RULES: list[dict[str, Any]] = [
-    {"service": "*", "headers": {HEADER: "throttled"}, "error": {"code": "ThrottlingException", "status": 400}},
+    {"service": "*", "headers": {HEADER: THROTTLE}, "error": {"code": "ThrottlingException", "status": 400}},
     {
         "service": "dynamodb",
         "operation": "TransactWriteItems",
-        "headers": {HEADER: "conflict"},
+        "headers": {HEADER: CONFLICT},
         "error": {
             "code": "TransactionCanceledException",
             "status": 400,
@@ -49,21 +50,21 @@ RULES: list[dict[str, Any]] = [
     },
     {
         "service": "dynamodb",
-        "headers": {HEADER: "conflict"},
+        "headers": {HEADER: CONFLICT},
         "error": {"code": "TransactionConflictException", "status": 400},
     },
-    {"service": "*", "headers": {HEADER: "broken"}, "error": {"code": "InternalServerError", "status": 500}},
-    {"service": "*", "headers": {HEADER: "reset"}, "reset": True},
-    {"service": "*", "headers": {HEADER: "hung"}, "timeout_ms": 10_000},
-    {"service": "*", "headers": {HEADER: "lost"}, "response": {"abort_bytes": 0}},
+    {"service": "*", "headers": {HEADER: SERVER_ERROR}, "error": {"code": "InternalServerError", "status": 500}},
+    {"service": "*", "headers": {HEADER: UNREACHABLE}, "reset": True},
+    {"service": "*", "headers": {HEADER: TIMEOUT}, "timeout_ms": 10_000},
+    {"service": "*", "headers": {HEADER: RESPONSE_LOST}, "response": {"abort_bytes": 0}},
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault and the call that gets it: the second `GetItem`, for example."""
+    """A kind of fault and the call that gets it: the second `GetItem`, for example."""
 
-    kind: Kind
+    kind: FaultKind
     call: str
     number: int
 
@@ -74,16 +75,16 @@ def faults_of(calls: Sequence[str]) -> Iterator[Fault]:
         number, count = calls[: index + 1].count(name), calls.count(name)
         if name == "Query" and 1 < number < count:
             continue
-        for kind in KINDS:
-            if kind in ("lost", "lost once") and name not in WRITES:
-                continue  # a lost response to a read equals a reset connection
-            if kind == "conflict" and name not in TABLE_WRITES:
+        for kind in FaultKind:
+            if kind in (RESPONSE_LOST, SDK_RETRY) and name not in WRITES:
+                continue  # a lost response to a read equals an unreachable endpoint
+            if kind is CONFLICT and name not in TABLE_WRITES:
                 continue
             yield Fault(kind, name, number)
 
 
 @dataclass(slots=True)
-class _Line:
+class _CallCounter:
     fault: Fault | None = None
     calls: list[str] = field(default_factory=list)
     attempts: int = 0
@@ -96,17 +97,17 @@ class _Line:
         self.attempts = 0
         fault = self.fault
         is_this = fault is not None and fault.call == model.name and fault.number == self.calls.count(model.name)
-        self.is_met = is_this or (self.is_met and fault is not None and fault.kind == "gone")
+        self.is_met = is_this or (self.is_met and fault is not None and fault.kind is CRASH)
 
     def send(self, request: AWSPreparedRequest, **_: Any) -> None:
         """Called when the SDK sends one attempt of a call."""
         self.attempts += 1
-        if self.fault is None or not self.is_met or (self.fault.kind == "lost once" and self.attempts > 1):
+        if self.fault is None or not self.is_met or (self.fault.kind is SDK_RETRY and self.attempts > 1):
             return
-        request.headers[HEADER] = {"lost once": "lost", "gone": "reset"}.get(self.fault.kind, self.fault.kind)
+        request.headers[HEADER] = PROXY_RULES.get(self.fault.kind, self.fault.kind)
 
 
-_line = _Line()
+_counter = _CallCounter()
 
 
 @cache
@@ -118,8 +119,8 @@ def _client(service: str, endpoint: str, read_timeout: float) -> Any:
             connect_timeout=5, read_timeout=read_timeout, retries={"mode": "standard", "total_max_attempts": 3}
         ),
     )
-    client.meta.events.register("before-call", _line.begin)
-    client.meta.events.register("before-send", _line.send)
+    client.meta.events.register("before-call", _counter.begin)
+    client.meta.events.register("before-send", _counter.send)
     return client
 
 
@@ -132,12 +133,12 @@ def faulty(endpoint: str, fault: Fault | None) -> Iterator[list[str]]:
 
     ExponentialBackoff.delay_amount = soon  # type: ignore[method-assign,assignment]
     RetryQuota.acquire = lambda *_: True  # type: ignore[method-assign]  # one case must not use up another's retries
-    read_timeout = HUNG_AFTER_SECONDS if fault and fault.kind == "hung" else 30.0
+    read_timeout = TIMEOUT_SECONDS if fault and fault.kind is TIMEOUT else 30.0
     direct: Callable[[str], object] = aws._client
-    _line.fault, _line.calls, _line.is_met, _line.direct = fault, [], False, direct
+    _counter.fault, _counter.calls, _counter.is_met, _counter.direct = fault, [], False, direct
     aws._client = lambda service: _client(service, endpoint, read_timeout)  # type: ignore[assignment]
     try:
-        yield _line.calls
+        yield _counter.calls
     finally:
         aws._client = direct  # type: ignore[assignment]
 
@@ -146,8 +147,8 @@ def faulty(endpoint: str, fault: Fault | None) -> Iterator[list[str]]:
 def bypassing_the_proxy() -> Iterator[None]:
     """Make calls without faults that are not counted: those of another function while this one waits for it."""
     faulty_client = aws._client
-    if _line.direct:
-        aws._client = _line.direct  # type: ignore[assignment]
+    if _counter.direct:
+        aws._client = _counter.direct  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.fault_injection.conftest import Results
-from tests.fault_injection.fault_proxy import KINDS
 from tests.fault_injection.operations import OPERATIONS
+from tests.support.faults import CRASH, SDK_RETRY, FaultKind
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -25,5 +25,5 @@ def test_operation_survives_every_fault(results: Results, operation: str) -> Non
 def test_every_fault_was_injected(results: Results) -> None:
     met = {(case.fault.kind, verdict.way) for case, verdict in results.cases if case.fault}
 
-    assert {kind for kind, _ in met} == set(KINDS)
-    assert {("lost once", "at once"), ("gone", "on repeating"), ("gone", "after the lease")} <= met
+    assert {kind for kind, _ in met} == set(FaultKind)
+    assert {(SDK_RETRY, "at once"), (CRASH, "on repeating"), (CRASH, "after the lease")} <= met

@@ -14,6 +14,7 @@ from shared import telemetry
 from shared.ids import new_id
 from shared.telemetry import count, logger, measure
 from tests.support.event_bus import FakeEventBus
+from tests.support.faults import UNREACHABLE
 from tests.support.lambda_events import Person, envelope, sqs_batch
 from tests.support.signing_key import SigningKey
 from tests.support.stripe_in_process import Stripe, deliver_webhook
@@ -164,7 +165,7 @@ def test_logs_hold_no_password_token_card_or_address(market: World, stripe: Stri
     payment = {"orderId": order["id"], "token": CARD}
     for body in (payment, {**payment, CARD: 1}, {**payment, "token": "tok_" + "x" * 2000}):
         market.call("POST", "/api/payments", body, by=buyer)
-    stripe.fail_next = "confirm"
+    stripe.inject(UNREACHABLE, "confirm")
     market.call("POST", "/api/payments", payment, by=buyer)
     market.call("POST", "/api/payments", {**payment, "token": "tok_visa"}, by=buyer)
     client_secret = stripe.intents()[0]["client_secret"]

@@ -8,6 +8,7 @@ import pytest
 
 from shared.ids import new_id
 from tests.integration.placing import offer, place
+from tests.support.faults import RESPONSE_LOST, UNREACHABLE
 from tests.support.lambda_events import Person, new_event
 from tests.support.stripe_in_process import Stripe, deliver_webhook
 from tests.support.world import Response, World
@@ -275,7 +276,7 @@ def test_the_webhook_voids_after_a_failed_cancellation(
     pay(world, order, buyer)
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
     cancelled = [event for event in world.published() if event["detail-type"] == "order:cancelled"]
-    stripe.fail_next = "cancel"
+    stripe.inject(UNREACHABLE, "cancel")
     assert not world.deliver(cancelled[0], "payments")
     assert stripe.intents()[0]["status"] == "requires_capture"
 
@@ -289,7 +290,7 @@ def test_a_retry_finds_a_capture_whose_response_was_lost(
     pay(world, order, buyer)
     world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
     (awaiting,) = world.published()
-    stripe.lose_next_answer = "capture"
+    stripe.inject(RESPONSE_LOST, "capture")
     assert not world.deliver(awaiting, "payments")
     assert world.deliver(awaiting, "payments")
 
@@ -328,7 +329,7 @@ def test_a_timeout_does_not_fail_the_payment(
     pay(world, order, buyer)
     world.deliver(next(e for e in world.published() if e["detail-type"] == "payment:authorized"), "orders")
     (awaiting,) = world.published()
-    stripe.fail_next = "capture"
+    stripe.inject(UNREACHABLE, "capture")
 
     assert not world.deliver(awaiting, "payments")
     assert world.published() == []
@@ -373,7 +374,7 @@ def test_a_refund_whose_response_was_lost_is_not_made_twice(
     stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/capture")
     world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
     cancelled = next(event for event in world.published() if event["detail-type"] == "order:cancelled")
-    stripe.lose_next_answer = "refunds"
+    stripe.inject(RESPONSE_LOST, "refunds")
 
     assert not world.deliver(cancelled, "payments")
     assert world.deliver(cancelled, "payments")
@@ -489,7 +490,7 @@ def test_while_stripe_is_down_the_recorded_status_is_shown(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:
     pay(world, order, buyer, token=None)
-    stripe.fail_next = "get"
+    stripe.inject(UNREACHABLE, "get")
     answer = world.call("GET", f"/api/payments/{order['id']}", by=buyer)
 
     assert (answer.status, answer.json["status"]) == (200, "open")
@@ -498,7 +499,7 @@ def test_while_stripe_is_down_the_recorded_status_is_shown(
 def test_while_stripe_is_down_a_payment_cannot_be_started(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:
-    stripe.fail_next = "payment_intents"
+    stripe.inject(UNREACHABLE, "payment_intents")
     answer = pay(world, order, buyer)
 
     assert (answer.status, answer.code) == (503, "stripe_unavailable")
@@ -534,7 +535,7 @@ def test_a_decline_is_stored_under_the_key_but_not_a_timeout(
         assert pay(world, order, buyer, token="tok_chargeDeclined", Idempotency_Key="declined").status == 402
     assert len([call for call in stripe.calls if call.endswith("/confirm")]) == 1
 
-    stripe.fail_next = "confirm"
+    stripe.inject(UNREACHABLE, "confirm")
     assert pay(world, order, buyer, Idempotency_Key="again").status == 503
     assert pay(world, order, buyer, Idempotency_Key="again").status == 201
 
@@ -686,7 +687,7 @@ def test_an_orphan_is_refunded_once_less_earlier_refunds(world: World, order: di
     stripe_id = charge_by_hand(stripe, order["id"])
     stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount=500")
     world.time.advance(minutes=5)
-    stripe.lose_next_answer = "refunds"
+    stripe.inject(RESPONSE_LOST, "refunds")
 
     assert [tell_of(world, stripe_id) for _ in range(2)] == [503, 200]
     assert refunds(stripe) == [750, 500]
@@ -1042,7 +1043,7 @@ def test_one_failing_payment_does_not_stop_the_reconciler(world: World, buyer: P
     for order in orders:
         pay(world, order, buyer)
     world.published()
-    stripe.fail_next = "get"
+    stripe.inject(UNREACHABLE, "get")
     with pytest.raises(RuntimeError, match="1 payments"):
         reconcile(world)
 

@@ -22,6 +22,7 @@ from tests.simulation.database import Database, TransactionCanceled
 from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.patterns import matches
 from tests.support.fake_clock import FakeClock
+from tests.support.faults import CRASH, RESPONSE_LOST, SDK_RETRY, UNREACHABLE
 
 MOST_NESTED = 1  # nesting depth of functions that run within another function
 SLEPT_THROUGH = 0.25  # probability that others run while a function sleeps
@@ -109,24 +110,24 @@ class Network:
         if acts and self.depth < MOST_NESTED and chance(faults.interleaved):
             self.note(f"before {what}, meanwhile:")
             self._meanwhile(what)
-        if chance(faults.dies):
-            self.note(f"died before {what}")
+        if chance(faults.crash):
+            self.note(f"{CRASH} before {what}")
             raise ProcessDied(what)
         if chance(faults.refused):
             self.note(f"{what} refused")
             raise refusal
         if chance(faults.unreachable):
-            self.note(f"{what} unreachable")
+            self.note(f"{UNREACHABLE}: {what}")
             raise EndpointConnectionError(endpoint_url=what)
         answer = call()
-        if chance(faults.repeated):
-            self.note(f"{what} repeated")
+        if chance(faults.sdk_retry):
+            self.note(f"{SDK_RETRY}: {what}")
             answer = (again or call)()
-        if chance(faults.answer_lost):
-            self.note(f"answer of {what} lost")
+        if chance(faults.response_lost):
+            self.note(f"{RESPONSE_LOST}: {what}")
             raise ReadTimeoutError(endpoint_url=what)
-        if chance(faults.dies):
-            self.note(f"died after {what}")
+        if chance(faults.crash):
+            self.note(f"{CRASH} after {what}")
             raise ProcessDied(what)
         return answer
 

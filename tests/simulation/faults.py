@@ -1,7 +1,6 @@
 """The faults of calls, and how often each happens in a run.
 
-A call may be refused, not arrive, take effect and lose its response, or be repeated by an SDK that lost the response;
-and the calling process may die right before or right after it.
+The faults of calls have the names of `tests.support.faults`; the simulation does not distinguish the kinds of refusals.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -19,20 +18,20 @@ class Profile:
     """How often each fault happens, as a probability for each call, delivery or step."""
 
     refused: float = 0.0
-    """A call to AWS or Stripe is throttled, in conflict, or fails with a server error."""
+    """A call to AWS or Stripe ends in a throttle, a conflict or a server error."""
     unreachable: float = 0.0
     """A call does not arrive."""
-    answer_lost: float = 0.0
+    response_lost: float = 0.0
     """A call takes effect and its response is lost."""
-    repeated: float = 0.0
+    sdk_retry: float = 0.0
     """The SDK repeats a call because the first response was lost."""
     interleaved: float = 0.0
     """Another operation runs, from beginning to end, between two calls of a function."""
     stale_read: float = 0.0
     """An eventually consistent read returns the item before its last write."""
-    dies: float = 0.0
-    """The process dies before or after a call."""
-    delivered_twice: float = 0.0
+    crash: float = 0.0
+    """The process dies right before or right after a call."""
+    duplicate: float = 0.0
     """A message, record, timer or webhook is delivered again."""
     webhook_lost: float = 0.0
     """The delivery of a webhook fails, so that Stripe retries."""

@@ -24,7 +24,7 @@ from shared import aws, clock, idempotency, publish
 from shared.table import Table, Update, Write
 from tests.simulation.faults import Profile
 
-RACES = Profile(interleaved=0.6, delivered_twice=0.1)
+RACES = Profile(interleaved=0.6, duplicate=0.1)
 """No faults, many interleavings: for guards against races."""
 LOSSES = Profile(dead_letters=4, declined=0.3)
 """Messages are lost for good: for guards that repair."""

@@ -344,7 +344,7 @@ class SimulationRun:
         self._tell(f"        {function[:24]} failed: {error!r}"[:200])
 
     def _comes_again(self) -> bool:
-        again = self._choices.chance(self._cloud.network.profile.delivered_twice)
+        again = self._choices.chance(self._cloud.network.profile.duplicate)
         if again:
             self._cloud.network.note("will be delivered again")
         return again

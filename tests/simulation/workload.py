@@ -269,7 +269,7 @@ class Workload:
             if (method, path) == ("POST", "/api/tickets"):
                 body = {**(body or {}), "title": f"Once, {self._keys}"}
         answer = self._once(by, method, path, body, headers)
-        if self._choices.chance(self._cloud.network.profile.delivered_twice) or (
+        if self._choices.chance(self._cloud.network.profile.duplicate) or (
             answer.is_failure and self._choices.chance(0.7)
         ):
             again = self._once(by, method, path, body, headers)

@@ -29,7 +29,7 @@ from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from stripe_emulator.webhooks import signature_header
 from tests.support.lambda_events import PUBLISHERS, Person, envelope, http_event, sqs_batch, subscribers
 from tests.support.moto_tables import definitions
-from tests.support.worker_pool import FAIR, Courier, FaultProfile, Invocation, Job, Outcome, Race
+from tests.support.worker_pool import NO_FAULTS, Courier, FaultProfile, Invocation, Job, Outcome, Race
 
 WEBHOOK_SECRET = "whsec_races"
 WINDOW = timedelta(seconds=300)
@@ -165,7 +165,7 @@ class Sandbox:
     seen: set[str] = field(default_factory=set)
 
     def race(
-        self, runners: Sequence[Sequence[Invocation]], *, fault_profile: FaultProfile = FAIR, courier: bool = False
+        self, runners: Sequence[Sequence[Invocation]], *, fault_profile: FaultProfile = NO_FAULTS, courier: bool = False
     ) -> list[list[Outcome]]:
         """Run all runners concurrently, each in its own process; returns the outcomes of each.
 
@@ -182,7 +182,7 @@ class Sandbox:
         calls: Sequence[Invocation],
         *,
         processes: int | None = None,
-        fault_profile: FaultProfile = FAIR,
+        fault_profile: FaultProfile = NO_FAULTS,
         courier: bool = False,
     ) -> list[Outcome]:
         """Distribute the calls over processes, by default one each; returns the outcomes in the calls' order."""
@@ -245,7 +245,7 @@ class Sandbox:
                     events.append(envelope(event["type"], json.loads(event["detail"])))
         return events
 
-    def settle(self, *, fault_profile: FaultProfile = FAIR) -> list[dict[str, Any]]:
+    def settle(self, *, fault_profile: FaultProfile = NO_FAULTS) -> list[dict[str, Any]]:
         """Deliver all published events, and those published in consequence, until none is left; returns all of them."""
         delivered: list[dict[str, Any]] = []
         while events := self.published():
@@ -261,7 +261,7 @@ class Sandbox:
                 for batch in itertools.batched(letter, BATCH, strict=False)
             ]
             for receipt in range(RECEIPTS):
-                now = fault_profile if fault_profile == FAIR else replace(fault_profile, seed=receipt)
+                now = fault_profile if fault_profile == NO_FAULTS else replace(fault_profile, seed=receipt)
                 outcomes = self.at_once(queue, processes=4, fault_profile=now) if queue else []
                 queue = [call for call, outcome in zip(queue, outcomes, strict=True) if not outcome.is_taken]
             assert not queue, "these would be in a dead-letter queue"

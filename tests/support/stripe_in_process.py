@@ -12,6 +12,7 @@ from stripe_emulator import StripeAccount, WebhookEndpoint
 from stripe_emulator.account import SECRET_KEY
 from stripe_emulator.webhooks import signature_header
 from tests.support.fake_clock import FakeClock
+from tests.support.faults import RESPONSE_LOST, UNREACHABLE, FaultKind
 from tests.support.world import Response, World
 
 WEBHOOK_SECRET = "whsec_test"
@@ -23,7 +24,7 @@ type Saved = dict[str, dict[str, dict[str, Any]]]
 class Stripe(stripe.HTTPClient):
     """Transport of the SDK to a StripeAccount on the test's clock.
 
-    `fail_next` fails a call before it has an effect, `lose_next_answer` after.
+    `inject` makes one call UNREACHABLE or its RESPONSE_LOST.
     """
 
     name = "in-process"
@@ -35,8 +36,7 @@ class Stripe(stripe.HTTPClient):
         )
         self.secret_arn = secret_arn
         self.calls: list[str] = []
-        self.fail_next: str | None = None
-        self.lose_next_answer: str | None = None
+        self._faults: list[tuple[FaultKind, str]] = []
 
     def request(
         self,
@@ -50,14 +50,22 @@ class Stripe(stripe.HTTPClient):
         path = url.removeprefix("https://api.stripe.com")
         act = path.partition("?")[0].rpartition("/")[2] if method == "post" else "get"
         self.calls.append(f"{method} {path.partition('?')[0]}")
-        if self.fail_next == act:
-            self.fail_next = None
+        if self._meets(UNREACHABLE, act):
             raise stripe.APIConnectionError("timed out")  # type: ignore[no-untyped-call]
         reply = self.account.handle(method.upper(), path, headers, post_data or b"")
-        if self.lose_next_answer == act:
-            self.lose_next_answer = None
+        if self._meets(RESPONSE_LOST, act):
             raise stripe.APIConnectionError("timed out")  # type: ignore[no-untyped-call]
         return json.dumps(reply.body), reply.status, {name.lower(): value for name, value in reply.headers.items()}
+
+    def inject(self, kind: FaultKind, act: str) -> None:
+        """Inject a fault into the next call of an act: the last part of its path, or `get` for every read."""
+        self._faults.append((kind, act))
+
+    def _meets(self, kind: FaultKind, act: str) -> bool:
+        if (kind, act) not in self._faults:
+            return False
+        self._faults.remove((kind, act))
+        return True
 
     def close(self) -> None:
         """Do nothing: no connection is open."""

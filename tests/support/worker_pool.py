@@ -27,6 +27,7 @@ from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from tests.support.aws_response import ResponseBody
+from tests.support.faults import FaultKind
 from tests.support.lambda_events import CHANGE_EVENTS, LambdaContext, envelope, sqs_batch
 
 FUNCTIONS = (
@@ -115,21 +116,15 @@ class Job(Protocol):
         """Run in the runner's process; the result is returned to the test."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class FaultProfile:
-    """Faults that the local DynamoDB does not produce: the probability of each, for each call.
+    """Faults that the local DynamoDB does not produce: the probability of each kind, for each call."""
 
-    `lost` calls are executed and their responses dropped; all others are not executed.
-    """
-
+    rates: Mapping[FaultKind, float]
     seed: int = 0
-    conflict: float = 0.0
-    throttle: float = 0.0
-    broken: float = 0.0
-    lost: float = 0.0
 
 
-FAIR = FaultProfile()
+NO_FAULTS = FaultProfile({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +133,7 @@ class Race:
 
     environment: Mapping[str, str]
     runners: Sequence[Sequence[Job]]
-    fault_profile: FaultProfile = FAIR
+    fault_profile: FaultProfile = NO_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +224,8 @@ def _run(race: Race) -> list[list[Any]]:
 
 def _runner(race: Race, jobs: Sequence[Job], number: int) -> list[Any]:
     os.environ.update(race.environment)
-    if race.fault_profile != FAIR:
-        _spoil(race.fault_profile, number)
+    if race.fault_profile != NO_FAULTS:
+        _inject_faults(race.fault_profile, number)
     return [job.run(race.environment) for job in jobs]
 
 
@@ -250,7 +245,7 @@ def run_call(call: Invocation, environment: Mapping[str, str]) -> Outcome:
         return Outcome(None, traceback.format_exc())
 
 
-def _spoil(fault_profile: FaultProfile, number: int) -> None:
+def _inject_faults(fault_profile: FaultProfile, number: int) -> None:
     """Put the faults between the SDK and DynamoDB, and shorten the SDK's own waits."""
     from botocore.retries.standard import ExponentialBackoff, RetryContext
 
@@ -268,23 +263,34 @@ def _spoil(fault_profile: FaultProfile, number: int) -> None:
 class _FaultInjector:
     """Replaces the SDK's HTTP connections."""
 
-    def __init__(self, session: Any, fault_profile: FaultProfile, dice: random.Random) -> None:
+    def __init__(self, session: Any, fault_profile: FaultProfile, source: random.Random) -> None:
         self._session = session
-        self._weather = fault_profile
-        self._dice = dice
+        self._rates = fault_profile.rates
+        self._random = source
 
     def send(self, request: AWSPreparedRequest) -> Any:
-        fault_profile, roll = self._weather, self._dice.random()
-        for probability, act in (
-            (fault_profile.conflict, self._conflict),
-            (fault_profile.throttle, self._throttle),
-            (fault_profile.broken, self._break),
-            (fault_profile.lost, self._lose),
-        ):
-            if roll < probability:
-                return act(request)
-            roll -= probability
+        roll = self._random.random()
+        for kind, rate in self._rates.items():
+            if roll < rate:
+                return self._inject(kind, request)
+            roll -= rate
         return self._session.send(request)
+
+    def _inject(self, kind: FaultKind, request: AWSPreparedRequest) -> Any:
+        match kind:
+            case FaultKind.CONFLICT:
+                return self._conflict(request)
+            case FaultKind.THROTTLE:
+                return self._throttle(request)
+            case FaultKind.SERVER_ERROR:
+                return _refusal(request, 500, "InternalServerError")
+            case FaultKind.UNREACHABLE:
+                raise ConnectionClosedError(endpoint_url=request.url)
+            case FaultKind.RESPONSE_LOST:
+                self._session.send(request)
+                raise ReadTimeoutError(endpoint_url=request.url)
+            case _:
+                raise ValueError(f"the concurrency tests cannot inject {kind}")
 
     def close(self) -> None:
         self._session.close()
@@ -299,24 +305,15 @@ class _FaultInjector:
                 return self._session.send(request)  # reads have no conflicts
 
     def _throttle(self, request: AWSPreparedRequest) -> Any:
-        if _operation(request) == "TransactWriteItems" and self._dice.random() < 0.5:
+        if _operation(request) == "TransactWriteItems" and self._random.random() < 0.5:
             return self._cancelled(request, "ThrottlingError")
         codes = ("ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded")
-        return _refusal(request, 400, self._dice.choice(codes))
-
-    def _break(self, request: AWSPreparedRequest) -> Any:
-        if self._dice.random() < 0.5:
-            raise ConnectionClosedError(endpoint_url=request.url)
-        return _refusal(request, 500, "InternalServerError")
-
-    def _lose(self, request: AWSPreparedRequest) -> Any:
-        self._session.send(request)
-        raise ReadTimeoutError(endpoint_url=request.url)
+        return _refusal(request, 400, self._random.choice(codes))
 
     def _cancelled(self, request: AWSPreparedRequest, code: str) -> Any:
         count = len(json.loads(cast("bytes", request.body))["TransactItems"])
-        unlucky = self._dice.randrange(count)
-        reasons = [{"Code": code if number == unlucky else "None"} for number in range(count)]
+        cause = self._random.randrange(count)
+        reasons = [{"Code": code if number == cause else "None"} for number in range(count)]
         return _refusal(request, 400, "TransactionCanceledException", CancellationReasons=reasons)
 
 
