@@ -29,9 +29,9 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """The result as stored in results.json."""
-        told = asdict(self) | {"holds": self.holds}
-        del told["at_least"]
-        return told
+        entry = asdict(self) | {"holds": self.holds}
+        del entry["at_least"]
+        return entry
 
 
 def spread(values: Sequence[float]) -> float:

@@ -91,9 +91,10 @@ def of_runs(runs: Iterable[Run]) -> tuple[Row, ...]:
 
 def read() -> Counts:
     """Read the last measurement."""
-    told = json.loads(FILE.read_text())
+    content = json.loads(FILE.read_text())
     return Counts(
-        tuple(Row(**row) for row in told["purchase"]), {name: Row(**row) for name, row in told["operations"].items()}
+        tuple(Row(**row) for row in content["purchase"]),
+        {name: Row(**row) for name, row in content["operations"].items()},
     )
 
 

@@ -76,8 +76,8 @@ def test_concurrent_capture_and_failure_have_one_outcome(sandbox: Sandbox) -> No
     placed = sandbox.ordered(sandbox.on_sale(20), [person() for _ in range(20)])
     sandbox.at_once([paid("payment:authorized", one) for one in placed])
 
-    said = [paid(event_type, one) for one in placed for event_type in ("payment:created", "payment:failed")]
-    assert all(outcome.is_taken for outcome in sandbox.at_once(said))
+    events = [paid(event_type, one) for one in placed for event_type in ("payment:created", "payment:failed")]
+    assert all(outcome.is_taken for outcome in sandbox.at_once(events))
 
     assert {item["status"] for item in sandbox.orders()} <= {"completed", "cancelled"}
     assert {item["version"] for item in sandbox.orders()} == {

@@ -88,20 +88,20 @@ def test_one_webhook_20_times_publishes_and_captures_once(sandbox: Sandbox) -> N
     [started] = sandbox.at_once([http("POST", "/api/payments", {"orderId": placed["id"]}, by=buyer)])
     stripe_id = started.json["stripeId"]
     sandbox.stripe(f"/v1/payment_intents/{stripe_id}/confirm", "payment_method=pm_card_visa")
-    [told] = [
+    [notification] = [
         event
         for event in sandbox.stripe("/v1/events?type=payment_intent.amount_capturable_updated&limit=100")["data"]
         if event["data"]["object"]["id"] == stripe_id
     ]
 
-    outcomes = sandbox.at_once([webhook(told) for _ in range(20)])
+    outcomes = sandbox.at_once([webhook(notification) for _ in range(20)])
 
     assert {outcome.status for outcome in outcomes} == {200}
     [payment] = sandbox.items("payments")
     assert (payment["status"], payment["version"]) == ("authorized", 1)
     sandbox.settle()
     _is_sold_once(sandbox, placed)
-    assert {outcome.status for outcome in sandbox.at_once([webhook(told) for _ in range(20)])} == {200}
+    assert {outcome.status for outcome in sandbox.at_once([webhook(notification) for _ in range(20)])} == {200}
     _is_sold_once(sandbox, placed)
 
 

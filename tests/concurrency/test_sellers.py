@@ -9,7 +9,7 @@ import pytest
 from shared import clock
 from shared.ids import new_id
 from tests.support.lambda_events import Person
-from tests.support.race_environment import WINDOW, Sandbox, http, order, paid, person, tell
+from tests.support.race_environment import WINDOW, Sandbox, delivery, http, order, paid, person
 from tests.support.worker_pool import Invocation, Outcome
 
 TICKETS = 30
@@ -131,7 +131,7 @@ def test_changes_racing_order_events_in_tickets(sandbox: Sandbox) -> None:
             "order:created": {"status": "created"},
             "order:cancelled": {"status": "cancelled", "reason": "expired"},
         }
-        return tell("tickets", event_type, data | status[event_type])
+        return delivery("tickets", event_type, data | status[event_type])
 
     outcomes = sandbox.race(
         [
@@ -182,7 +182,7 @@ def _against(
 def _request(ticket: str, seller: Person, wanted: dict[str, Any], *, at: datetime | None = None) -> Invocation:
     """Tickets' request to Orders for a seller's change."""
     data = {"id": ticket, "version": 2, "currency": "usd", "userID": seller.id, "changeID": "change"}
-    return tell("orders", "ticket:change-requested", data | wanted, at=at)
+    return delivery("orders", "ticket:change-requested", data | wanted, at=at)
 
 
 def _copies(sandbox: Sandbox) -> list[dict[str, Any]]:

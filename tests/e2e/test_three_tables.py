@@ -27,10 +27,10 @@ def test_orders_payments_and_tickets_agree_at_rest(marketplace: Marketplace) -> 
 
 def _disagreements(marketplace: Marketplace) -> list[str]:
     aws = marketplace.stack.aws.dynamodb()
-    ordered, told, offered = (_items(aws, f"{service}Table") for service in ("Orders", "Payments", "Tickets"))
+    ordered, paid, offered = (_items(aws, f"{service}Table") for service in ("Orders", "Payments", "Tickets"))
     orders = {item["id"]: item for item in ordered if item["sk"].startswith("order#")}
     holds = {item["id"]: item for item in ordered if item["sk"] == "ticket"}
-    payments = {item["orderID"]: item for item in told if item["pk"].startswith("order#")}
+    payments = {item["orderID"]: item for item in paid if item["pk"].startswith("order#")}
     tickets = {item["id"]: item for item in offered if item["pk"].startswith("ticket#")}
     now = int(time.time() * 1000)
     wrong = []

@@ -36,7 +36,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if "slow" in self.path:
             time.sleep(0.1)
-        told = {
+        received = {
             "method": self.command,
             "path": self.path,
             "headers": [[name.lower(), value] for name, value in self.headers.items()],
@@ -46,7 +46,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
         with self.counting:
             kind.inside -= 1
         status = 204 if "nothing" in self.path else 201
-        answer = b"" if status == 204 else json.dumps(told).encode()
+        answer = b"" if status == 204 else json.dumps(received).encode()
         self.send_response(status)
         self.send_header("Set-Cookie", "session=one; HttpOnly; Secure")
         self.send_header("Set-Cookie", "other=two")
@@ -103,50 +103,50 @@ def _raw(door: EdgeProxy, request: bytes) -> bytes:
     return answer
 
 
-def _sent(told: Any, name: str) -> list[str]:
-    return [value for key, value in told["headers"] if key == name]
+def _sent(received: Any, name: str) -> list[str]:
+    return [value for key, value in received["headers"] if key == name]
 
 
 def test_api_requests_and_answers_pass_unchanged(door: EdgeProxy) -> None:
-    response, told = _call(door, "POST", "/api/tickets?limit=2&x=%20y", body=b'{"a": 1}')
-    assert told["path"] == "/_aws/execute-api/abc/$default/api/tickets?limit=2&x=%20y"
-    assert (told["method"], told["body"]) == ("POST", '{"a": 1}')
+    response, received = _call(door, "POST", "/api/tickets?limit=2&x=%20y", body=b'{"a": 1}')
+    assert received["path"] == "/_aws/execute-api/abc/$default/api/tickets?limit=2&x=%20y"
+    assert (received["method"], received["body"]) == ("POST", '{"a": 1}')
     assert response.status == 201
     assert response.headers.get_all("Set-Cookie") == ["session=one; HttpOnly; Secure", "other=two"]
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
 def test_session_cookie_becomes_a_bearer_token(door: EdgeProxy) -> None:
-    _, told = _call(door, "GET", "/api/orders", {"Cookie": "a=b; admit-one=ey.J0.x-_; c=d"})
-    assert _sent(told, "authorization") == ["Bearer ey.J0.x-_"]
-    assert _sent(told, "cookie") == []
+    _, received = _call(door, "GET", "/api/orders", {"Cookie": "a=b; admit-one=ey.J0.x-_; c=d"})
+    assert _sent(received, "authorization") == ["Bearer ey.J0.x-_"]
+    assert _sent(received, "cookie") == []
 
 
 def test_all_session_candidates_are_forwarded(door: EdgeProxy) -> None:
     """There is no TLS here, so the cookie has its name without TLS."""
     cookie = "session=abc.def.ghi; session=o.l.d; admit-one=n.e.w; __Host-admit-one=x.y.z"
-    _, told = _call(door, "GET", "/api/orders", {"Cookie": cookie})
-    assert _sent(told, "authorization") == ["Session n.e.w abc.def.ghi o.l.d"]
+    _, received = _call(door, "GET", "/api/orders", {"Cookie": cookie})
+    assert _sent(received, "authorization") == ["Session n.e.w abc.def.ghi o.l.d"]
 
 
 def test_junk_cookies_are_dropped(door: EdgeProxy) -> None:
     junk = "; ".join(f"session{number}={'x' * 90}" for number in range(500))
-    _, told = _call(door, "GET", "/api/orders", {"Cookie": f"{junk}; admit-one=g.oo.d"})
-    assert _sent(told, "authorization") == ["Bearer g.oo.d"]
-    assert "x" * 90 not in json.dumps(told)
+    _, received = _call(door, "GET", "/api/orders", {"Cookie": f"{junk}; admit-one=g.oo.d"})
+    assert _sent(received, "authorization") == ["Bearer g.oo.d"]
+    assert "x" * 90 not in json.dumps(received)
 
 
 def test_an_authorization_header_wins_over_the_cookie(door: EdgeProxy) -> None:
-    _, told = _call(door, "GET", "/api/orders", {"Cookie": "admit-one=c.oo.kie", "Authorization": "Bearer header"})
-    assert _sent(told, "authorization") == ["Bearer header"]
+    _, received = _call(door, "GET", "/api/orders", {"Cookie": "admit-one=c.oo.kie", "Authorization": "Bearer header"})
+    assert _sent(received, "authorization") == ["Bearer header"]
 
 
 @pytest.mark.parametrize(
     "cookies", ["", "admit-one=", "xadmit-one=a.b.c", "admit-one=a b", "admit-one=a\tb", "admit-one", "admit-one=a.b"]
 )
 def test_an_invalid_session_cookie_is_ignored(door: EdgeProxy, cookies: str) -> None:
-    _, told = _call(door, "GET", "/api/orders", {"Cookie": cookies})
-    assert _sent(told, "authorization") == []
+    _, received = _call(door, "GET", "/api/orders", {"Cookie": cookies})
+    assert _sent(received, "authorization") == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:3000", "localhost:3000"])
@@ -163,10 +163,10 @@ def test_a_missing_sec_fetch_site_is_derived_from_origin(
     door: EdgeProxy, host: str, origin: str | None, site: list[str]
 ) -> None:
     headers = {"Host": host} | ({"Origin": origin.format(host)} if origin else {})
-    _, told = _call(door, "POST", "/api/users/signout", headers)
-    assert _sent(told, "sec-fetch-site") == site
-    assert len(_sent(told, "host")) == 1
-    assert _sent(told, "host") != [host], "the API has its own"
+    _, received = _call(door, "POST", "/api/users/signout", headers)
+    assert _sent(received, "sec-fetch-site") == site
+    assert len(_sent(received, "host")) == 1
+    assert _sent(received, "host") != [host], "the API has its own"
 
 
 def test_http_1_0_without_a_host_is_served(door: EdgeProxy) -> None:
@@ -183,9 +183,9 @@ def test_head_reaches_the_api_and_has_no_body(door: EdgeProxy) -> None:
 
 def test_the_api_gets_viewer_address_and_edge_secret(door: EdgeProxy) -> None:
     claims = {"X-Admit-One-Viewer": "6.6.6.6", "X-Admit-One-Edge": "a guess"}
-    _, told = _call(door, "GET", "/api/tickets", claims)
-    assert _sent(told, "x-admit-one-viewer") == [HOST]
-    assert _sent(told, "x-admit-one-edge") == ["the proof"]
+    _, received = _call(door, "GET", "/api/tickets", claims)
+    assert _sent(received, "x-admit-one-viewer") == [HOST]
+    assert _sent(received, "x-admit-one-edge") == ["the proof"]
 
 
 def test_forged_forwarding_headers_are_dropped(door: EdgeProxy) -> None:
@@ -195,18 +195,18 @@ def test_forged_forwarding_headers_are_dropped(door: EdgeProxy) -> None:
         "Forwarded": "for=6.6.6.6",
         "X-Real-IP": "6.6.6.6",
     }
-    _, told = _call(door, "GET", "/api/tickets", claims)
-    assert _sent(told, "x-forwarded-for") == [HOST]
-    assert "6.6.6.6" not in json.dumps(told)
-    assert "evil" not in json.dumps(told)
+    _, received = _call(door, "GET", "/api/tickets", claims)
+    assert _sent(received, "x-forwarded-for") == [HOST]
+    assert "6.6.6.6" not in json.dumps(received)
+    assert "evil" not in json.dumps(received)
 
 
 def test_a_body_at_the_limit_passes_and_a_larger_one_does_not(door: EdgeProxy) -> None:
-    _, told = _call(door, "POST", "/api/tickets", body=b"x" * BODY_LIMIT)
-    assert told["length"] == BODY_LIMIT
-    response, told = _call(door, "POST", "/api/tickets", body=b"x" * (BODY_LIMIT + 1))
+    _, received = _call(door, "POST", "/api/tickets", body=b"x" * BODY_LIMIT)
+    assert received["length"] == BODY_LIMIT
+    response, received = _call(door, "POST", "/api/tickets", body=b"x" * (BODY_LIMIT + 1))
     assert response.status == 413
-    assert told == {"message": "Request Too Long"}
+    assert received == {"message": "Request Too Long"}
 
 
 def test_expect_100_of_a_large_body_is_refused_at_once(door: EdgeProxy) -> None:
@@ -217,10 +217,10 @@ def test_expect_100_of_a_large_body_is_refused_at_once(door: EdgeProxy) -> None:
 def test_a_chunked_body_arrives_whole(door: EdgeProxy) -> None:
     connection = http.client.HTTPConnection(HOST, door.server_address[1], timeout=10)
     connection.request("POST", "/api/x", body=iter([b"one ", b"two"]), encode_chunked=True)
-    told = json.loads(connection.getresponse().read())
+    received = json.loads(connection.getresponse().read())
     connection.close()
-    assert (told["length"], told["body"]) == (7, "one two")
-    assert _sent(told, "transfer-encoding") == []
+    assert (received["length"], received["body"]) == (7, "one two")
+    assert _sent(received, "transfer-encoding") == []
 
 
 @pytest.mark.parametrize(
@@ -318,10 +318,10 @@ def test_other_methods_and_missing_files_are_not_found(door: EdgeProxy, method: 
 
 def test_the_local_stripe_is_reached_without_the_session(door: EdgeProxy) -> None:
     headers = {"Cookie": "admit-one=secret", "Content-Type": "application/x-www-form-urlencoded"}
-    _, told = _call(door, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", headers, b"key=pk_test")
-    assert (told["path"], told["body"]) == ("/v1/payment_intents/pi_1/confirm", "key=pk_test")
-    assert _sent(told, "content-type") == ["application/x-www-form-urlencoded"]
-    assert "secret" not in json.dumps(told)
+    _, received = _call(door, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", headers, b"key=pk_test")
+    assert (received["path"], received["body"]) == ("/v1/payment_intents/pi_1/confirm", "key=pk_test")
+    assert _sent(received, "content-type") == ["application/x-www-form-urlencoded"]
+    assert "secret" not in json.dumps(received)
 
 
 def test_without_a_local_stripe_its_path_is_not_found(tmp_path: Path) -> None:
@@ -342,8 +342,8 @@ def test_an_unreachable_api_is_503_and_the_proxy_keeps_running(tmp_path: Path) -
         away = EdgeProxy(0, aws_port=nobody.getsockname()[1], api_id="abc", proof="", web=WebClient(tmp_path, {}))
         with _opened(away) as door:
             for _ in range(2):
-                response, told = _call(door, "GET", "/api/tickets")
-                assert (response.status, told) == (503, {"message": "Service Unavailable"})
+                response, received = _call(door, "GET", "/api/tickets")
+                assert (response.status, received) == (503, {"message": "Service Unavailable"})
 
 
 @contextmanager

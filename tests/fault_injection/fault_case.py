@@ -16,7 +16,7 @@ from shared import aws, clock, settings
 from shared.idempotency import LEASE
 from tests.fault_injection.fault_proxy import Fault, bypassing_the_proxy, faulty
 from tests.support.lambda_events import CHANGE_EVENTS, Person
-from tests.support.race_environment import _from_dynamodb, http, person, tell
+from tests.support.race_environment import _from_dynamodb, delivery, http, person
 from tests.support.worker_pool import Invocation, Outcome, run_call
 
 
@@ -66,17 +66,17 @@ class FaultCase:
 
     def deliver(self, service: str, event_type: str, data: Mapping[str, Any]) -> None:
         """Deliver an event that the listener must accept."""
-        assert self.run(tell(service, event_type, data)).is_taken
+        assert self.run(delivery(service, event_type, data)).is_taken
 
     def decide_changes(self) -> None:
         """Let Orders decide on requested changes, and Tickets receive the decision, while Tickets' API waits."""
         table, now = os.environ["TABLE_NAME"], clock.now
         with bypassing_the_proxy():
-            for teller, hearer in (("tickets", "orders"), ("orders", "tickets")):
-                for item in self.items(teller, "ticket#"):
+            for publisher, subscriber in (("tickets", "orders"), ("orders", "tickets")):
+                for item in self.items(publisher, "ticket#"):
                     event = item.get("event", {"id": "", "type": ""})
                     if event["type"] in CHANGE_EVENTS and event["id"] not in self._decided:
-                        self.deliver(hearer, event["type"], json.loads(event["detail"])["data"])
+                        self.deliver(subscriber, event["type"], json.loads(event["detail"])["data"])
                         self._decided.add(event["id"])
         os.environ["TABLE_NAME"], clock.now = table, now
         settings.load.cache_clear()

@@ -13,7 +13,7 @@ from shared import clock, events
 from shared.ids import new_id
 from shared.table import Table, _to_dynamodb
 from tests.fault_injection.fault_case import Act, FaultCase
-from tests.support.race_environment import ask_stripe, expired, http, order, paid, person, tell, webhook
+from tests.support.race_environment import ask_stripe, delivery, expired, http, order, paid, person, webhook
 from tests.support.worker_pool import Invocation, Outcome
 
 type Setting = Callable[[FaultCase], Act]
@@ -157,7 +157,7 @@ def _tickets_hear_a_decision(event_type: str, **more: str) -> Setting:
                 "11.00" if event_type == "ticket:change-accepted" else "10.00",
             )
 
-        return Act(tell("tickets", event_type, data | more), right)
+        return Act(delivery("tickets", event_type, data | more), right)
 
     return setting
 
@@ -212,7 +212,7 @@ def _tickets_hear(event_type: str, change: dict[str, Any]) -> Setting:
             assert ("soldAt" in item) is (event_type in ("order:completed", "order:refunded"))
             assert ("refund" in item) is (event_type == "order:refunded")
 
-        return Act(tell("tickets", event_type, data), right)
+        return Act(delivery("tickets", event_type, data), right)
 
     return setting
 
@@ -318,7 +318,7 @@ def _keep_ticket(fault_case: FaultCase) -> Act:
         copy = _copy(fault_case)
         assert (copy["id"], copy["price"], copy["ticketVersion"], copy["holdNumber"]) == (data["id"], "10.00", 1, 0)
 
-    return Act(tell("orders", "ticket:created", data), right)
+    return Act(delivery("orders", "ticket:created", data), right)
 
 
 @operation("orders: ticket:updated")
@@ -330,7 +330,7 @@ def _keep_edit(fault_case: FaultCase) -> Act:
         copy = _copy(fault_case)
         assert (copy["price"], copy["ticketVersion"]) == ("11.00", 2)
 
-    return Act(tell("orders", "ticket:updated", data), right)
+    return Act(delivery("orders", "ticket:updated", data), right)
 
 
 def _change_data(ticket: Mapping[str, Any]) -> dict[str, Any]:
@@ -346,7 +346,7 @@ def _decide(fault_case: FaultCase) -> Act:
         assert (copy["price"], copy["decidedChangeID"], "declinedFor" in copy) == ("11.00", "change", False)
         assert copy["decisionNumber"] in (1, 2)  # 2: redelivered, so the decision was published again
 
-    return Act(tell("orders", "ticket:change-requested", _change_data(ticket)), right)
+    return Act(delivery("orders", "ticket:change-requested", _change_data(ticket)), right)
 
 
 @operation("orders: ticket:change-requested, after a lapse")
@@ -361,7 +361,7 @@ def _decide_after_a_lapse(fault_case: FaultCase) -> Act:
         [item] = _orders(fault_case)
         assert (item["status"], item["reason"], item["version"]) == ("cancelled", "expired", 2)
 
-    return Act(tell("orders", "ticket:change-requested", _change_data(ticket), at=over), right)
+    return Act(delivery("orders", "ticket:change-requested", _change_data(ticket), at=over), right)
 
 
 @operation("orders: expiration:completed")
@@ -420,7 +420,7 @@ def _orders_hear_of_refund(event_type: str, amount: int, status: str) -> Setting
 
         data = {"id": new_id(), "version": 3, "orderId": placed["id"], "userID": placed["userID"], "stripeId": "pi_1"}
         refund = {"reason": "refunded_at_stripe", "amountRefunded": amount}
-        return Act(tell("orders", event_type, data | refund), right)
+        return Act(delivery("orders", event_type, data | refund), right)
 
     return setting
 
@@ -495,40 +495,43 @@ def _webhook(fault_case: FaultCase) -> Act:
     placed, stripe_id = _started(fault_case)
     _confirm(fault_case, stripe_id)
     subject = {"object": "payment_intent", "id": stripe_id}
-    told = {"id": "evt_1", "type": "payment_intent.amount_capturable_updated", "data": {"object": subject}}
+    notification = {"id": "evt_1", "type": "payment_intent.amount_capturable_updated", "data": {"object": subject}}
 
     def right(_: Outcome) -> None:
         payment = _payment(fault_case)
         assert (payment["orderID"], payment["status"], payment["version"]) == (placed["id"], "authorized", 1)
 
-    return Act(webhook(told), right, good=(200,))
+    return Act(webhook(notification), right, good=(200,))
 
 
 @operation("webhook of a refund")
 def _webhook_of_refund(fault_case: FaultCase) -> Act:
     placed, stripe_id = _completed(fault_case)
     _stripe(fault_case, "/v1/refunds", f"payment_intent={stripe_id}&amount=400")
-    told = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
+    notification = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
 
     def right(_: Outcome) -> None:
         payment = _payment(fault_case)
         assert (payment["orderID"], payment["status"], payment["refunded"]) == (placed["id"], "captured", 400)
         assert (payment["version"], payment["event"]["type"]) == (2, "payment:partly-refunded")
 
-    return Act(webhook(told), right, good=(200,))
+    return Act(webhook(notification), right, good=(200,))
 
 
 @operation("webhook of unrecorded money")
 def _webhook_of_unrecorded(fault_case: FaultCase) -> Act:
     placed, _ = _completed(fault_case)
     stripe_id = _charge_by_hand(fault_case, placed)
-    told = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": stripe_id}}}
+    notification = {
+        "type": "payment_intent.succeeded",
+        "data": {"object": {"object": "payment_intent", "id": stripe_id}},
+    }
 
     def right(_: Outcome) -> None:
         assert [refund["amount"] for refund in _refunds(fault_case, stripe_id)] == [1000]
         assert _payment(fault_case)["status"] == "captured"
 
-    return Act(webhook(told), right, good=(200,))
+    return Act(webhook(notification), right, good=(200,))
 
 
 @operation("payments: order:created")
@@ -540,7 +543,7 @@ def _follow_created(fault_case: FaultCase) -> Act:
         payment = _payment(fault_case)
         assert (payment["orderID"], payment["orderStatus"], payment["amount"]) == (data["id"], "created", 1000)
 
-    return Act(tell("payments", "order:created", data), right)
+    return Act(delivery("payments", "order:created", data), right)
 
 
 def _payments_hear(event_type: str, status: str, outcome: str, charged: int) -> Setting:
@@ -564,7 +567,7 @@ def _payments_hear(event_type: str, status: str, outcome: str, charged: int) -> 
             assert intent["status"] == ("succeeded" if charged else "canceled")
             assert ("unsettledPartition" in payment) is (event_type == "order:awaiting-payment")
 
-        return Act(tell("payments", event_type, data), right)
+        return Act(delivery("payments", event_type, data), right)
 
     return setting
 
@@ -580,8 +583,8 @@ def _follow_completed_of_refunded(fault_case: FaultCase) -> Act:
     """The money was returned before Orders had completed the order: the refund is published to Orders once more."""
     placed, stripe_id = _captured(fault_case)
     _stripe(fault_case, "/v1/refunds", f"payment_intent={stripe_id}")
-    told = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
-    assert fault_case.run(webhook(told)).status == 200
+    notification = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
+    assert fault_case.run(webhook(notification)).status == 200
 
     def right(_: Outcome) -> None:
         payment = _payment(fault_case)
@@ -589,15 +592,15 @@ def _follow_completed_of_refunded(fault_case: FaultCase) -> Act:
         assert payment["event"]["type"] == "payment:refunded"
         assert payment["version"] in (3, 4)  # 4: redelivered, so it was published to Orders again
 
-    return Act(tell("payments", "order:completed", placed | {"status": "completed", "version": 3}), right)
+    return Act(delivery("payments", "order:completed", placed | {"status": "completed", "version": 3}), right)
 
 
 @operation("payments: order:refunded")
 def _follow_refunded(fault_case: FaultCase) -> Act:
     placed, stripe_id = _completed(fault_case)
     _stripe(fault_case, "/v1/refunds", f"payment_intent={stripe_id}")
-    told = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
-    assert fault_case.run(webhook(told)).status == 200
+    notification = {"type": "charge.refunded", "data": {"object": {"object": "charge", "payment_intent": stripe_id}}}
+    assert fault_case.run(webhook(notification)).status == 200
     assert "unsettledPartition" in _payment(fault_case)
 
     def right(_: Outcome) -> None:
@@ -605,7 +608,7 @@ def _follow_refunded(fault_case: FaultCase) -> Act:
         assert "unsettledPartition" not in _payment(fault_case)
 
     data = placed | {"status": "refunded", "version": 4, "refund": REFUND}
-    return Act(tell("payments", "order:refunded", data), right)
+    return Act(delivery("payments", "order:refunded", data), right)
 
 
 operation("payments: order:cancelled")(_payments_hear("order:cancelled", "cancelled", "voided", 0))
@@ -650,7 +653,7 @@ def _expire(fault_case: FaultCase) -> Act:
     timer = {"orderId": new_id(), "userID": fault_case.buyer.id, "correlationId": "c", "causationId": "c"}
 
     def right(_: Outcome) -> None:
-        assert {told["data"]["orderId"] for told in bus.arrived().values()} == {timer["orderId"]}
+        assert {event["data"]["orderId"] for event in bus.arrived().values()} == {timer["orderId"]}
 
     return Act(Invocation("expiration.expire", timer), right)
 
@@ -672,7 +675,7 @@ def _set_timer(fault_case: FaultCase) -> Act:
         schedules = scheduler.list_schedules(GroupName=f"group-{fault_case.name}")["Schedules"]
         assert [one["Name"] for one in schedules] == [f"order-{data['id']}"]
 
-    return Act(tell("expiration", "order:created", data), right)
+    return Act(delivery("expiration", "order:created", data), right)
 
 
 @operation("set a timer, too late")
@@ -684,9 +687,9 @@ def _set_late_timer(fault_case: FaultCase) -> Act:
     data = _order_data(fault_case, {"id": new_id(), "currency": "usd"} | BODY)
 
     def right(_: Outcome) -> None:
-        assert {told["data"]["orderId"] for told in bus.arrived().values()} == {data["id"]}
+        assert {event["data"]["orderId"] for event in bus.arrived().values()} == {data["id"]}
 
-    return Act(tell("expiration", "order:created", data, at=clock.now() + timedelta(minutes=6)), right)
+    return Act(delivery("expiration", "order:created", data, at=clock.now() + timedelta(minutes=6)), right)
 
 
 # Set-up

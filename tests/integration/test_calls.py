@@ -164,9 +164,9 @@ def test_a_listener_has_the_listed_cost(stack: MeteredStack, reaction: tuple[str
 
 
 def test_every_event_of_a_listener_has_a_listed_cost(stack: MeteredStack) -> None:
-    told = {heard for story in {story for _, _, story in REACTIONS} for heard in costs_in(story, stack)}
+    costed = {reaction for story in {story for _, _, story in REACTIONS} for reaction in costs_in(story, stack)}
 
-    assert {(function, event) for function, event in told if function.endswith(".listener")} == {
+    assert {(function, event) for function, event in costed if function.endswith(".listener")} == {
         (function, event) for function, event, _ in REACTIONS
     }
 

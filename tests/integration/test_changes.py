@@ -496,11 +496,11 @@ def test_the_last_decision_is_published_again(silent: World, seller: Person, buy
     change(silent, ticket_id, seller)
     request = requested(silent)
 
-    told = []
+    decisions = []
     for _ in range(2):
         assert silent.deliver(request, "orders")
-        told.append(decided(silent)["detail-type"])
-    assert told == ["ticket:change-accepted"] * 2
+        decisions.append(decided(silent)["detail-type"])
+    assert decisions == ["ticket:change-accepted"] * 2
 
 
 @pytest.mark.parametrize("edit", [{"title": "Two seats", "price": "12.50"}, {"title": "A seat", "price": "500.00"}])

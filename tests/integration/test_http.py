@@ -82,7 +82,7 @@ def test_no_answer_is_cacheable(world: World, buyer: Person) -> None:
     assert world.call("GET", "/api/orders", by=buyer).headers["Cache-Control"] == "no-store"
 
 
-def test_a_call_without_a_user_is_told_to_sign_in(world: World) -> None:
+def test_a_call_without_a_user_must_sign_in(world: World) -> None:
     event = http_event("GET", "/api/orders")
     contexts: list[dict[str, Any]] = [{}, {"lambda": {}}, {"lambda": None}]
     for context in contexts:

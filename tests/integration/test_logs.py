@@ -141,8 +141,8 @@ def test_the_timer_keeps_the_orders_correlation_id(market: World, log: Log, monk
     timer = {"orderId": new_id(), "userID": new_id(), "correlationId": "the order's request", "causationId": "e"}
     market.invoke("expiration.expire", timer)
     assert log.of("the order's request") == ["expiration published"]
-    (told,) = bus.taken
-    assert json.loads(told["Detail"])["metadata"]["correlationId"] == "the order's request"
+    (entry,) = bus.taken
+    assert json.loads(entry["Detail"])["metadata"]["correlationId"] == "the order's request"
 
 
 def test_logs_hold_no_password_token_card_or_address(market: World, stripe: Stripe, log: Log) -> None:

@@ -95,10 +95,10 @@ def test_a_takeover_publishes_both_orders(world: World, ticket_id: str, buyer: P
     world.time.advance(minutes=5)
     place(world, ticket_id, world.person())
 
-    told = {event["detail-type"]: event["detail"]["data"] for event in world.published()}
-    assert told["order:cancelled"]["ticket"]["hold"] == 2
-    assert told["order:cancelled"]["reason"] == "expired"
-    assert told["order:created"]["ticket"]["hold"] == 3
+    published = {event["detail-type"]: event["detail"]["data"] for event in world.published()}
+    assert published["order:cancelled"]["ticket"]["hold"] == 2
+    assert published["order:cancelled"]["reason"] == "expired"
+    assert published["order:created"]["ticket"]["hold"] == 3
 
 
 def test_an_authorised_order_keeps_the_ticket_past_its_deadline(world: World, ticket_id: str, buyer: Person) -> None:

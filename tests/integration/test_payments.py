@@ -262,9 +262,9 @@ def test_an_authorisation_after_the_cancellation_is_voided(
     pay(world, order, buyer)
     world.time.advance(minutes=5)
     world.deliver(new_event("expiration:completed", {"orderId": order["id"], "userID": buyer.id}), "orders")
-    told = settle(world)
+    events = settle(world)
 
-    assert told.count("payment:voided") == 1
+    assert events.count("payment:voided") == 1
     assert status_of(world, order, buyer) == "cancelled"
     assert stripe.intents()[0]["status"] == "canceled"
 
@@ -304,8 +304,8 @@ def test_an_impossible_capture_cancels_the_order(
     answer = pay(world, order, buyer)
     stripe.api("POST", f"/v1/payment_intents/{answer.json['stripeId']}/cancel")
 
-    told = settle(world)
-    assert told[:4] == ["payment:authorized", "order:awaiting-payment", "payment:failed", "order:cancelled"]
+    events = settle(world)
+    assert events[:4] == ["payment:authorized", "order:awaiting-payment", "payment:failed", "order:cancelled"]
     assert status_of(world, order, buyer) == "cancelled"
     assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "failed"
 
@@ -550,7 +550,7 @@ def test_a_duplicate_webhook_publishes_once(world: World, order: dict[str, Any],
     )
     world.published()
     assert [deliver_webhook(world, event).status for _ in range(2)] == [200, 200]
-    assert [told["detail-type"] for told in world.published()] == ["payment:authorized"]
+    assert [event["detail-type"] for event in world.published()] == ["payment:authorized"]
 
 
 def test_a_webhook_without_a_valid_signature_is_refused(

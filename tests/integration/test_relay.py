@@ -82,15 +82,15 @@ WITHOUT_EVENT: dict[str, Any] = {}
 
 
 def test_the_event_of_an_inserted_item_is_published(bus: FakeEventBus) -> None:
-    told = event()
+    entry = event()
 
-    assert run(record("INSERT", new=told)) == {"batchItemFailures": []}
+    assert run(record("INSERT", new=entry)) == {"batchItemFailures": []}
     assert bus.taken == [
         {
             "EventBusName": BUS,
             "Source": "admit-one.tickets",
             "DetailType": "ticket:created",
-            "Detail": told["detail"],
+            "Detail": entry["detail"],
         }
     ]
 
@@ -108,8 +108,8 @@ def test_the_first_event_of_an_existing_item_is_published(bus: FakeEventBus) -> 
 
 
 def test_a_write_with_the_same_event_publishes_nothing(bus: FakeEventBus) -> None:
-    told = event()
-    run(record("MODIFY", new=told, old=told))
+    entry = event()
+    run(record("MODIFY", new=entry, old=entry))
 
     assert bus.calls == []
 
@@ -128,11 +128,11 @@ def test_a_removal_publishes_nothing(bus: FakeEventBus) -> None:
 
 
 def test_more_than_ten_entries_go_in_ordered_calls_of_ten(bus: FakeEventBus) -> None:
-    told = [event() for _ in range(23)]
-    run(*(record("INSERT", new=one) for one in told))
+    entries = [event() for _ in range(23)]
+    run(*(record("INSERT", new=one) for one in entries))
 
     assert [len(entries) for entries in bus.calls] == [10, 10, 3]
-    assert [entry["Detail"] for entry in bus.taken] == [one["detail"] for one in told]
+    assert [entry["Detail"] for entry in bus.taken] == [one["detail"] for one in entries]
 
 
 def test_only_a_refused_entry_is_retried(bus: FakeEventBus, queue: str) -> None:
@@ -180,9 +180,9 @@ def test_listeners_can_read_the_relays_entries(queue: str) -> None:
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     bus.put_rule(Name="all", EventBusName=BUS, EventPattern=json.dumps({"source": ["admit-one.tickets"]}))
     bus.put_targets(Rule="all", EventBusName=BUS, Targets=[{"Id": "queue", "Arn": arn}])
-    told = event()
-    run(record("INSERT", new=told))
+    entry = event()
+    run(record("INSERT", new=entry))
 
     [message] = dead_letters(queue)
     assert (message["source"], message["detail-type"]) == ("admit-one.tickets", "ticket:created")
-    assert message["detail"] == json.loads(told["detail"])
+    assert message["detail"] == json.loads(entry["detail"])

@@ -121,22 +121,24 @@ def test_another_error_is_raised_without_retry(table: Table, monkeypatch: pytest
 def test_a_repeated_write_is_recognised_by_its_event(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one was applied, but its response was lost."""
     fault(monkeypatch, "", 1, after=True)
-    told = {"id": "e1", "type": "t", "detail": "{}"}
-    table.write(Put(item=KEY | {"event": told}, condition="attribute_not_exists(pk)"))
+    entry = {"id": "e1", "type": "t", "detail": "{}"}
+    table.write(Put(item=KEY | {"event": entry}, condition="attribute_not_exists(pk)"))
 
     with pytest.raises(ConditionFailed):
-        table.write(Put(item=KEY | {"event": told | {"id": "e2"}}, condition="attribute_not_exists(pk)"))
+        table.write(Put(item=KEY | {"event": entry | {"id": "e2"}}, condition="attribute_not_exists(pk)"))
 
 
 def test_a_repeated_transaction_is_recognised_by_its_event(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one was applied, but its response was lost."""
     fault(monkeypatch, "", 1, after=True)
     new = "attribute_not_exists(pk)"
-    told = {"id": "e1", "type": "t", "detail": "{}"}
-    table.write(Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": told}, condition=new))
+    entry = {"id": "e1", "type": "t", "detail": "{}"}
+    table.write(Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": entry}, condition=new))
 
     with pytest.raises(ConditionFailed):
-        table.write(Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": told | {"id": "e2"}}, condition=new))
+        table.write(
+            Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": entry | {"id": "e2"}}, condition=new)
+        )
 
 
 def test_none_among_the_writes_is_skipped(table: Table) -> None:

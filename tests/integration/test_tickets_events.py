@@ -85,7 +85,7 @@ def status(world: World, ticket_id: str) -> str:
     return str(world.call("GET", f"/api/tickets/{ticket_id}").json["status"])
 
 
-def told(world: World) -> dict[str, Any]:
+def published_data(world: World) -> dict[str, Any]:
     [event] = world.published()
     data: dict[str, Any] = event["detail"]["data"]
     return data
@@ -112,7 +112,7 @@ def test_a_reservation_is_published(world: World, ticket_id: str) -> None:
     order = OrderOf(ticket_id)
     deliver(world, order.created())
 
-    data = told(world)
+    data = published_data(world)
     assert (data["status"], data["change"], data["orderID"], data["version"]) == ("reserved", "reserved", order.id, 2)
 
 
@@ -122,7 +122,7 @@ def test_an_authorised_order_keeps_the_ticket_past_its_deadline(world: World, ti
     world.time.advance(hours=1)
 
     assert status(world, ticket_id) == "reserved"
-    assert told(world)["change"] == "reserved"
+    assert published_data(world)["change"] == "reserved"
 
 
 def test_a_late_payment_event_reserves_a_lapsed_ticket_again(world: World, ticket_id: str) -> None:
@@ -141,7 +141,7 @@ def test_a_completed_order_sells_the_ticket(world: World, seller: Person, ticket
 
     assert status(world, ticket_id) == "sold"
     assert world.call("GET", "/api/tickets").json["tickets"] == []
-    data = told(world)
+    data = published_data(world)
     assert (data["status"], data["change"], data["orderID"]) == ("sold", "sold", order.id)
     [mine] = world.call("GET", "/api/tickets/mine", by=seller).json["tickets"]
     assert (mine["status"], mine["orderID"]) == ("sold", order.id)
@@ -152,7 +152,7 @@ def test_a_cancelled_order_frees_the_ticket(world: World, seller: Person, ticket
     deliver(world, order.created(), order.cancelled())
 
     assert status(world, ticket_id) == "available"
-    data = told(world)
+    data = published_data(world)
     assert (data["status"], data["change"]) == ("available", "freed")
     assert "orderID" not in data
     [listed] = world.call("GET", "/api/tickets").json["tickets"]
@@ -184,7 +184,7 @@ def test_the_end_of_an_old_order_does_not_free_a_newer_hold(world: World, ticket
     deliver(world, old.created(), new.created(), old.cancelled())
 
     assert status(world, ticket_id) == "reserved"
-    assert told(world)["orderID"] == new.id
+    assert published_data(world)["orderID"] == new.id
 
 
 def test_the_creation_of_an_old_order_does_not_change_a_sale(world: World, ticket_id: str) -> None:
@@ -209,21 +209,21 @@ def test_the_last_change_stays_in_any_order_of_events(world: World, ticket_id: s
     world.time.advance(hours=1)
 
     assert status(world, ticket_id) == "reserved"
-    assert told(world)["orderID"] == second.id
+    assert published_data(world)["orderID"] == second.id
 
 
 def test_the_version_rises_by_one_with_each_write(world: World, seller: Person, ticket_id: str) -> None:
     order = OrderOf(ticket_id)
     path = f"/api/tickets/{ticket_id}"
-    versions = [told(world)["version"]]
+    versions = [published_data(world)["version"]]
     deliver(world, order.created())
-    versions.append(told(world)["version"])
+    versions.append(published_data(world)["version"])
     deliver(world, order.cancelled())
-    versions.append(told(world)["version"])
+    versions.append(published_data(world)["version"])
     world.call("PUT", path, {"title": "Two seats", "price": "30"}, by=seller)
-    versions.append(told(world)["version"])
+    versions.append(published_data(world)["version"])
     world.call("DELETE", path, by=seller)
-    versions.append(told(world)["version"])
+    versions.append(published_data(world)["version"])
 
     assert versions == [1, 2, 3, 5, 7]  # 4 and 6 requested the changes
 
@@ -371,7 +371,7 @@ def test_the_seller_sees_a_refund_and_the_ticket_stays_sold(world: World, ticket
 def test_a_refund_before_or_without_the_sale_sells_the_ticket(world: World, ticket_id: str, seller: Person) -> None:
     order = OrderOf(ticket_id)
     deliver(world, order.created(), order.refunded())
-    assert told(world)["change"] == "refunded"
+    assert published_data(world)["change"] == "refunded"
     deliver(world, order.partly_refunded("5.00"), order.completed(), order.refunded())
 
     assert world.published() == []

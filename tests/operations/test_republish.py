@@ -35,7 +35,7 @@ def _run(table: str, token: str | None = None, pauses: list[float] | None = None
     return [*tool.republish(table=table, bus="bus", service=table, token=token, sleep=waited.append)]
 
 
-def _told(bus: FakeEventBus) -> list[tuple[str, dict[str, Any]]]:
+def _published(bus: FakeEventBus) -> list[tuple[str, dict[str, Any]]]:
     return [(entry["DetailType"], json.loads(entry["Detail"])["data"]) for entry in bus.taken]
 
 
@@ -48,7 +48,7 @@ def _state(world: World) -> list[dict[str, Any]]:
 def test_a_new_consumer_learns_of_every_ticket(world: World, bus: FakeEventBus, seller: Person) -> None:
     tickets = {_sell(world, seller) for _ in range(3)}
     (done,) = _run("tickets")
-    assert {data["id"] for _, data in _told(bus)} == tickets
+    assert {data["id"] for _, data in _published(bus)} == tickets
     assert {entry["Source"] for entry in bus.taken} == {"admit-one.tickets"}
     assert (done.events, done.token) == (3, None)
     for entry in bus.taken:
@@ -81,7 +81,7 @@ def test_orders_gets_a_missed_edit_of_a_ticket_held_since(world: World, bus: Fak
     assert world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person()).status == 201
     world.settle(without=("expiration", "orders"))
     _run("tickets")
-    echo, word = _told(bus)
+    echo, word = _published(bus)
     assert echo[1]["change"] == "reserved"
     assert (word[1]["change"], word[1]["price"]) == ("edited", "99.00")
 
@@ -98,8 +98,8 @@ def test_the_last_edit_is_published_only_without_pending_change(
     assert world.call("POST", "/api/orders", {"ticketID": ticket}, by=world.person()).status == 201
     world.settle(without=("expiration",) if is_declined else ("expiration", "orders"))
     _run("tickets")
-    words = [data["change"] for _, data in _told(bus)]
-    assert words == (["declined", "edited"] if is_declined else ["reserved"])
+    changes = [data["change"] for _, data in _published(bus)]
+    assert changes == (["declined", "edited"] if is_declined else ["reserved"])
 
 
 def test_republishing_resumes_at_its_token(
@@ -111,7 +111,7 @@ def test_republishing_resumes_at_its_token(
     assert first.token
     assert len(bus.taken) == 2
     _run("tickets", first.token)
-    assert sorted(data["id"] for _, data in _told(bus)) == sorted(tickets), "each once"
+    assert sorted(data["id"] for _, data in _published(bus)) == sorted(tickets), "each once"
 
 
 def test_republishing_keeps_its_rate(

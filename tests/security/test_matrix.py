@@ -120,8 +120,8 @@ def test_callers_without_access_get_the_expected_response(scenario: Scenario, ca
     before = scenario.state()
     answer = make(call, scenario, {"nobody": None, "stranger": scenario.stranger, "party": party}[who])
 
-    said = f"{answer.status} {answer.code}" if answer.status >= 400 else f"{answer.status}"
-    assert said == getattr(call, who)
+    response = f"{answer.status} {answer.code}" if answer.status >= 400 else f"{answer.status}"
+    assert response == getattr(call, who)
     if answer.status >= 400 and call.route != "POST /api/users/signin":  # which counts its failures
         assert scenario.state() == before
     for secret in (*scenario.orders.values(), scenario.buyer.id, scenario.buyer.email, scenario.seller.email, "pi_"):

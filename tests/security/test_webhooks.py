@@ -104,9 +104,9 @@ def test_without_a_webhook_secret_all_webhooks_are_refused(world: World, stripe:
 @pytest.mark.parametrize("more", [{"account": "acct_1"}, {"account": "acct_1", "livemode": True}])
 def test_events_of_connected_accounts_are_ignored(world: World, stripe: Stripe, more: dict[str, object]) -> None:
     """Stripe Connect sends them to the same address, with the same signature."""
-    told = {**json.loads(BODY), **more}
+    notification = {**json.loads(BODY), **more}
 
-    assert deliver_webhook(world, told).status == 200
+    assert deliver_webhook(world, notification).status == 200
     assert stripe.calls == []
 
 

@@ -40,7 +40,7 @@ class Database:
         self._backend = dynamodb_backends[ACCOUNT][REGION]
         self._backend.reset()
         self.tables = tables
-        self.told: dict[tuple[str, str], list[int]] = {}
+        self.published_versions: dict[tuple[str, str], list[int]] = {}
         """The published versions of each aggregate, by table, in the order of their writes."""
         self.streams: dict[str, list[dict[str, Any]]] = {}
         self.filters: dict[str, list[dict[str, Any]]] = {}
@@ -93,7 +93,7 @@ class Database:
         event, before = ((image or {}).get("event", {}).get("M") for image in (new, old))
         if event and event["id"] != (before or {}).get("id"):
             data = json.loads(event["detail"]["S"])["data"]
-            self.told.setdefault((table, data["id"]), []).append(data["version"])
+            self.published_versions.setdefault((table, data["id"]), []).append(data["version"])
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """All items of a table as plain values, read-only, for the checks."""

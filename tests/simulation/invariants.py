@@ -49,7 +49,7 @@ def check_after_step(cloud: Cloud, stripe: StripeAccount, changes: SellersChange
     _each_hold_is_its_orders(orders, tickets)
     _no_change_is_overruled(cloud, orders, tickets, changes)
     _no_money_without_a_ticket(orders, stripe, by_hand)
-    _every_version_is_told_once_and_in_order(cloud)
+    _every_version_is_published_once_and_in_order(cloud)
 
 
 def check_at_rest(
@@ -166,9 +166,9 @@ def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, b
             )
 
 
-def _every_version_is_told_once_and_in_order(cloud: Cloud) -> None:
+def _every_version_is_published_once_and_in_order(cloud: Cloud) -> None:
     """Guarantee 5: each published write raises the version by one, so that consumers can order events by version."""
-    for (_, ident), versions in cloud.database.told.items():
+    for (_, ident), versions in cloud.database.published_versions.items():
         _require(versions == list(range(1, len(versions) + 1)), f"{ident} has published its versions {versions}")
 
 

@@ -214,8 +214,8 @@ def _a_refund_rests_though_orders_has_not_recorded_it() -> AbstractContextManage
     patches = ExitStack()
 
     def unanswered(self: Payment) -> EventType | None:
-        told = real(self)
-        return None if told in refunds else told
+        event_type = real(self)
+        return None if event_type in refunds else event_type
 
     def is_settled(self: Payment) -> bool:
         is_refunded = (self.order.status, self.status) == (OrderStatus.COMPLETED, PaymentStatus.REFUNDED)
@@ -282,7 +282,7 @@ MUTATIONS: dict[str, Mutation] = {
     "a payment event that no longer fits is not answered": Mutation(
         _with(Order, "_republish", _never_answers), LOSSES, seed=39
     ),
-    "an order is told again under an old version": Mutation(_with(Order, "_republish", lambda self: self), seed=1),
+    "an order is republished under an old version": Mutation(_with(Order, "_republish", lambda self: self), seed=1),
     "an address is claimed though it is taken": Mutation(_an_address_is_claimed_though_it_is_taken, seed=1),
     "Orders is not asked what it does about funds that are gone": Mutation(
         _gone_funds_are_not_asked_about, LOSSES_AND_BY_HAND, seed=91

@@ -183,7 +183,7 @@ class SimulationRun:
 
     def come_to_rest(self) -> None:
         """Stop all faults: within bounded time no event may be left, and all services must agree."""
-        self._tell("the faults stop")
+        self._log("the faults stop")
         self._cloud.network.profile = self._cloud.network.profile.healed()
         until = self._cloud.clock.now() + SETTLES_WITHIN
 
@@ -225,7 +225,7 @@ class SimulationRun:
         streams = self._cloud.database.streams
         table = self._choices.pick(self._streams_with_records())
         some = streams[table][: 1 + self._choices.below(min(len(streams[table]), 12))]
-        self._tell(f"relay {table[:8]}: {len(some)} records")
+        self._log(f"relay {table[:8]}: {len(some)} records")
         self._busy.add(table)  # a shard's records are passed to one call of the function at a time
         if self._survives(self._cloud.relays[table], {"Records": some}) and not self._comes_again():
             del streams[table][: len(some)]
@@ -238,10 +238,10 @@ class SimulationRun:
         self._deliver(*self._choices.pick(self._visible()))
 
     def _deliver(self, queue: Queue, message: Message) -> None:
-        told = message.body["detail"]
-        self._tell(f"{queue.consumer[:16]} ← {message.body['detail-type']} {json.dumps(told['data'])[:150]}")
+        detail = message.body["detail"]
+        self._log(f"{queue.consumer[:16]} ← {message.body['detail-type']} {json.dumps(detail['data'])[:150]}")
         if self._is_lost():
-            self._tell("        lost to a dead-letter queue")
+            self._log("        lost to a dead-letter queue")
             queue.messages.remove(message)
             queue.dead.append(message)
             return
@@ -250,14 +250,14 @@ class SimulationRun:
         answer = self._invoke(queue.consumer, sqs_batch(message.body))
         is_done = answer is not None and not answer["batchItemFailures"]
         if is_done and message.body["detail-type"] == "payment:created":
-            check_after_capture(self._cloud, told["data"]["orderId"])
+            check_after_capture(self._cloud, detail["data"]["orderId"])
         if is_done and not self._comes_again():
             queue.messages[:] = [other for other in queue.messages if other is not message]
 
     def _fire_timer(self) -> None:
         name = self._choices.pick(self._due_timers())
         timer = self._cloud.timers[name]
-        self._tell(f"timer {name}")
+        self._log(f"timer {name}")
         if self._is_lost() or (self._survives(timer.function, timer.payload) and not self._comes_again()):
             self._cloud.timers.pop(name, None)
 
@@ -265,7 +265,7 @@ class SimulationRun:
         webhook = self._stripe.webhook(self._choices.pick(self._due_webhooks()))
         event = http_event("POST", "/api/payments/webhook", raw=webhook.body.decode())
         event["headers"]["stripe-signature"] = signature_header(webhook.body, WEBHOOK_SECRET, int(time.time()))
-        self._tell(f"webhook {webhook.event_type} {json.loads(webhook.body)['data']['object'].get('id')}")
+        self._log(f"webhook {webhook.event_type} {json.loads(webhook.body)['data']['object'].get('id')}")
         if self._choices.chance(self._cloud.network.profile.webhook_lost):
             self._cloud.network.note("webhook lost")
             self._stripe.webhook_answered(webhook.event_id, None)
@@ -279,7 +279,7 @@ class SimulationRun:
     def _run_recurring(self) -> None:
         recurring = self._choices.pick(self._due_recurring())
         recurring.due = self._cloud.clock.now() + recurring.every
-        self._tell(f"{recurring.function[:24]} runs")
+        self._log(f"{recurring.function[:24]} runs")
         self._survives(recurring.function, {})
 
     def _let_time_pass(self) -> None:
@@ -341,7 +341,7 @@ class SimulationRun:
         return answer
 
     def _failed(self, function: str, error: BaseException) -> None:
-        self._tell(f"        {function[:24]} failed: {error!r}"[:200])
+        self._log(f"        {function[:24]} failed: {error!r}"[:200])
 
     def _comes_again(self) -> bool:
         again = self._choices.chance(self._cloud.network.profile.duplicate)
@@ -356,7 +356,7 @@ class SimulationRun:
             return True
         return False
 
-    def _tell(self, what: str) -> None:
+    def _log(self, what: str) -> None:
         indent = "    " * self._cloud.network.depth
         self._outcome.story.append(f"{self._cloud.clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")
 

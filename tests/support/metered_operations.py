@@ -88,8 +88,8 @@ def ask_who_one_is(stack: MeteredStack) -> Run:
 @operation
 def ask_the_authorizer(stack: MeteredStack) -> Run:
     token = _sign_up(stack, "first@example.com")
-    told = stack.world.invoke("auth.authorizer", {"headers": {"authorization": f"Bearer {token}"}})
-    assert told["context"]["email"] == "first@example.com"
+    answer = stack.world.invoke("auth.authorizer", {"headers": {"authorization": f"Bearer {token}"}})
+    assert answer["context"]["email"] == "first@example.com"
     return stack.last
 
 

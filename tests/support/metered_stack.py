@@ -123,9 +123,9 @@ class MeteredStack:
         """Deliver Stripe's pending webhooks of the types that our endpoint is subscribed to."""
         stripe_gateway.keys()
         for pending in self.stripe.account.pending_webhooks():
-            told = json.loads(pending.body)
-            if told["type"] in webhook.TYPES:
-                assert deliver_webhook(self.world, told).status == 200
+            notification = json.loads(pending.body)
+            if notification["type"] in webhook.TYPES:
+                assert deliver_webhook(self.world, notification).status == 200
             self.stripe.account.webhook_answered(pending.event_id, 200)
 
     def settle(self) -> None:

@@ -293,8 +293,8 @@ def check_orders(items: Sequence[Mapping[str, Any]]) -> None:
     for item in items:
         if item["sk"].startswith("order#"):
             orders[item["ticketID"]].append(item)
-            told = json.loads(item["event"]["detail"])["data"]
-            assert (told["id"], told["version"], told["status"]) == (item["id"], item["version"], item["status"])
+            data = json.loads(item["event"]["detail"])["data"]
+            assert (data["id"], data["version"], data["status"]) == (item["id"], item["version"], item["status"])
     tickets = {item["id"]: item for item in items if item["sk"] == "ticket"}
     assert orders.keys() <= tickets.keys()
     for ticket_id, ticket in tickets.items():
@@ -355,7 +355,7 @@ def order(
     return http("POST", "/api/orders", body, by=buyer, at=at, key=key)
 
 
-def tell(service: str, event_type: str, data: Mapping[str, Any], *, at: datetime | None = None) -> Invocation:
+def delivery(service: str, event_type: str, data: Mapping[str, Any], *, at: datetime | None = None) -> Invocation:
     """An event of another service, delivered to a service's listener."""
     metadata = {
         "id": new_id(),
@@ -372,17 +372,17 @@ def paid(event_type: str, placed: Mapping[str, Any], *, version: int = 1, at: da
     data = {"id": new_id(), "version": version, "orderId": placed["id"], "userID": placed["userID"], "stripeId": "pi_1"}
     if event_type == "payment:failed":
         data["reason"] = "canceled"
-    return tell("orders", event_type, data, at=at)
+    return delivery("orders", event_type, data, at=at)
 
 
 def expired(placed: Mapping[str, Any], *, at: datetime) -> Invocation:
     """The order's timer."""
-    return tell("orders", "expiration:completed", {"orderId": placed["id"], "userID": placed["userID"]}, at=at)
+    return delivery("orders", "expiration:completed", {"orderId": placed["id"], "userID": placed["userID"]}, at=at)
 
 
-def webhook(told: object, stamp: int | None = None) -> Invocation:
+def webhook(notification: object, stamp: int | None = None) -> Invocation:
     """A webhook, signed now."""
-    body = json.dumps(told)
+    body = json.dumps(notification)
     signature = signature_header(body.encode(), WEBHOOK_SECRET, stamp or int(time.time()))
     event = http_event("POST", "/api/payments/webhook", raw=body, headers={"Stripe-Signature": signature})
     return Invocation("payments.webhook", event)

@@ -94,18 +94,18 @@ class Stripe(stripe.HTTPClient):
         """Deliver the pending webhooks, signed now, as Stripe does."""
         answers = []
         for pending in self.account.pending_webhooks():
-            told = json.loads(pending.body)
-            if only is None or told["type"] == only:
-                answers.append(deliver_webhook(world, told))
+            notification = json.loads(pending.body)
+            if only is None or notification["type"] == only:
+                answers.append(deliver_webhook(world, notification))
             self.account.webhook_answered(pending.event_id, 200)
         return answers
 
 
 def deliver_webhook(
-    world: World, told: object, *, secret: str = WEBHOOK_SECRET, age: int = 0, raw: str | None = None
+    world: World, notification: object, *, secret: str = WEBHOOK_SECRET, age: int = 0, raw: str | None = None
 ) -> Response:
     """Deliver one webhook, signed `age` seconds ago."""
-    body = raw if raw is not None else json.dumps(told)
+    body = raw if raw is not None else json.dumps(notification)
     signature = signature_header(body.encode(), secret, int(time.time()) - age)
     return world.call(
         "POST", "/api/payments/webhook", raw=body, headers={"Stripe-Signature": signature}, function="webhook"

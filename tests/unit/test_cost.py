@@ -66,25 +66,25 @@ def test_a_request_pays_for_edge_api_and_function() -> None:
 
 def test_a_webhook_skips_the_edge_and_pays_for_waiting() -> None:
     """The function's whole memory is paid for while it waits for Stripe."""
-    told = dollars(row("payments.webhook", cost.DIRECT, runs=2, stripe_calls={"get": 3, "post": 1}))
+    costs = dollars(row("payments.webhook", cost.DIRECT, runs=2, stripe_calls={"get": 3, "post": 1}))
 
-    assert told["Lambda: waiting for Stripe"] == 4 * 0.5 * 2
-    assert told["Lambda: the rest"] == 2 * 0.1, "compute time costs the same at any memory size"
-    assert told["API Gateway"] == 2
-    assert "CloudFront: requests" not in told
+    assert costs["Lambda: waiting for Stripe"] == 4 * 0.5 * 2
+    assert costs["Lambda: the rest"] == 2 * 0.1, "compute time costs the same at any memory size"
+    assert costs["API Gateway"] == 2
+    assert "CloudFront: requests" not in costs
 
 
 def test_an_event_pays_for_the_bus_and_three_requests_a_message() -> None:
-    told = dollars(row("orders.relay", events=1), row("orders.listener", "ticket:created", runs=2))
+    costs = dollars(row("orders.relay", events=1), row("orders.listener", "ticket:created", runs=2))
 
-    assert (told["EventBridge"], told["SQS"], told["streams"]) == (1, 6, 1)
-    assert told["Lambda: the rest"] == 0.1 + 0.2
+    assert (costs["EventBridge"], costs["SQS"], costs["streams"]) == (1, 6, 1)
+    assert costs["Lambda: the rest"] == 0.1 + 0.2
 
 
 def test_batched_messages_share_the_cost_of_a_batch() -> None:
-    told = dollars(row("orders.listener", "ticket:created", runs=2), messagesInABatch=10)
+    costs = dollars(row("orders.listener", "ticket:created", runs=2), messagesInABatch=10)
 
-    assert told["SQS"] == 2.4, "each message is sent separately"
+    assert costs["SQS"] == 2.4, "each message is sent separately"
 
 
 def test_a_timer_pays_for_one_scheduler_invocation() -> None:

@@ -167,12 +167,12 @@ def test_an_event_with_any_replaced_field_never_crashes(name: str, data: st.Data
 @each_sample
 def test_a_published_event_is_read_unchanged(sample: dict[str, Any]) -> None:
     data = read(sample).data
-    told = outbox_entry(data)
-    event = parse(told["type"], json.loads(told["detail"]))
+    entry = outbox_entry(data)
+    event = parse(entry["type"], json.loads(entry["detail"]))
 
     assert event.data == data
-    assert event.metadata.id == told["id"]
-    assert is_id(told["id"])
+    assert event.metadata.id == entry["id"]
+    assert is_id(entry["id"])
 
 
 def test_each_outbox_entry_has_its_own_id() -> None:
@@ -183,28 +183,28 @@ def test_each_outbox_entry_has_its_own_id() -> None:
 
 def test_an_event_carries_the_trace_of_its_call() -> None:
     with follow(Trace(correlation_id="the request", causation_id="the message")):
-        told = outbox_entry(ExpirationCompleted(orderId=OrderID("order"), userID=UserID("user")))
+        entry = outbox_entry(ExpirationCompleted(orderId=OrderID("order"), userID=UserID("user")))
 
-    metadata = json.loads(told["detail"])["metadata"]
+    metadata = json.loads(entry["detail"])["metadata"]
     assert (metadata["correlationId"], metadata["causationId"]) == ("the request", "the message")
 
 
 def test_an_event_without_a_cause_begins_a_trace() -> None:
-    told = outbox_entry(ExpirationCompleted(orderId=OrderID("order"), userID=UserID("user")))
+    entry = outbox_entry(ExpirationCompleted(orderId=OrderID("order"), userID=UserID("user")))
 
-    metadata = json.loads(told["detail"])["metadata"]
-    assert metadata["correlationId"] == metadata["causationId"] == told["id"]
+    metadata = json.loads(entry["detail"])["metadata"]
+    assert metadata["correlationId"] == metadata["causationId"] == entry["id"]
 
 
 def test_an_event_has_its_time_of_publication() -> None:
     before = clock.now()
-    told = outbox_entry(ExpirationCompleted(orderId=OrderID("order"), userID=UserID("user")))
+    entry = outbox_entry(ExpirationCompleted(orderId=OrderID("order"), userID=UserID("user")))
 
-    assert before <= datetime.fromisoformat(json.loads(told["detail"])["metadata"]["time"]) <= clock.now()
+    assert before <= datetime.fromisoformat(json.loads(entry["detail"])["metadata"]["time"]) <= clock.now()
 
 
 def test_missing_fields_are_omitted_and_not_null() -> None:
     assert "orderID" not in SAMPLES["ticket-updated-freed"]["detail"]["data"]
-    told = outbox_entry(read(SAMPLES["ticket-updated-freed"]).data)
+    entry = outbox_entry(read(SAMPLES["ticket-updated-freed"]).data)
 
-    assert "orderID" not in json.loads(told["detail"])["data"]
+    assert "orderID" not in json.loads(entry["detail"])["data"]

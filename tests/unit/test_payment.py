@@ -195,7 +195,7 @@ def test_only_an_abandoned_open_payment_is_voided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "before", "seen", "after", "told"),
+    ("order", "before", "seen", "after", "published"),
     [
         (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.UNCONFIRMED), Status.OPEN, None),
         (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.AUTHORIZED), Status.AUTHORIZED, EventType.AUTHORIZED),
@@ -269,10 +269,10 @@ def test_only_an_abandoned_open_payment_is_voided() -> None:
     ],
 )
 def test_each_observation_sets_a_status_and_publishes_once(
-    order: OrderStatus, before: Status, seen: Intent, after: Status, told: EventType | None
+    order: OrderStatus, before: Status, seen: Intent, after: Status, published: EventType | None
 ) -> None:
     now, event_type = payment(order, before).observe(seen, republish=False)
-    assert (now.status, event_type) == (after, told)
+    assert (now.status, event_type) == (after, published)
 
     _, again = now.observe(seen, republish=False)
     assert again is None
@@ -303,17 +303,17 @@ def test_refunds_and_lost_disputes_add_up_to_the_capture(seen: Intent, refunded:
 
 def test_a_refund_grows_and_never_shrinks() -> None:
     known = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=500, known=500)
-    grown, told = known.observe(intent(IntentStatus.SUCCEEDED, refunded=800), republish=False)
+    grown, published = known.observe(intent(IntentStatus.SUCCEEDED, refunded=800), republish=False)
     older, nothing = grown.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=False)
 
-    assert (grown.refunded, told) == (800, EventType.PARTLY_REFUNDED)
+    assert (grown.refunded, published) == (800, EventType.PARTLY_REFUNDED)
     assert (older.refunded, nothing) == (800, None)
 
 
 def test_a_refund_is_published_after_orders_answers_the_capture() -> None:
     waiting = payment(OrderStatus.AWAITING_PAYMENT, Status.CAPTURED)
-    seen, told = waiting.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=True)
-    assert told is EventType.CREATED
+    seen, published = waiting.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=True)
+    assert published is EventType.CREATED
 
     completed = replace(seen, order=replace(seen.order, status=OrderStatus.COMPLETED))
     assert not completed.is_settled()
@@ -323,14 +323,16 @@ def test_a_refund_is_published_after_orders_answers_the_capture() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refunded", "known", "told"),
+    ("refunded", "known", "published"),
     [(0, 0, None), (500, 0, EventType.PARTLY_REFUNDED), (500, 300, EventType.PARTLY_REFUNDED), (500, 500, None)],
 )
-def test_a_partial_refund_settles_once_orders_recorded_it(refunded: int, known: int, told: EventType | None) -> None:
+def test_a_partial_refund_settles_once_orders_recorded_it(
+    refunded: int, known: int, published: EventType | None
+) -> None:
     completed = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=refunded, known=known)
 
-    assert completed.unanswered() is told
-    assert completed.is_settled() is (told is None)
+    assert completed.unanswered() is published
+    assert completed.is_settled() is (published is None)
 
 
 @pytest.mark.parametrize("order_status", OrderStatus)
