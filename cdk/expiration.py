@@ -78,6 +78,7 @@ class Expiration(Construct):
         EventListener(
             self,
             "Events",
+            stage=stage,
             function=listener,
             bus=bus,
             monitoring=monitoring,

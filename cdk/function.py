@@ -20,9 +20,10 @@ from cdk.stages import Stage
 class ServiceFunction(Construct):
     """A Lambda function of one service, with its own role.
 
-    `function` is the Lambda function. Its role may initially write its log group and X-Ray traces only; `grant` and the
-    `may_…` methods add permissions. `synchronous`: a caller waits for the response and sees failures, so errors need
-    no alarm. `async_failures` receives asynchronous invocations that failed.
+    `function` is the Lambda function, `name` its name in a stage's `reserved_concurrency` (`orders-api`). Its role may
+    initially write its log group and X-Ray traces only; `grant` and the `may_…` methods add permissions. `synchronous`:
+    a caller waits for the response and sees failures, so errors need no alarm. `async_failures` receives asynchronous
+    invocations that failed.
 
     Lambda allocates CPU in proportion to memory (one full vCPU at 1,769 MB) and bills memory times duration. So
     CPU-bound work costs the same at any size, and waiting costs less with less memory. A cold start in Python is almost
@@ -46,6 +47,7 @@ class ServiceFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self.service = service
+        self.name = f"{service}-{handler.split('.')[-2]}"
         self.source = f"admit-one.{service}"
         self.timeout = timeout
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -68,6 +70,7 @@ class ServiceFunction(Construct):
             code=code_for(handler, stage=stage),
             timeout=timeout,
             memory_size=memory_mb,
+            reserved_concurrent_executions=stage.reserved_concurrency.get(self.name),
             role=self.role.without_policy_updates(),
             log_group=log_group,
             environment={

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -115,12 +115,19 @@ class HttpApi(Construct):
                     deployed.node.add_dependency(made)  # API Gateway rejects settings for missing routes
         settings.route_settings = throttles
 
-        access = logs.LogGroup(
+        settings.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
+            destination_arn=self._add_access_logs(stage).log_group_arn, format=json.dumps(ACCESS_LOG)
+        )
+
+    def _add_access_logs(self, stage: Stage) -> logs.LogGroup:
+        # AWS adds each log group that it delivers to, to a resource policy of the account, of at most 5,120 characters.
+        # Groups with this prefix share one entry (CloudWatch Logs User Guide, "Logs sent to CloudWatch Logs"). The
+        # stack's id makes the name unique: a group that was kept must not block the stage's next stack.
+        stack_id = Fn.select(2, Fn.split("/", Aws.STACK_ID))
+        return logs.LogGroup(
             self,
             "AccessLogs",
+            log_group_name=f"/aws/vendedlogs/apigateway/admit-one-{stage.name}-{stack_id}",
             retention=stage.log_retention,
             removal_policy=RemovalPolicy.RETAIN if stage.keep_data else RemovalPolicy.DESTROY,
-        )
-        settings.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=access.log_group_arn, format=json.dumps(ACCESS_LOG)
         )

@@ -1,5 +1,6 @@
 """`EventListener`: delivers events from the bus to a function, through a queue."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,13 @@ from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.monitoring import Monitoring
-from cdk.queues import DeadLetterQueue
+from cdk.queues import LONGEST_RETENTION, DeadLetterQueue
+from cdk.stages import Stage
 
 ORDER_EVENTS = ("order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled")
 """All events of an order, for consumers that need every status."""
+RETRY_FOR = Duration.minutes(4)
+"""How long a listener retries a message, counted from the first attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +37,9 @@ class EventSubscription:
 class EventListener(Construct):
     """Rules → queue → function.
 
-    `queue` buffers bursts and retries single messages instead of the batch. `dead_letters` receives the events that a
-    rule could not deliver and the messages that failed five times; both have the same format and can be redriven the
-    same way.
+    `queue` buffers bursts and retries single messages instead of the batch, for at least `retry_for` after the first
+    attempt. `dead_letters` receives the events that a rule could not deliver and the messages that still failed then;
+    both have the same format and can be redriven the same way.
     """
 
     def __init__(
@@ -43,23 +47,30 @@ class EventListener(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        stage: Stage,
         function: ServiceFunction,
         bus: events.IEventBus,
         subscriptions: Sequence[EventSubscription],
         monitoring: Monitoring,
         batch_size: int = 10,
+        retry_for: Duration = RETRY_FOR,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", monitoring=monitoring)
+        # Six times the function's timeout (AWS Lambda Developer Guide); otherwise a message can reappear while Lambda
+        # still retries it. A failed message is received again once this time has passed.
+        visibility_seconds = 6 * function.timeout.to_seconds()
         self.queue = sqs.Queue(
             self,
             "Queue",
-            # Six times the function's timeout (AWS Lambda Developer Guide); otherwise a message can
-            # reappear while Lambda still retries it.
-            visibility_timeout=Duration.seconds(6 * function.timeout.to_seconds()),
+            visibility_timeout=Duration.seconds(visibility_seconds),
+            retention_period=LONGEST_RETENTION,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=5),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=self.dead_letters,
+                max_receive_count=1 + math.ceil(retry_for.to_seconds() / visibility_seconds),
+            ),
         )
         monitoring.watch_queue(self.queue)
         target = targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)
@@ -83,6 +94,11 @@ class EventListener(Construct):
             event_source_arn=self.queue.queue_arn,
             batch_size=batch_size,
             function_response_types=["ReportBatchItemFailures"],
+            # By default one queue's backlog may use the whole account's concurrency, and what Lambda then throttles
+            # costs its messages receives.
+            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(
+                maximum_concurrency=stage.listener_concurrency
+            ),
         )
 
 

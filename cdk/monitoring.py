@@ -124,6 +124,26 @@ class Monitoring(Construct):
             for_minutes=(5, 5),
         )
 
+    def watch_index(self, table: dynamodb.ITable, index: str) -> None:
+        """Alarm when DynamoDB throttles an index, whose events the table's metrics leave out.
+
+        An index that cannot take a write throttles the table's write, too.
+        """
+        dimensions = {"TableName": table.table_name, "GlobalSecondaryIndexName": index}
+        self._alarm(
+            f"{_name(table)}-{index}-index-throttled",
+            "DynamoDB throttles an index: one of its partitions is over capacity. Writes to its table fail with it.",
+            _sum(
+                [
+                    table.metric(name, dimensions_map=dimensions, period=MINUTE, statistic="Sum")
+                    for name in ("ReadThrottleEvents", "WriteThrottleEvents")
+                ],
+                label="throttled",
+            ),
+            threshold=1,
+            for_minutes=(5, 5),
+        )
+
     def complete(self, api: apigateway.IHttpApi) -> None:
         """Add the alarms on the API and on the metrics emitted by code, and the dashboard. Must be called last."""
         self._watch_api(api)
@@ -173,11 +193,18 @@ class Monitoring(Construct):
         )
         self._alarm(
             "events-not-handled",
-            "Listeners fail to process events; after five attempts these go to a dead-letter queue.",
+            "Listeners fail to process events. They are retried, and finally go to a dead-letter queue.",
             self._counted("EventsNotHandled", statistic="Sum", period=MINUTE),
             threshold=3,
             for_minutes=(2, 3),
             rolls_back=True,
+        )
+        self._alarm(
+            "events-keep-failing",
+            "A listener has failed to process an event for 20 minutes. Payments' listener retries for a day.",
+            self._counted("EventsNotHandled", statistic="Sum", period=Duration.minutes(5)),
+            threshold=1,
+            periods=4,
         )
 
     def _watch_business(self) -> None:

@@ -86,6 +86,7 @@ class Orders(Construct):
         EventListener(
             self,
             "Events",
+            stage=stage,
             function=listener,
             bus=bus,
             monitoring=monitoring,

@@ -6,7 +6,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk.function import ServiceFunction
-from cdk.http_api import Route
+from cdk.http_api import Route, Throttle
 from cdk.listener import ORDER_EVENTS, EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.nag_suppressions import suppress
@@ -18,6 +18,8 @@ from cdk.table import NUMBER, Index, ServiceTable
 SERVICE = "payments"
 WAITING_MB = 512
 """Memory of functions that mostly wait for Stripe while no user waits: half the price of the default memory."""
+OUTLASTS_STRIPE = Duration.hours(24)
+"""How long the capture of an order survives an outage of Stripe without an operator."""
 
 
 class Payments(Construct):
@@ -63,9 +65,11 @@ class Payments(Construct):
             caller.may_read_secret(self.stripe_keys)
 
         self.routes = [
-            Route("POST /api/payments", api),
-            Route("GET /api/payments/{orderId}", api),
-            Route("POST /api/payments/webhook", webhook, public=True),
+            # Each call waits for Stripe, which takes 100 calls a second (live mode, unless raised).
+            Route("POST /api/payments", api, throttle=Throttle(rate=100, burst=200)),
+            Route("GET /api/payments/{orderId}", api, throttle=Throttle(rate=500, burst=1000)),
+            # Stripe sends a webhook again if it gets a 429.
+            Route("POST /api/payments/webhook", webhook, public=True, throttle=Throttle(rate=200, burst=400)),
         ]
 
     def _add_stripe_keys(self) -> secretsmanager.Secret:
@@ -131,6 +135,7 @@ class Payments(Construct):
         EventListener(
             self,
             "Events",
+            stage=self._stage,
             function=listener,
             bus=self._bus,
             monitoring=self._monitoring,
@@ -142,6 +147,7 @@ class Payments(Construct):
                 )
             ],
             batch_size=1,  # each message may take several calls to Stripe
+            retry_for=OUTLASTS_STRIPE,
         )
         return listener
 

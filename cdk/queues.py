@@ -6,9 +6,12 @@ from constructs import Construct
 
 from cdk.monitoring import Monitoring
 
+LONGEST_RETENTION = Duration.days(14)
+"""The maximum of SQS. A message that moves to a dead-letter queue keeps its age, so both queues need it."""
+
 
 class DeadLetterQueue(sqs.Queue):
-    """Keeps failed messages for 14 days, the maximum of SQS, so that operators can fix the cause and redrive them.
+    """Keeps failed messages for 14 days since they were sent, so that operators can fix the cause and redrive them.
 
     The first message raises an alarm.
     """
@@ -17,7 +20,7 @@ class DeadLetterQueue(sqs.Queue):
         super().__init__(
             scope,
             construct_id,
-            retention_period=Duration.days(14),
+            retention_period=LONGEST_RETENTION,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )

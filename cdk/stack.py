@@ -7,6 +7,7 @@ from constructs import Construct
 from cdk.auth import Auth
 from cdk.edge import Edge
 from cdk.expiration import Expiration
+from cdk.function import ServiceFunction
 from cdk.http_api import HttpApi
 from cdk.monitoring import Monitoring
 from cdk.orders import Orders
@@ -52,6 +53,7 @@ class AdmitOneStack(Stack):
         if stage.has_edge:
             edge = Edge(self, "Edge", stage=stage, api=api.api, proof=auth.edge_proof)
             CfnOutput(self, "Url", value=edge.url, description="Address of the web client")
+        _check_reservations(self, stage)
         Tags.of(self).add("application", "admit-one")
         Tags.of(self).add("stage", stage.name)
 
@@ -77,3 +79,9 @@ class AdmitOneStack(Stack):
             value=",".join(alarm.alarm_arn for alarm in monitoring.rollback_alarms),
             description="Alarms that roll back a deployment",
         )
+
+
+def _check_reservations(stack: Stack, stage: Stage) -> None:
+    functions = {each.name for each in stack.node.find_all() if isinstance(each, ServiceFunction)}
+    if unknown := stage.reserved_concurrency.keys() - functions:
+        raise ValueError(f"reserved_concurrency: no function is named {', '.join(sorted(unknown))}")

@@ -5,7 +5,8 @@ Features that the local AWS lacks depend on `Stage.local`, through the propertie
 
 import platform
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from aws_cdk.aws_logs import RetentionDays
 
@@ -34,6 +35,12 @@ class Stage:
     """The domain's certificate. CloudFront requires it in us-east-1."""
     web_acl_arn: str | None = None
     """An optional web ACL for CloudFront; `cdk/firewall.py` creates one."""
+    listener_concurrency: int = 2
+    """How many batches of each of the four event queues are processed at once, 2 (the least that Lambda accepts) to
+    1,000. The default fits a new account, which may run ten functions at once."""
+    reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
+    """How many instances only this function may have, and no more than these, by `ServiceFunction.name`. Lambda wants
+    100 of the account's concurrency left to all other functions, so an account needs the sum and 100 more."""
     rollback_minutes: int = 0
     """How long CloudFormation watches the rollback alarms after a deployment; it rolls back if one goes off."""
 
@@ -73,7 +80,13 @@ STAGES = {
         # `make run` starts the local Stripe on port 12111.
         Stage(name="local", local=True, log_retention=RetentionDays.ONE_DAY, stripe_api_base="http://127.0.0.1:12111"),
         Stage(name="dev"),
-        Stage(name="prod", keep_data=True, log_retention=RetentionDays.ONE_YEAR, rollback_minutes=15),
+        Stage(
+            name="prod",
+            keep_data=True,
+            log_retention=RetentionDays.ONE_YEAR,
+            rollback_minutes=15,
+            listener_concurrency=100,
+        ),
     )
 }
 

@@ -82,6 +82,8 @@ class ServiceTable(Construct):
                 monitoring=monitoring,
             )
         monitoring.watch_table(self.table)
+        for index in indexes:
+            monitoring.watch_index(self.table, index.name)
 
     def allow(self, caller: ServiceFunction, *actions: str) -> None:
         """Grant the function these actions (`GetItem`, `PutItem`, …) on the table."""

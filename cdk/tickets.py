@@ -82,6 +82,7 @@ class Tickets(Construct):
         EventListener(
             self,
             "Events",
+            stage=stage,
             function=listener,
             bus=bus,
             monitoring=monitoring,

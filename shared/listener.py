@@ -1,8 +1,8 @@
 """Base of every listener: parses a batch of SQS messages into events and calls the service's handlers one by one.
 
 A message whose handler raises is delivered again after the queue's visibility timeout; the others in its batch are not.
-After five receives it moves to the listener's dead-letter queue. Every failure is counted, since the alarm of the
-dead-letter queue is raised only after the fifth.
+After the number of receives that the queue allows, it moves to the listener's dead-letter queue. Every failure is
+counted, since the alarm of the dead-letter queue is raised only then.
 """
 
 import json

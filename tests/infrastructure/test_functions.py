@@ -1,13 +1,16 @@
 """The functions: handler, settings, and failure targets."""
 
 import ast
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cdk.stages import STAGES
 from tests.infrastructure.functions import FUNCTIONS
 from tests.infrastructure.template import Template
-from tests.support.synth import ROOT
+from tests.support.synth import ROOT, synthesize_stage
 
 USUAL = {
     "STAGE",
@@ -114,3 +117,26 @@ def test_the_stack_outputs_what_operators_need(aws: Template) -> None:
         "StripeSecretName",
         "RollbackAlarms",
     }
+
+
+def test_a_stage_reserves_no_concurrency_by_default(aws: Template) -> None:
+    """Lambda refuses a reservation that leaves less than 100, so an account with ten can make none."""
+    assert not any("ReservedConcurrentExecutions" in function for _, function in aws.functions().values())
+
+
+def test_a_stage_reserves_concurrency_by_function(tmp_path: Path) -> None:
+    reserved = {"auth-authorizer": 50, "payments-api": 40}
+    stage = replace(STAGES["dev"], reserved_concurrency=reserved, listener_concurrency=100)
+    template = Template(synthesize_stage(stage, tmp_path))
+    assert {
+        name: function["ReservedConcurrentExecutions"]
+        for name, (_, function) in template.functions().items()
+        if "ReservedConcurrentExecutions" in function
+    } == {"auth authorizer": 50, "payments api": 40}
+    mappings = template.all_of("AWS::Lambda::EventSourceMapping").values()
+    assert [each["ScalingConfig"]["MaximumConcurrency"] for each in mappings if "ScalingConfig" in each] == [100] * 4
+
+
+def test_a_reservation_for_no_function_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no function is named orders-apy"):
+        synthesize_stage(replace(STAGES["dev"], reserved_concurrency={"orders-apy": 1}), tmp_path)

@@ -100,9 +100,28 @@ def test_a_dead_letter_queue_keeps_messages_for_14_days(aws: Template, listener:
 
 
 @each_listener
-def test_a_message_is_dead_lettered_after_five_tries(aws: Template, listener: str) -> None:
+def test_a_message_is_tried_five_times_and_with_stripe_for_a_day(aws: Template, listener: str) -> None:
+    """A failed message is received again after the visibility timeout, so the last try is this much after the first."""
     queue = aws.properties(_mappings(aws)[listener]["EventSourceArn"])
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    receives = queue["RedrivePolicy"]["maxReceiveCount"]
+    if listener == "payments listener":
+        assert (receives - 1) * queue["VisibilityTimeout"] >= 24 * 60 * 60
+        assert receives <= 1000  # the maximum of SQS
+    else:
+        assert receives == 5
+
+
+@each_listener
+def test_a_queue_keeps_messages_for_14_days(aws: Template, listener: str) -> None:
+    """A message in a dead-letter queue counts its days from when it was first sent."""
+    queue = aws.properties(_mappings(aws)[listener]["EventSourceArn"])
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+@each_listener
+def test_a_backlog_cannot_use_up_the_accounts_concurrency(aws: Template, listener: str) -> None:
+    """Two is the least that Lambda accepts. The four queues leave a new account, with ten, two for the API."""
+    assert _mappings(aws)[listener]["ScalingConfig"] == {"MaximumConcurrency": 2}
 
 
 @each_listener

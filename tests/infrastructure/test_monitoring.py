@@ -64,6 +64,32 @@ def test_every_throttled_table_raises_an_alarm(aws: Template) -> None:
         assert "WriteThrottleEvents" in watching
 
 
+def test_every_throttled_index_raises_an_alarm(aws: Template) -> None:
+    """The table's own metrics leave out its global secondary indexes."""
+    watched = {
+        (metric["Dimensions"][1]["Value"]["Ref"], metric["Dimensions"][0]["Value"], metric["MetricName"])
+        for name, alarm in _alarms(aws).items()
+        if name.endswith("-index-throttled")
+        for metric in (each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each)
+        if [each["Name"] for each in metric["Dimensions"]] == ["GlobalSecondaryIndexName", "TableName"]
+    }
+    assert watched == {
+        (table, index["IndexName"], metric)
+        for table, properties in aws.all_of("AWS::DynamoDB::Table").items()
+        for index in properties.get("GlobalSecondaryIndexes", [])
+        for metric in ("ReadThrottleEvents", "WriteThrottleEvents")
+    }
+
+
+def test_an_event_that_fails_for_twenty_minutes_raises_an_alarm(aws: Template) -> None:
+    """A queue's age does not show it: SQS leaves out messages that were received three times."""
+    alarm = _alarms(aws)["events-keep-failing"]
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 20 * 60
+    assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
+    longest = max(aws.properties({"Ref": queue})["VisibilityTimeout"] for queue in _consumed(aws))
+    assert alarm["Period"] > longest, "each period has an attempt"
+
+
 def test_asynchronous_functions_raise_an_alarm_on_errors(aws: Template) -> None:
     watched = str(_alarms(aws)["functions-crash"]["Metrics"])
     unattended = {

@@ -1,5 +1,7 @@
 """The API's routes, and which of them need the authorizer."""
 
+from typing import Any
+
 from tests.infrastructure.template import Template
 from tests.support.routes import PUBLIC, SIGNED_IN
 
@@ -67,3 +69,32 @@ def test_only_this_api_invokes_the_functions_behind_it(aws: Template) -> None:
     assert allowed == {*PUBLIC.values(), *SIGNED_IN.values(), "auth authorizer"}
     (api_id,) = aws.all_of("AWS::ApiGatewayV2::Api")
     assert all({"Ref": api_id} in permission["SourceArn"]["Fn::Join"][1] for permission in permissions)
+
+
+def test_expensive_and_public_writes_have_throttles_of_their_own(aws: Template) -> None:
+    """Rate and burst. A restore sets them back by hand: docs/operations.md has the same figures."""
+    assert _throttles(aws) == {
+        "POST /api/users/signup": (50, 100),
+        "POST /api/users/signin": (100, 200),
+        "POST /api/orders": (1000, 2000),
+        "POST /api/payments": (100, 200),
+        "GET /api/payments/{orderId}": (500, 1000),
+        "HEAD /api/payments/{orderId}": (500, 1000),
+        "POST /api/payments/webhook": (200, 400),
+    }
+
+
+def _throttles(template: Template) -> dict[str, tuple[int, int]]:
+    (stage,) = template.all_of("AWS::ApiGatewayV2::Stage").values()
+    settings: dict[str, Any] = stage["RouteSettings"]
+    return {
+        route: (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]) for route, setting in settings.items()
+    }
+
+
+def test_access_logs_share_one_entry_of_the_accounts_resource_policy(aws: Template) -> None:
+    """AWS delivers them itself, and adds an entry for each log group outside this prefix."""
+    (stage,) = aws.all_of("AWS::ApiGatewayV2::Stage").values()
+    name = aws.properties(stage["AccessLogSettings"]["DestinationArn"])["LogGroupName"]
+    assert name["Fn::Join"][1][0].startswith("/aws/vendedlogs/")
+    assert {"Ref": "AWS::StackId"} in name["Fn::Join"][1][1]["Fn::Select"][1]["Fn::Split"]

@@ -2,7 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cdk.stages import Stage
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -11,9 +14,25 @@ def synthesize(stage: str, out: Path, **more: str) -> dict[str, Any]:
     """Return a stage's CloudFormation template as plain JSON, without building zips. `more` is further context."""
     from cdk.app import build  # imported here because it starts Node, which takes two seconds
 
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    # Adds each resource's construct path to its metadata, as the command line does.
-    settings = {"aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": True}
-    build({**context, **settings, **more, "stage": stage}, outdir=str(out)).synth()
+    build({**_context(), **more, "stage": stage}, outdir=str(out)).synth()
     template: dict[str, Any] = json.loads((out / f"AdmitOne-{stage}.template.json").read_text())
     return template
+
+
+def synthesize_stage(stage: "Stage", out: Path) -> dict[str, Any]:
+    """Return the CloudFormation template of a stage with any settings, in a stack named `Stack`."""
+    from aws_cdk import App
+
+    from cdk.stack import AdmitOneStack
+
+    app = App(context=_context(), outdir=str(out))
+    AdmitOneStack(app, "Stack", stage=stage)
+    app.synth()
+    template: dict[str, Any] = json.loads((out / "Stack.template.json").read_text())
+    return template
+
+
+def _context() -> dict[str, Any]:
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    # Adds each resource's construct path to its metadata, as the command line does.
+    return {**context, "aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": True}
