@@ -92,10 +92,10 @@ synth: .venv/.installed node_modules/.installed ## Write the CloudFormation temp
 	@$(CDK) synth --quiet --no-notices -c stage=$(or $(STAGE),dev)
 	@echo "cdk.out/AdmitOne-$(or $(STAGE),dev).template.json"
 
-deploy: .venv/.installed node_modules/.installed ## Deploy to your AWS account: make deploy STAGE=dev (WATCH=no, CONTEXT="alarmEmail=...")
+deploy: .venv/.installed node_modules/.installed ## Deploy to your AWS account: make deploy STAGE=dev (WATCH=no, CONFIRM=dev)
 	@$(BIN)/python -m operations.deploy deploy $(needs_stage) $(if $(WATCH),--watch $(WATCH)) \
-	  $(if $(APPROVAL),--approval $(APPROVAL)) $(foreach each,$(CONTEXT),--context $(each)) \
-	  || { echo "If this account and region are new, bootstrap them once: $(CDK) bootstrap -c stage=$(STAGE)" >&2; exit 1; }
+	  $(if $(APPROVAL),--approval $(APPROVAL)) $(if $(CONFIRM),--confirm $(CONFIRM)) \
+	  || { code=$$?; [ $$code = 2 ] || echo "Is this account new, or the region? docs/operations.md, First deployment" >&2; exit $$code; }
 
 destroy: .venv/.installed node_modules/.installed ## Destroy a stage, and list what remains: make destroy STAGE=dev
 	@$(BIN)/python -m operations.deploy destroy $(needs_stage) $(if $(CONFIRM),--confirm $(CONFIRM))

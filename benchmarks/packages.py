@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.result import Result
 from cdk import bundle
 from cdk.bundle import SERVICES, SHARED
-from cdk.stages import STAGES
+from cdk.stages import read_stage
 
 LARGEST = 11
 SMALLER = {"orders": 8, "tickets": 8}
@@ -30,5 +30,5 @@ def measure() -> list[Result]:
 def _size(service: str) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         content = Path(temporary) / "content"
-        bundle.bundle(service, content, architecture=STAGES["prod"].architecture, local=False)
+        bundle.bundle(service, content, architecture=read_stage("prod").architecture, local=False)
         return Path(shutil.make_archive(f"{temporary}/zip", "zip", content)).stat().st_size

@@ -10,11 +10,11 @@ from typing import Any
 
 from cdk import bundle
 from cdk.bundle import SHARED
-from cdk.stages import STAGES
+from cdk.stages import LOCAL
 from tests.support.synth import synthesize
 
 FOLDER = bundle.ROOT / ".local" / "benchmarks"
-HERE = STAGES["local"].architecture
+HERE = LOCAL.architecture
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,7 @@ class Edge(Construct):
             self.distribution, "CFR3", "The API has an access log; reads of static files are not logged, for privacy."
         )
         if not stage.web_acl_arn:
-            suppress(self.distribution, "CFR2", "A firewall is optional: docs/operations.md, webAclArn.")
+            suppress(self.distribution, "CFR2", "A firewall is a setting of the stage: stages/prod.toml.")
         if not stage.certificate_arn:
             suppress(self.distribution, "CFR4", "Without a custom domain, CloudFront determines the TLS version.")
 

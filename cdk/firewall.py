@@ -1,4 +1,4 @@
-"""`FirewallStack`: an optional, separate stack, because WAF for CloudFront must be in us-east-1."""
+"""`FirewallStack`: a separate stack, because WAF for CloudFront must be in us-east-1."""
 
 from aws_cdk import CfnOutput, Environment, Stack
 from aws_cdk import aws_wafv2 as waf
@@ -16,7 +16,7 @@ class FirewallStack(Stack):
     """A web ACL that limits the request rate of each address.
 
     API Gateway's throttles are shared by all callers, so without this one machine can use up the limit of the sign-in
-    route. Pass the output `WebAclArn` as `-c webAclArn=`.
+    route. `make deploy` deploys it before the stage, and hands the output `WebAclArn` on to the stage's stack.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
@@ -37,7 +37,7 @@ class FirewallStack(Stack):
                 _at_most(ALL_CALLS, name="calls", priority=1, path="/api/"),
             ],
         )
-        CfnOutput(self, "WebAclArn", value=acl.attr_arn, description="Deploy the stage with -c webAclArn=")
+        CfnOutput(self, "WebAclArn", value=acl.attr_arn, description="The web ACL of the stage's distribution")
 
 
 def _at_most(number: int, *, name: str, priority: int, path: str) -> waf.CfnWebACL.RuleProperty:

@@ -19,7 +19,7 @@ EVENTS_KEPT = Duration.days(30)
 
 
 class AdmitOneStack(Stack):
-    """All resources of one stage, without the optional firewall."""
+    """All resources of one stage, without the firewall."""
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(

@@ -1,16 +1,19 @@
-"""The stages and their settings.
+"""The stages and their settings, which are in `stages/<stage>.toml`.
 
 Features that the local AWS lacks depend on `Stage.local`, through the properties defined here only.
 """
 
 import platform
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
 
 from aws_cdk.aws_logs import RetentionDays
 
-from cdk.bundle import Architecture
+from cdk.bundle import ROOT, Architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,9 @@ class Stage:
     certificate_arn: str | None = None
     """The domain's certificate. CloudFront requires it in us-east-1."""
     web_acl_arn: str | None = None
-    """An optional web ACL for CloudFront; `cdk/firewall.py` creates one."""
+    """A web ACL for CloudFront, in place of a `firewall`."""
+    firewall: bool = False
+    """Has a stack of its own with a web ACL (`cdk/firewall.py`)."""
     listener_concurrency: int = 2
     """How many batches of each of the four event queues are processed at once, 2 (the least that Lambda accepts) to
     1,000. The default fits a new account, which may run ten functions at once."""
@@ -74,57 +79,90 @@ class Stage:
         return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
-STAGES = {
-    stage.name: stage
-    for stage in (
-        # `make run` starts the local Stripe on port 12111.
-        Stage(name="local", local=True, log_retention=RetentionDays.ONE_DAY, stripe_api_base="http://127.0.0.1:12111"),
-        Stage(name="dev"),
-        Stage(
-            name="prod",
-            keep_data=True,
-            log_retention=RetentionDays.ONE_YEAR,
-            rollback_minutes=15,
-            listener_concurrency=100,
-        ),
-    )
+# `make run` starts the local Stripe on port 12111.
+LOCAL = Stage(name="local", local=True, log_retention=RetentionDays.ONE_DAY, stripe_api_base="http://127.0.0.1:12111")
+
+FOLDER = ROOT / "stages"
+_LOG_RETENTIONS = {
+    1: RetentionDays.ONE_DAY,
+    7: RetentionDays.ONE_WEEK,
+    14: RetentionDays.TWO_WEEKS,
+    30: RetentionDays.ONE_MONTH,
+    90: RetentionDays.THREE_MONTHS,
+    180: RetentionDays.SIX_MONTHS,
+    365: RetentionDays.ONE_YEAR,
+    731: RetentionDays.TWO_YEARS,
+    1827: RetentionDays.FIVE_YEARS,
 }
+_NOT_IN_FILES = {"name", "local", "stripe_api_base", "log_retention"}
 
 
-def find_stage(
-    name: str,
-    *,
-    order_window_seconds: int | None = None,
-    stripe_api_base: str | None = None,
-    alarm_email: str | None = None,
-    domain_name: str | None = None,
-    certificate_arn: str | None = None,
-    web_acl_arn: str | None = None,
-) -> Stage:
-    """Return the stage with this name, with the given settings overridden.
+def find_stage(name: str, *, order_window_seconds: int | None = None, stripe_api_base: str | None = None) -> Stage:
+    """Return the stage as it is deployed: `read_stage`, with the order window and Stripe's address overridden.
 
-    A name that is not in `STAGES` gives a copy of `dev`, so that every developer can have a stage. Raises ValueError
-    for a name that is invalid in a stack's name, an order window outside 1 to 86,400 seconds, a `stripe_api_base`
-    outside `local`, or a domain without a certificate.
+    Raises ValueError as `read_stage` does, for a `stripe_api_base` outside `local`, and for a stage that keeps its data
+    and has no recipient of alarms.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
-        raise ValueError(f"a stage's name must be a letter and up to 19 of a-z, 0-9 and -, not {name!r}")
-    stage = STAGES.get(name) or replace(STAGES["dev"], name=name)
+    stage = read_stage(name)
     if order_window_seconds is not None:
-        if not 1 <= order_window_seconds <= 86_400:
-            raise ValueError(f"orderWindowSeconds must be 1 to 86400, not {order_window_seconds}")
         stage = replace(stage, order_window_seconds=order_window_seconds)
     if stripe_api_base is not None:
         if not stage.local:
             raise ValueError("stripeApiBase is allowed on the local stage only")
         stage = replace(stage, stripe_api_base=stripe_api_base)
-    stage = replace(
-        stage,
-        alarm_email=alarm_email or stage.alarm_email,
-        domain_name=domain_name or stage.domain_name,
-        certificate_arn=certificate_arn or stage.certificate_arn,
-        web_acl_arn=web_acl_arn or stage.web_acl_arn,
-    )
-    if bool(stage.domain_name) != bool(stage.certificate_arn):
-        raise ValueError("domainName and certificateArn (in us-east-1) must be set together")
+    if stage.keep_data and not stage.alarm_email:
+        raise ValueError(f"set alarm_email in stages/{name}.toml: a stage that keeps its data needs it")
+    _check_values(stage)
     return stage
+
+
+def read_stage(name: str, *, folder: Path = FOLDER) -> Stage:
+    """Return the stage with the settings of `stages/<name>.toml`, or of `stages/dev.toml` if it has no file.
+
+    So every developer can have a stage. Raises ValueError for a name that is invalid in a stack's name, a setting that
+    does not exist or has a wrong type or value, a domain without a certificate, and a firewall besides a web ACL.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
+        raise ValueError(f"a stage's name must be a letter and up to 19 of a-z, 0-9 and -, not {name!r}")
+    if name == LOCAL.name:
+        return LOCAL
+    file = folder / f"{name}.toml"
+    settings = tomllib.loads((file if file.exists() else folder / "dev.toml").read_text())
+    try:
+        stage = _stage(name, settings)
+        _check_values(stage)
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from error
+    return stage
+
+
+def _stage(name: str, settings: dict[str, Any]) -> Stage:
+    types = get_type_hints(Stage)
+    retention = settings.pop("log_retention_days", 14)
+    if retention not in _LOG_RETENTIONS:
+        raise ValueError(f"log_retention_days must be one of {', '.join(map(str, _LOG_RETENTIONS))}, not {retention!r}")
+    for key, value in settings.items():
+        if key not in types or key in _NOT_IN_FILES:
+            raise ValueError(f"there is no setting {key}")
+        if not _has_type(value, types[key]):
+            raise ValueError(f"{key} cannot be {value!r}")
+    return Stage(name=name, log_retention=_LOG_RETENTIONS[retention], **settings)
+
+
+def _has_type(value: object, wanted: Any) -> bool:
+    if get_origin(wanted) is Mapping:
+        return isinstance(value, dict) and all(type(number) is int for number in value.values())
+    return type(value) in (get_args(wanted) or (wanted,))  # not isinstance: a bool is an int
+
+
+def _check_values(stage: Stage) -> None:
+    if not 1 <= stage.order_window_seconds <= 86_400:
+        raise ValueError(f"order_window_seconds must be 1 to 86400, not {stage.order_window_seconds}")
+    if not 2 <= stage.listener_concurrency <= 1000:
+        raise ValueError(f"listener_concurrency must be 2 to 1000, not {stage.listener_concurrency}")
+    if any(number < 0 for number in stage.reserved_concurrency.values()):
+        raise ValueError("reserved_concurrency cannot be negative")
+    if bool(stage.domain_name) != bool(stage.certificate_arn):
+        raise ValueError("domain_name and certificate_arn (in us-east-1) must be set together")
+    if stage.firewall and stage.web_acl_arn:
+        raise ValueError("firewall and web_acl_arn exclude each other")

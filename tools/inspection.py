@@ -6,13 +6,15 @@ Accepted findings are suppressed where the resource is defined, with the reason 
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import aws_cdk
 import cdk_nag
 
+from cdk.firewall import FirewallStack
 from cdk.stack import AdmitOneStack
-from cdk.stages import find_stage
+from cdk.stages import read_stage
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / ".local" / "inspected"
@@ -26,7 +28,10 @@ def main() -> int:
     settings = {"aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": True}  # build no zips
     app = aws_cdk.App(context={**context, **settings}, outdir=str(OUT))
     for name in STAGES:
-        AdmitOneStack(app, f"AdmitOne-{name}", stage=find_stage(name, alarm_email="on-call@example.com"))
+        stage = replace(read_stage(name), alarm_email="on-call@example.com")
+        AdmitOneStack(app, f"AdmitOne-{name}", stage=stage)
+        if stage.firewall:
+            FirewallStack(app, f"AdmitOneFirewall-{name}", stage=stage)
     aws_cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
     try:
         app.synth()

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cdk.stages import STAGES
+from cdk.stages import LOCAL, read_stage
 from functions.auth.keys import Key, KeyRing
 from functions.auth.session import OLD_COOKIE
 from functions.auth.tokens import MOST_CANDIDATES, Identity, Tokens
@@ -127,8 +127,8 @@ def test_edge_and_auth_agree_on_names_and_number_of_candidates() -> None:
     source = (FUNCTIONS / "api_request.js").read_text()
 
     assert f"var MOST = {MOST_CANDIDATES};" in source
-    assert f"var NAMES = ['{STAGES['dev'].session_cookie}', '{OLD_COOKIE}'];" in source
-    assert f"var NAMES_WITHOUT_TLS = ['{STAGES['local'].session_cookie}', '{OLD_COOKIE}'];" in source
+    assert f"var NAMES = ['{read_stage('dev').session_cookie}', '{OLD_COOKIE}'];" in source
+    assert f"var NAMES_WITHOUT_TLS = ['{LOCAL.session_cookie}', '{OLD_COOKIE}'];" in source
 
 
 PLAIN = ("X-Forwarded-Proto", "http")

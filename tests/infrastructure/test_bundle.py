@@ -13,11 +13,11 @@ from botocore.loaders import Loader
 
 from cdk import bundle
 from cdk.bundle import SERVICES, SHARED, Architecture
-from cdk.stages import STAGES
+from cdk.stages import LOCAL
 from tests.infrastructure.functions import FUNCTIONS
 from tests.support.synth import ROOT
 
-HERE: Architecture = STAGES["local"].architecture
+HERE: Architecture = LOCAL.architecture
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,19 @@
 """CloudFront before the client's files and the API. The edge proxy of `make run` is tested in tests/emulator."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App
 
 from cdk.edge import FUNCTIONS, HEADERS
+from cdk.firewall import FirewallStack
+from cdk.stages import read_stage
 from local.edge.functions import EdgeFunction
 from tests.infrastructure.template import Template
-from tests.support.synth import synthesize
+from tests.support.synth import synthesize_stage
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +136,9 @@ def test_hashed_files_are_cached_for_ever_and_uploaded_first(aws: Template) -> N
 def test_domain_and_firewall_are_optional_settings(aws: Template, tmp_path: Path) -> None:
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/one"
     firewall = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/one/two"
-    own = Template(
-        synthesize("dev", tmp_path, domainName="tickets.example", certificateArn=certificate, webAclArn=firewall)
-    )
+    dev = read_stage("dev")
+    stage = replace(dev, domain_name="tickets.example", certificate_arn=certificate, web_acl_arn=firewall)
+    own = Template(synthesize_stage(stage, tmp_path))
     (found,) = own.all_of("AWS::CloudFront::Distribution").values()
     config = found["DistributionConfig"]
 
@@ -147,8 +151,10 @@ def test_domain_and_firewall_are_optional_settings(aws: Template, tmp_path: Path
 
 
 def test_the_firewall_rate_limits_single_addresses(tmp_path: Path) -> None:
-    synthesize("dev", tmp_path, firewall="true")
-    template = Template(json.loads((tmp_path / "AdmitOneFirewall-dev.template.json").read_text()))
+    app = App(outdir=str(tmp_path))
+    FirewallStack(app, "Firewall", stage=read_stage("prod"))
+    app.synth()
+    template = Template(json.loads((tmp_path / "Firewall.template.json").read_text()))
     (acl,) = template.all_of("AWS::WAFv2::WebACL").values()
 
     assert acl["Scope"] == "CLOUDFRONT"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cdk.stages import STAGES
+from cdk.stages import read_stage
 from tests.infrastructure.functions import FUNCTIONS
 from tests.infrastructure.template import Template
 from tests.support.synth import ROOT, synthesize_stage
@@ -126,7 +126,7 @@ def test_a_stage_reserves_no_concurrency_by_default(aws: Template) -> None:
 
 def test_a_stage_reserves_concurrency_by_function(tmp_path: Path) -> None:
     reserved = {"auth-authorizer": 50, "payments-api": 40}
-    stage = replace(STAGES["dev"], reserved_concurrency=reserved, listener_concurrency=100)
+    stage = replace(read_stage("dev"), reserved_concurrency=reserved, listener_concurrency=100)
     template = Template(synthesize_stage(stage, tmp_path))
     assert {
         name: function["ReservedConcurrentExecutions"]
@@ -139,4 +139,4 @@ def test_a_stage_reserves_concurrency_by_function(tmp_path: Path) -> None:
 
 def test_a_reservation_for_no_function_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no function is named orders-apy"):
-        synthesize_stage(replace(STAGES["dev"], reserved_concurrency={"orders-apy": 1}), tmp_path)
+        synthesize_stage(replace(read_stage("dev"), reserved_concurrency={"orders-apy": 1}), tmp_path)

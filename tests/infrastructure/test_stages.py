@@ -1,14 +1,16 @@
 """Stages: the settings that differ from one to another, and that nothing else does."""
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cdk.stages import STAGES, find_stage
+from cdk import app, stages
+from cdk.stages import FOLDER, LOCAL, Stage, find_stage, read_stage
 from tests.infrastructure.template import Template
 from tests.support.synth import synthesize, synthesize_stage
 
@@ -35,8 +37,8 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Template, Template]:
     """Return the AWS stage and the local one under one name, so that they differ in the setting only."""
     aws, local = (
-        Template(synthesize_stage(replace(STAGES[name], name="same"), tmp_path_factory.mktemp(name)))
-        for name in ("dev", "local")
+        Template(synthesize_stage(replace(stage, name="same"), tmp_path_factory.mktemp(stage.name)))
+        for stage in (read_stage("dev"), LOCAL)
     )
     return aws, local
 
@@ -93,7 +95,7 @@ def test_resources_of_local_differ_only_as_listed(pair: tuple[Template, Template
 @pytest.mark.parametrize("name", ["dev", "prod", "a-stage-of-ones-own"])
 def test_session_cookie_has_host_prefix_behind_tls(name: str) -> None:
     """A browser takes a `__Host-` cookie only over TLS, with Secure, from this host and for all of it (RFC 6265bis)."""
-    assert find_stage(name).session_cookie == "__Host-admit-one"
+    assert read_stage(name).session_cookie == "__Host-admit-one"
 
 
 def test_each_stage_configures_its_session_cookie(pair: tuple[Template, Template]) -> None:
@@ -125,7 +127,7 @@ def _names(template: Template) -> Iterator[tuple[str, str]]:
 
 def test_production_keeps_its_data_and_dev_deletes_it(template: dict[str, Any], tmp_path: Path) -> None:
     kept = {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"}
-    production = Template(synthesize_stage(STAGES["prod"], tmp_path))
+    production = Template(synthesize_stage(read_stage("prod"), tmp_path))
     for content, policy in ((production.content, "Retain"), (template, "Delete")):
         resources = [resource for resource in content["Resources"].values() if resource["Type"] in kept]
         assert {resource["DeletionPolicy"] for resource in resources} == {policy}
@@ -138,8 +140,77 @@ def test_a_template_names_no_account_and_no_region(template: dict[str, Any]) -> 
     assert "us-east-1" not in json.dumps(template)
 
 
-def test_an_unlisted_stage_gets_the_settings_of_dev() -> None:
-    assert find_stage("ada") == replace(STAGES["dev"], name="ada")
+def test_a_stage_without_a_file_gets_the_settings_of_dev() -> None:
+    assert find_stage("ada") == replace(read_stage("dev"), name="ada")
+
+
+def test_the_stage_dev_has_the_defaults() -> None:
+    """Its file shows the settings as comments."""
+    assert read_stage("dev") == Stage(name="dev")
+
+
+def test_every_setting_has_a_comment_in_the_files() -> None:
+    files = "".join((FOLDER / f"{name}.toml").read_text() for name in ("dev", "prod"))
+    hidden = {"name", "local", "stripe_api_base", "log_retention"}
+    for setting in {field.name for field in fields(Stage)} - hidden | {"log_retention_days"}:
+        assert f"{setting} =" in files or f"[{setting}]" in files, setting
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_the_settings_that_are_commented_out_are_valid(tmp_path: Path, name: str) -> None:
+    """An operator only removes the `# `. The firewall's two settings exclude each other."""
+    text = (FOLDER / f"{name}.toml").read_text()
+    settings = re.sub(r"^# (?=\[\w+\]$|[\w-]+ = )", "", text, flags=re.MULTILINE)
+    (tmp_path / f"{name}.toml").write_text(re.sub(r"^(firewall|web_acl_arn) =.*$", "", settings, flags=re.MULTILINE))
+    stage = read_stage(name, folder=tmp_path)
+    assert (stage.alarm_email, stage.domain_name) == ("on-call@example.com", "tickets.example.com")
+    assert stage.reserved_concurrency
+
+
+def test_production_has_a_firewall_and_its_data_protected() -> None:
+    stage = read_stage("prod")
+    assert (stage.firewall, stage.keep_data, stage.rollback_minutes) == (True, True, 15)
+
+
+def test_production_is_not_deployed_without_a_recipient_of_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
+    production = read_stage("prod")
+    monkeypatch.setattr(stages, "read_stage", lambda _: replace(production, alarm_email=None))
+    with pytest.raises(ValueError, match=r"alarm_email in stages/prod.toml"):
+        find_stage("prod")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("local = true", "no setting local"),
+        ('alarmEmail = "a@example.com"', "no setting alarmEmail"),
+        ("keep_data = 1", "keep_data cannot be 1"),
+        ("rollback_minutes = true", "rollback_minutes cannot be True"),
+        ("reserved_concurrency = {orders-api = '1'}", "reserved_concurrency cannot be"),
+        ("reserved_concurrency = {orders-api = -1}", "negative"),
+        ("listener_concurrency = 1", "2 to 1000"),
+        ("order_window_seconds = 0", "1 to 86400"),
+        ("log_retention_days = 15", "must be one of 1, 7"),
+        ('domain_name = "tickets.example"', "must be set together"),
+        ('firewall = true\nweb_acl_arn = "arn:aws:wafv2:1"', "exclude each other"),
+    ],
+)
+def test_an_invalid_setting_is_refused_with_the_files_name(tmp_path: Path, settings: str, message: str) -> None:
+    (tmp_path / "ada.toml").write_text(settings)
+    with pytest.raises(ValueError, match=f"ada.toml: .*{message}"):
+        read_stage("ada", folder=tmp_path)
+
+
+def test_a_stage_with_a_firewall_is_only_complete_with_its_acl(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = replace(read_stage("dev"), firewall=True)
+    monkeypatch.setattr(app, "find_stage", lambda *_, **__: stage)
+    built: list[str | None] = []
+    monkeypatch.setattr(app, "FirewallStack", lambda _app, name, **_: built.append(name))
+    monkeypatch.setattr(app, "AdmitOneStack", lambda _app, name, stage: built.extend([name, stage.web_acl_arn]))
+    app.build()
+    assert built == ["AdmitOneFirewall-dev"]
+    app.build({"webAclArn": "arn:aws:wafv2:1"})
+    assert built[1:] == ["AdmitOneFirewall-dev", "AdmitOne-dev", "arn:aws:wafv2:1"]
 
 
 def test_the_order_window_can_be_overridden() -> None:
@@ -149,7 +220,7 @@ def test_the_order_window_can_be_overridden() -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, 86_401])
 def test_an_order_window_out_of_range_is_refused(seconds: int) -> None:
-    with pytest.raises(ValueError, match="orderWindowSeconds"):
+    with pytest.raises(ValueError, match="order_window_seconds"):
         find_stage("local", order_window_seconds=seconds)
 
 

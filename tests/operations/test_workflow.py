@@ -1,9 +1,14 @@
-"""The delivery workflow: pinned actions, and which jobs get a token."""
+"""The delivery workflow: pinned actions, which jobs get a token, and what their roles may do."""
 
+import json
 import re
+from typing import Any
+
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # it has no types
 
 from tests.support.synth import ROOT
 
+OIDC = ROOT / "operations" / "github-oidc.yml"
 WORKFLOW = (ROOT / ".github" / "workflows" / "delivery.yml").read_text()
 
 
@@ -29,3 +34,32 @@ def test_production_follows_dev_and_needs_approval() -> None:
     prod = WORKFLOW.partition("\n  prod:\n")[2]
     assert "needs: dev" in prod
     assert "environment: prod" in prod
+
+
+def _roles() -> dict[str, dict[str, Any]]:
+    resources = cfn_yaml.load(str(OIDC))["Resources"]
+    return {name: each for name, each in resources.items() if each["Type"] == "AWS::IAM::Role"}
+
+
+def test_one_environment_deploys_to_an_account() -> None:
+    """The CDK bootstrap's roles may change everything in an account, so the one of dev could deploy prod in its own."""
+    deploying = {
+        name for name, role in _roles().items() if "sts:AssumeRole" in json.dumps(role["Properties"]["Policies"])
+    }
+    assert deploying == {"DeployRole"}
+    trust = _roles()["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    (subject,) = (each["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] for each in trust)
+    assert subject == {"Fn::Sub": "repo:${Repository}:environment:${Environment}"}
+
+
+def test_a_pull_requests_role_only_reads() -> None:
+    """A pull request's own code runs with it."""
+    policies = _roles()["DiffRole"]["Properties"]["Policies"]
+    actions = [
+        action
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in (statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]])
+    ]
+    assert set(actions) == {"cloudformation:DescribeStacks", "cloudformation:GetTemplate", "ssm:GetParameter"}
+    assert _roles()["DiffRole"]["Condition"] == "IsDev"
