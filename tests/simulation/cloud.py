@@ -331,7 +331,7 @@ class Cloud:
     @staticmethod
     def _read_routes(resources: Resources) -> "dict[str, GatewayRoute]":
         routes = {}
-        for name in _names(resources, "ApiGatewayV2::GatewayRoute"):
+        for name in _names(resources, "ApiGatewayV2::Route"):
             route = _properties(resources, name)
             integration = _properties(resources, route["Target"]["Fn::Join"][1][1]["Ref"])
             authorizer = None

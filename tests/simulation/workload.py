@@ -146,7 +146,7 @@ class Workload:
         self._call(buyer, "POST", "/api/payments", {"orderId": order} | ({"token": token} if token else {}))
 
     def _authenticate(self) -> None:
-        """CallResult a 3-D Secure challenge, in time or long after."""
+        """Answer a 3-D Secure challenge, in time or long after."""
         waiting = [i for i, row in self._stripe._tables.rows("payment_intents") if row["status"] == "requires_action"]
         if waiting:
             intent = self._choices.pick(waiting)
