@@ -1,0 +1,1 @@
+"""Expiration: publishes that an order's deadline has passed."""

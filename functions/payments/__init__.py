@@ -1,0 +1,1 @@
+"""Payments: moves money at Stripe, as Orders has decided."""

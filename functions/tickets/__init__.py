@@ -1,0 +1,1 @@
+"""Tickets: puts tickets on sale, lists them and shows their status."""
