@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.result import Result
 from benchmarks.zips import FOLDER
 from cdk.bundle import ROOT
-from local.api_client import Api
+from local.api_client import Client
 from local.supervision.ports import HOST, Ports
 
 SECOND_TIME_TARGET = 30
@@ -39,7 +39,7 @@ def _seconds_to_ready(checkout: Path, ports: Ports) -> float:
     """Seconds until the API answers; then it is stopped. Uses this machine's package caches."""
     chosen = {"PORT": ports.edge_proxy, "AWS_PORT": ports.aws, "STRIPE_PORT": ports.stripe}
     environment = _environment() | {name: str(port) for name, port in chosen.items()}
-    api = Api(f"http://{HOST}:{ports.edge_proxy}")
+    api = Client(f"http://{HOST}:{ports.edge_proxy}")
     began = time.monotonic()
     log = FOLDER / "run.log"
     with log.open("w") as output:

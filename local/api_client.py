@@ -14,12 +14,12 @@ class ApiUnreachable(RuntimeError):
     """No server answers at the address."""
 
 
-class UnexpectedAnswer(RuntimeError):
-    """The API gave an answer that the caller cannot continue with."""
+class UnexpectedResponse(RuntimeError):
+    """The API sent a response that the caller cannot continue with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str]
     """Headers by lower-case name; for a repeated header, the last value."""
@@ -27,11 +27,11 @@ class Answer:
     """The parsed JSON; text if the body is not JSON, None if it is empty."""
 
     def expect(self, *statuses: int) -> Any:
-        """Return the body if the status is one of these. Raises UnexpectedAnswer with the problem's `detail`."""
+        """Return the body if the status is one of these. Raises UnexpectedResponse with the problem's `detail`."""
         if self.status not in statuses:
             detail = self.body.get("detail") or self.body.get("title") if isinstance(self.body, dict) else self.body
             wanted = " or ".join(map(str, statuses))
-            raise UnexpectedAnswer(f"expected {wanted}, the API answered {self.status}: {detail}")
+            raise UnexpectedResponse(f"expected {wanted}, the API answered {self.status}: {detail}")
         return self.body
 
     @property
@@ -41,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class Client:
     """A caller with or without a token. Safe for several threads."""
 
     url: str
@@ -57,7 +57,7 @@ class Api:
         *,
         headers: Mapping[str, str] | None = None,
         raw: bytes | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Send `body` as JSON, or `raw` unchanged. Raises ApiUnreachable."""
         sent = dict(headers or {})
         if self.token:
@@ -73,7 +73,7 @@ class Api:
             connection.request(method, path, body=raw, headers=sent)
             response = connection.getresponse()
             text = response.read().decode()
-            return Answer(
+            return Response(
                 response.status, {name.lower(): value for name, value in response.getheaders()}, _parsed(text)
             )
         except (OSError, http.client.HTTPException) as error:
@@ -81,14 +81,14 @@ class Api:
         finally:
             connection.close()
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str) -> Response:
         return self.call("GET", path)
 
-    def post(self, path: str, body: object, **headers: str) -> Answer:
+    def post(self, path: str, body: object, **headers: str) -> Response:
         """Send a POST. Header names are written with underscores: `Idempotency_Key="..."`."""
         return self.call("POST", path, body, headers={name.replace("_", "-"): text for name, text in headers.items()})
 
-    def patiently(self, path: str, body: object, *, seconds: float = 30.0) -> Answer:
+    def patiently(self, path: str, body: object, *, seconds: float = 30.0) -> Response:
         """POST, and retry while the answer asks for a retry: the resource may not have been replicated yet."""
         deadline = time.monotonic() + seconds
         while True:
@@ -98,10 +98,10 @@ class Api:
                 return answer
             time.sleep(int(wait))
 
-    def put(self, path: str, body: object) -> Answer:
+    def put(self, path: str, body: object) -> Response:
         return self.call("PUT", path, body)
 
-    def delete(self, path: str) -> Answer:
+    def delete(self, path: str) -> Response:
         return self.call("DELETE", path)
 
     def is_there(self) -> bool:
@@ -111,14 +111,14 @@ class Api:
             return False
         return True
 
-    def sign_up_or_in(self, email: str, password: str) -> "Api":
-        """Sign up, or sign in if the account exists, and return an Api for that user. Raises UnexpectedAnswer."""
+    def sign_up_or_in(self, email: str, password: str) -> "Client":
+        """Sign up, or sign in if the account exists, and return a client for that user. Raises UnexpectedResponse."""
         credentials = {"email": email, "password": password}
         answer = self.post("/api/users/signup", credentials)
         if answer.status == HTTPStatus.CONFLICT:
             answer = self.post("/api/users/signin", credentials)
         token = answer.expect(HTTPStatus.OK, HTTPStatus.CREATED)["token"]
-        return Api(self.url, token, email, self.timeout)
+        return Client(self.url, token, email, self.timeout)
 
 
 def _parsed(text: str) -> Any:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from local import ROOT
-from local.api_client import Api
+from local.api_client import Client
 from local.cloud.deployment import Deployed, deploy, edge_proof, give_stripe_keys
 from local.cloud.local_aws import LocalAws, LocalAwsFailed, state_file
 from local.edge.proxy import PROOF_VARIABLE
@@ -115,8 +115,8 @@ class LocalStack:
         return self._aws
 
     @property
-    def api(self) -> Api:
-        return Api(self.url)
+    def api(self) -> Client:
+        return Client(self.url)
 
     def start(self) -> None:
         """Start all parts and wait until the API answers.
@@ -253,7 +253,7 @@ class LocalStack:
             *(("--resend-since", str(saved.stat().st_mtime)) if self._keep and saved.exists() else ()),
         ]
         child = self._start("the local Stripe", command, "stripe.log")
-        self._wait(child, Api(self.stripe_url))
+        self._wait(child, Client(self.stripe_url))
 
     def _start_edge_proxy(self, deployed: Deployed) -> None:
         command = [
@@ -265,7 +265,7 @@ class LocalStack:
         ]
         environment = clean_environment(**{PROOF_VARIABLE: edge_proof(self.aws, deployed)})
         self._edge_proxy = self._start("the edge proxy", command, "edge-proxy.log", environment)
-        self._wait(self._edge_proxy, Api(self.url))
+        self._wait(self._edge_proxy, Client(self.url))
 
     def _start(
         self, name: str, command: Sequence[str], log: str, environment: Mapping[str, str] | None = None
@@ -275,7 +275,7 @@ class LocalStack:
         self._children.append(child)
         return child
 
-    def _wait(self, child: Child, api: Api, *, seconds: float = 30.0) -> None:
+    def _wait(self, child: Child, api: Client, *, seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
         while not api.is_there():
             if child.exit_code() is not None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from local.api_client import Answer, Api, UnexpectedAnswer
+from local.api_client import Client, Response, UnexpectedResponse
 from local.cli.console import console, fail, step
 from local.cli.run import FAILURES, LOGS, RUN_LOCK, Stopped
 from local.stack import temporary_stack
@@ -56,10 +56,10 @@ def main() -> int:
 
 
 @contextmanager
-def _stack(url: str | None) -> Iterator[Api]:
+def _stack(url: str | None) -> Iterator[Client]:
     running = url or _running()
     if running:
-        yield Api(running)
+        yield Client(running)
         return
     console.print(f"Starting a temporary stack; an order holds its ticket for {WINDOW} s")
     with temporary_stack("demo", order_window_seconds=WINDOW, step=step, logs=LOGS / "demo") as stack:
@@ -83,7 +83,7 @@ def _running() -> str | None:
 class Story:
     """One seller, two buyers, two tickets."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Client) -> None:
         self._api = api
 
     def run(self) -> None:
@@ -171,23 +171,23 @@ class Story:
             self._wait_until_bought(self._alice, rebought)
             self._wait("Bob's order is cancelled", lambda: self._order(self._bob, lapsing) == "cancelled")
 
-    def _newcomer(self, name: str) -> Api:
+    def _newcomer(self, name: str) -> Client:
         return self._api.sign_up_or_in(f"{name}-{secrets.token_hex(4)}@example.com", secrets.token_hex(8))
 
     def _sell(self, title: str, price: str) -> str:
         created = self._seller.post("/api/tickets", {"title": title, "price": price}).expect(HTTPStatus.CREATED)
         return str(created["id"])
 
-    def _place(self, buyer: Api, ticket: str) -> dict[str, Any]:
+    def _place(self, buyer: Client, ticket: str) -> dict[str, Any]:
         order: dict[str, Any] = buyer.patiently("/api/orders", {"ticketID": ticket}).expect(HTTPStatus.CREATED)
         return order
 
-    def _pay(self, buyer: Api, order: dict[str, Any], token: str) -> Answer:
+    def _pay(self, buyer: Client, order: dict[str, Any], token: str) -> Response:
         return buyer.patiently("/api/payments", {"orderId": order["id"], "token": token})
 
-    def _refuse(self, what: str, answer: Answer, status: int, code: str | None = None) -> Answer:
+    def _refuse(self, what: str, answer: Response, status: int, code: str | None = None) -> Response:
         if answer.status != status or (code and answer.code != code):
-            raise UnexpectedAnswer(
+            raise UnexpectedResponse(
                 f"should not be able to {what}: expected {status} {code or ''}, got {answer.status} {answer.body}"
             )
         return answer
@@ -196,16 +196,16 @@ class Story:
         page = self._api.get("/api/tickets?limit=100").expect(HTTPStatus.OK)
         return {ticket["id"] for ticket in page["tickets"]}
 
-    def _status(self, caller: Api, ticket: str) -> str:
+    def _status(self, caller: Client, ticket: str) -> str:
         return str(caller.get(f"/api/tickets/{ticket}").expect(HTTPStatus.OK)["status"])
 
-    def _order(self, buyer: Api, order: dict[str, Any]) -> str:
+    def _order(self, buyer: Client, order: dict[str, Any]) -> str:
         return str(buyer.get(f"/api/orders/{order['id']}").expect(HTTPStatus.OK)["status"])
 
-    def _payment(self, buyer: Api, order: dict[str, Any]) -> str:
+    def _payment(self, buyer: Client, order: dict[str, Any]) -> str:
         return str(buyer.get(f"/api/payments/{order['id']}").expect(HTTPStatus.OK)["status"])
 
-    def _wait_until_bought(self, buyer: Api, order: dict[str, Any]) -> None:
+    def _wait_until_bought(self, buyer: Client, order: dict[str, Any]) -> None:
         self._wait("the order is completed", lambda: self._order(buyer, order) == "completed")
 
     def _wait(self, what: str, has_come: Callable[[], bool]) -> None:

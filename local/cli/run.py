@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from local.api_client import ApiUnreachable, UnexpectedAnswer
+from local.api_client import ApiUnreachable, UnexpectedResponse
 from local.cli.console import console, errors, fail, step
 from local.cli.seed import BUYER, PASSWORD, SELLER, NotListed, Seeded, seed
 from local.cloud.deployment import DeploymentFailed
@@ -35,7 +35,7 @@ FAILURES = (
     NotListed,
     PortTaken,
     StackFailed,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 _PREVIOUS_ENDS_WITHIN = 30.0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from local.api_client import Api
+from local.api_client import Client
 
 PASSWORD = "admit-one-demo"  # noqa: S105 - public, and valid on this machine only
 SELLER = "seller@example.com"
@@ -25,15 +25,15 @@ class NotListed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    seller: Api
-    buyer: Api
+    seller: Client
+    buyer: Client
     tickets: list[dict[str, Any]]
 
 
-def seed(api: Api, *, clock: Callable[[], float] = time.monotonic) -> Seeded:
+def seed(api: Client, *, clock: Callable[[], float] = time.monotonic) -> Seeded:
     """Create the demo's users, and one ticket of each kind on sale; creates only missing ones.
 
-    Raises NotListed, and the errors of Api.
+    Raises NotListed, and the errors of Client.
     """
     seller = api.sign_up_or_in(SELLER, PASSWORD)
     buyer = api.sign_up_or_in(BUYER, PASSWORD)
@@ -54,15 +54,15 @@ def seed(api: Api, *, clock: Callable[[], float] = time.monotonic) -> Seeded:
     return Seeded(seller, buyer, tickets)
 
 
-def _all_of(seller: Api) -> list[dict[str, Any]]:
+def _all_of(seller: Client) -> list[dict[str, Any]]:
     return _pages(seller, "/api/tickets/mine?limit=100")
 
 
-def _on_sale(api: Api) -> list[dict[str, Any]]:
+def _on_sale(api: Client) -> list[dict[str, Any]]:
     return _pages(api, "/api/tickets?limit=100")
 
 
-def _pages(api: Api, path: str) -> list[dict[str, Any]]:
+def _pages(api: Client, path: str) -> list[dict[str, Any]]:
     tickets: list[dict[str, Any]] = []
     cursor = ""
     while True:

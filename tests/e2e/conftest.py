@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.api_client import Answer, Api
+from local.api_client import Client, Response
 from local.stack import LOCAL, LocalStack, temporary_stack
 from stripe_emulator.account import SECRET_KEY
 
@@ -26,13 +26,13 @@ class Marketplace:
     stack: LocalStack
 
     @property
-    def anyone(self) -> Api:
+    def anyone(self) -> Client:
         return self.stack.api
 
-    def newcomer(self, name: str = "somebody") -> Api:
+    def newcomer(self, name: str = "somebody") -> Client:
         return self.anyone.sign_up_or_in(f"{name}-{secrets.token_hex(4)}@example.com", secrets.token_hex(8))
 
-    def sell(self, seller: Api, *, title: str = "Front row", price: str = "45.00") -> str:
+    def sell(self, seller: Client, *, title: str = "Front row", price: str = "45.00") -> str:
         """Put a ticket on sale, wait until it can be ordered, and return its id."""
         ticket = str(seller.post("/api/tickets", {"title": title, "price": price}).expect(201)["id"])
         eventually(lambda: ticket in self.on_sale(), "the new ticket is on sale")
@@ -42,14 +42,14 @@ class Marketplace:
         page = self.anyone.get("/api/tickets?limit=100").expect(200)
         return {ticket["id"] for ticket in page["tickets"]}
 
-    def order(self, buyer: Api, ticket: str) -> dict[str, Any]:
+    def order(self, buyer: Client, ticket: str) -> dict[str, Any]:
         order: dict[str, Any] = buyer.patiently("/api/orders", {"ticketID": ticket}).expect(201)
         return order
 
-    def pay(self, buyer: Api, order: dict[str, Any], card: str = "tok_visa") -> Answer:
+    def pay(self, buyer: Client, order: dict[str, Any], card: str = "tok_visa") -> Response:
         return buyer.patiently("/api/payments", {"orderId": order["id"], "token": card})
 
-    def change(self, seller: Api, ticket: str, edit: dict[str, Any] | None) -> Answer:
+    def change(self, seller: Client, ticket: str, edit: dict[str, Any] | None) -> Response:
         """Edit the ticket, or withdraw it; retries with the same key while the change is pending."""
         method, path, key = "PUT" if edit else "DELETE", f"/api/tickets/{ticket}", secrets.token_hex(8)
         deadline = time.monotonic() + SETTLES_WITHIN
@@ -80,13 +80,13 @@ class Marketplace:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             assert answer.status == 200
 
-    def order_status(self, buyer: Api, order: dict[str, Any]) -> str:
+    def order_status(self, buyer: Client, order: dict[str, Any]) -> str:
         return str(buyer.get(f"/api/orders/{order['id']}").expect(200)["status"])
 
-    def payment_status(self, buyer: Api, order: dict[str, Any]) -> str:
+    def payment_status(self, buyer: Client, order: dict[str, Any]) -> str:
         return str(buyer.get(f"/api/payments/{order['id']}").expect(200)["status"])
 
-    def settle_purchase(self, buyer: Api, order: dict[str, Any]) -> None:
+    def settle_purchase(self, buyer: Client, order: dict[str, Any]) -> None:
         """Wait until the ticket is bought in all three services."""
         eventually(lambda: self.order_status(buyer, order) == "completed", "the order is completed")
         eventually(lambda: self.payment_status(buyer, order) == "captured", "the money is captured")
@@ -105,7 +105,7 @@ def wait_for_deadline(order: dict[str, Any]) -> None:
     time.sleep(max(0.0, datetime.fromisoformat(order["expiresAt"]).timestamp() - time.time()) + 0.001)
 
 
-def problem(answer: Answer, status: int, code: str | None = None) -> dict[str, Any]:
+def problem(answer: Response, status: int, code: str | None = None) -> dict[str, Any]:
     """Check the problem document against section 3 of the design, and return it."""
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/problem+json"
@@ -127,17 +127,17 @@ def marketplace() -> Iterator[Marketplace]:
 
 
 @pytest.fixture
-def seller(marketplace: Marketplace) -> Api:
+def seller(marketplace: Marketplace) -> Client:
     return marketplace.newcomer("seller")
 
 
 @pytest.fixture
-def alice(marketplace: Marketplace) -> Api:
+def alice(marketplace: Marketplace) -> Client:
     return marketplace.newcomer("alice")
 
 
 @pytest.fixture
-def bob(marketplace: Marketplace) -> Api:
+def bob(marketplace: Marketplace) -> Client:
     return marketplace.newcomer("bob")
 
 

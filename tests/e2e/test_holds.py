@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from local.api_client import Api
+from local.api_client import Client
 from tests.e2e.conftest import Marketplace, eventually, problem, wait_for_deadline
 
 
 @pytest.mark.parametrize("round_number", range(5))
 def test_one_of_two_concurrent_orders_wins(
-    marketplace: Marketplace, seller: Api, alice: Api, bob: Api, round_number: int
+    marketplace: Marketplace, seller: Client, alice: Client, bob: Client, round_number: int
 ) -> None:
     ticket = marketplace.sell(seller)
     eventually(lambda: bool(marketplace.orders_copy(ticket)), "orders know the ticket")
@@ -23,7 +23,7 @@ def test_one_of_two_concurrent_orders_wins(
     problem(refused, 409, "ticket_held")
 
 
-def test_one_of_eight_concurrent_orders_wins(marketplace: Marketplace, seller: Api) -> None:
+def test_one_of_eight_concurrent_orders_wins(marketplace: Marketplace, seller: Client) -> None:
     ticket = marketplace.sell(seller)
     eventually(lambda: bool(marketplace.orders_copy(ticket)), "orders know the ticket")
     crowd = [marketplace.newcomer(f"fan-{number}") for number in range(8)]
@@ -33,7 +33,7 @@ def test_one_of_eight_concurrent_orders_wins(marketplace: Marketplace, seller: A
 
 
 def test_lapsed_ticket_can_be_ordered_while_expiration_is_down(
-    marketplace: Marketplace, seller: Api, alice: Api, bob: Api
+    marketplace: Marketplace, seller: Client, alice: Client, bob: Client
 ) -> None:
     ticket, left = marketplace.sell(seller), marketplace.sell(seller, title="Back row")
     with _expiration_down(marketplace):

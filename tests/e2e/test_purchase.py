@@ -3,11 +3,11 @@
 import http.client
 from urllib.parse import urlencode, urlsplit
 
-from local.api_client import Api
+from local.api_client import Client
 from tests.e2e.conftest import Marketplace, eventually, problem
 
 
-def test_order_and_payment_buy_the_ticket(marketplace: Marketplace, seller: Api, alice: Api, bob: Api) -> None:
+def test_order_and_payment_buy_the_ticket(marketplace: Marketplace, seller: Client, alice: Client, bob: Client) -> None:
     ticket = marketplace.sell(seller, title="Cup final", price="120.00")
     order = marketplace.order(alice, ticket)
     assert order["status"] == "created"
@@ -27,7 +27,7 @@ def test_order_and_payment_buy_the_ticket(marketplace: Marketplace, seller: Api,
     assert marketplace.pay(alice, order).expect(200)["id"] == payment["id"], "paying again changes nothing"
 
 
-def test_a_declined_card_can_be_replaced(marketplace: Marketplace, seller: Api, alice: Api) -> None:
+def test_a_declined_card_can_be_replaced(marketplace: Marketplace, seller: Client, alice: Client) -> None:
     order = marketplace.order(alice, marketplace.sell(seller))
     declined = marketplace.pay(alice, order, "tok_chargeDeclinedInsufficientFunds")
     assert problem(declined, 402, "card_declined")["declineCode"] == "insufficient_funds"
@@ -36,7 +36,9 @@ def test_a_declined_card_can_be_replaced(marketplace: Marketplace, seller: Api, 
     marketplace.settle_purchase(alice, order)
 
 
-def test_a_3d_secure_card_is_charged_after_authentication(marketplace: Marketplace, seller: Api, alice: Api) -> None:
+def test_a_3d_secure_card_is_charged_after_authentication(
+    marketplace: Marketplace, seller: Client, alice: Client
+) -> None:
     order = marketplace.order(alice, marketplace.sell(seller))
     payment = marketplace.pay(alice, order, "pm_card_threeDSecure2Required").expect(200, 201)
     assert payment["status"] == "open"
@@ -56,7 +58,7 @@ def test_a_3d_secure_card_is_charged_after_authentication(marketplace: Marketpla
 
 
 def test_a_cancelled_order_frees_its_ticket_at_once(
-    marketplace: Marketplace, seller: Api, alice: Api, bob: Api
+    marketplace: Marketplace, seller: Client, alice: Client, bob: Client
 ) -> None:
     ticket = marketplace.sell(seller)
     order = marketplace.order(alice, ticket)
@@ -72,7 +74,7 @@ def test_a_cancelled_order_frees_its_ticket_at_once(
         eventually(lambda: marketplace.payment_status(alice, order) == "voided", "her money is released")
 
 
-def test_only_a_ticket_that_is_not_held_can_be_changed(marketplace: Marketplace, seller: Api, alice: Api) -> None:
+def test_only_a_ticket_that_is_not_held_can_be_changed(marketplace: Marketplace, seller: Client, alice: Client) -> None:
     ticket = marketplace.sell(seller, price="10.00")
     order = marketplace.order(alice, ticket)
     eventually(lambda: marketplace.ticket(ticket)["status"] == "reserved", "the hold shows")
@@ -91,14 +93,14 @@ def test_only_a_ticket_that_is_not_held_can_be_changed(marketplace: Marketplace,
     assert alice.post("/api/orders", {"ticketID": ticket, "price": "99.0"}).expect(201)["ticket"]["price"] == "99.00"
 
 
-def test_a_withdrawn_ticket_is_not_for_sale(marketplace: Marketplace, seller: Api, alice: Api) -> None:
+def test_a_withdrawn_ticket_is_not_for_sale(marketplace: Marketplace, seller: Client, alice: Client) -> None:
     ticket = marketplace.sell(seller)
     marketplace.change(seller, ticket, None).expect(204)
     assert ticket not in marketplace.on_sale()
     problem(alice.post("/api/orders", {"ticketID": ticket}), 409, "ticket_withdrawn")
 
 
-def test_the_same_key_and_body_return_the_first_answer(marketplace: Marketplace, seller: Api, alice: Api) -> None:
+def test_the_same_key_and_body_return_the_first_answer(marketplace: Marketplace, seller: Client, alice: Client) -> None:
     body = {"title": "Once", "price": "5.00"}
     first = seller.post("/api/tickets", body, Idempotency_Key="key-1")
     again = seller.post("/api/tickets", body, Idempotency_Key="key-1")
@@ -118,6 +120,6 @@ def test_the_same_key_and_body_return_the_first_answer(marketplace: Marketplace,
     )
 
 
-def test_a_seller_cannot_buy_their_own_ticket(marketplace: Marketplace, seller: Api) -> None:
+def test_a_seller_cannot_buy_their_own_ticket(marketplace: Marketplace, seller: Client) -> None:
     ticket = marketplace.sell(seller)
     problem(seller.patiently("/api/orders", {"ticketID": ticket}), 403, "own_ticket")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from local.api_client import Api
+from local.api_client import Client
 from tests.e2e.conftest import Marketplace, eventually, problem
 
 
-def _buy(marketplace: Marketplace, seller: Api, buyer: Api) -> tuple[str, str, str]:
+def _buy(marketplace: Marketplace, seller: Client, buyer: Client) -> tuple[str, str, str]:
     """A bought ticket, its order and its PaymentIntent."""
     ticket = marketplace.sell(seller, price="45.00")
     order = marketplace.order(buyer, ticket)
@@ -22,9 +22,9 @@ def _buy(marketplace: Marketplace, seller: Api, buyer: Api) -> tuple[str, str, s
 )
 def test_a_refund_at_stripe_is_shown_to_buyer_and_seller(
     marketplace: Marketplace,
-    seller: Api,
-    alice: Api,
-    bob: Api,
+    seller: Client,
+    alice: Client,
+    bob: Client,
     *,
     form: str,
     amount: str,
@@ -50,6 +50,6 @@ def test_a_refund_at_stripe_is_shown_to_buyer_and_seller(
     problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_sold")
 
 
-def _mine(seller: Api) -> dict[str, object]:
+def _mine(seller: Client) -> dict[str, object]:
     (ticket,) = seller.get("/api/tickets/mine").expect(200)["tickets"]
     return dict(ticket)

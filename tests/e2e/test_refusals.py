@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.api_client import Api
+from local.api_client import Client
 from tests.e2e.conftest import Marketplace, problem
 
 _TICKET = b'{"title": "x", "price": "9.00"}'
@@ -131,7 +131,7 @@ def test_public_routes_answer_head(marketplace: Marketplace, path: str) -> None:
     assert answer.headers["content-type"] == "application/json"
 
 
-def test_head_of_a_user_route_needs_a_token(marketplace: Marketplace, seller: Api) -> None:
+def test_head_of_a_user_route_needs_a_token(marketplace: Marketplace, seller: Client) -> None:
     assert marketplace.anyone.call("HEAD", "/api/orders").status == 401
     assert seller.call("HEAD", "/api/orders").status == 200
 
@@ -152,7 +152,7 @@ def test_head_of_a_user_route_needs_a_token(marketplace: Marketplace, seller: Ap
     ],
 )
 def test_an_ambiguous_write_is_refused(
-    seller: Api, raw: bytes, headers: dict[str, str], status: int, code: str
+    seller: Client, raw: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     problem(seller.call("POST", "/api/tickets", raw=raw, headers=headers), status, code)
     assert seller.get("/api/tickets/mine").expect(200)["tickets"] == []
@@ -193,7 +193,7 @@ def test_an_email_is_unique_and_its_password_is_checked(marketplace: Marketplace
         ({"title": "x", "price": "1.00", "userID": "me"}, "userID"),
     ],
 )
-def test_an_invalid_ticket_names_its_field(seller: Api, body: object, field: str) -> None:
+def test_an_invalid_ticket_names_its_field(seller: Client, body: object, field: str) -> None:
     document = problem(seller.post("/api/tickets", body), 400)
     assert field in {error.get("field") for error in document["errors"]}
 
@@ -201,17 +201,17 @@ def test_an_invalid_ticket_names_its_field(seller: Api, body: object, field: str
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"null", b"[]", b'"x"', b"NaN", b'{"price": NaN, "title": "x"}', b"\xff\xfe", b'{"a":' * 5000]
 )
-def test_a_body_that_is_no_json_object_is_a_bad_request(seller: Api, raw: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_a_bad_request(seller: Client, raw: bytes) -> None:
     problem(seller.call("POST", "/api/tickets", raw=raw), 400)
 
 
-def test_other_content_types_are_refused(seller: Api) -> None:
+def test_other_content_types_are_refused(seller: Client) -> None:
     body = json.dumps({"title": "x", "price": "1.00"}).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         problem(seller.call("POST", "/api/tickets", raw=body, headers={"Content-Type": kind}), 415)
 
 
-def test_a_body_that_is_too_large_is_refused(seller: Api) -> None:
+def test_a_body_that_is_too_large_is_refused(seller: Client) -> None:
     problem(seller.post("/api/tickets", {"title": "x" * 1_000_000, "price": "1.00"}), 413)
     assert seller.call("POST", "/api/tickets", raw=b"x" * 11_000_000).status == 413
 
@@ -223,13 +223,13 @@ def test_a_body_that_is_too_large_is_refused(seller: Api) -> None:
         *("limit=5.0", "limit=+5", "limit=%2B5", "limit=05", "limit=%205", "limit=5&limit=5", "limit=5,6"),
     ],
 )
-def test_an_invalid_page_is_a_bad_request(marketplace: Marketplace, seller: Api, query: str) -> None:
+def test_an_invalid_page_is_a_bad_request(marketplace: Marketplace, seller: Client, query: str) -> None:
     for caller, path in ((marketplace.anyone, "/api/tickets"), (seller, "/api/tickets/mine"), (seller, "/api/orders")):
         problem(caller.get(f"{path}?{query}"), 400)
 
 
 @pytest.mark.parametrize("identity", ["nope", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "%00", "..%2f..", "x" * 500])
-def test_an_unknown_object_is_not_found(seller: Api, identity: str) -> None:
+def test_an_unknown_object_is_not_found(seller: Client, identity: str) -> None:
     for path in (f"/api/tickets/{identity}", f"/api/orders/{identity}", f"/api/payments/{identity}"):
         assert seller.get(path).status == 404, path
 
@@ -245,7 +245,7 @@ def test_an_unknown_object_is_not_found(seller: Api, identity: str) -> None:
         {"ticketID": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "userID": "x"},
     ],
 )
-def test_an_invalid_order_is_a_bad_request(alice: Api, body: object) -> None:
+def test_an_invalid_order_is_a_bad_request(alice: Client, body: object) -> None:
     problem(alice.post("/api/orders", body), 400)
 
 
@@ -256,7 +256,7 @@ def test_a_webhook_without_stripes_signature_is_refused(marketplace: Marketplace
     assert marketplace.anyone.call("POST", "/api/payments/webhook", body, headers=headers).status == 400
 
 
-def test_only_the_buyer_can_pay(marketplace: Marketplace, seller: Api, alice: Api, bob: Api) -> None:
+def test_only_the_buyer_can_pay(marketplace: Marketplace, seller: Client, alice: Client, bob: Client) -> None:
     order = marketplace.order(alice, marketplace.sell(seller))
     marketplace.pay(alice, order, "tok_chargeDeclined")
     problem(bob.post("/api/payments", {"orderId": order["id"], "token": "tok_visa"}), 404)

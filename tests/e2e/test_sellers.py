@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.api_client import Answer, Api
+from local.api_client import Client, Response
 from tests.e2e.conftest import Marketplace, eventually, problem, wait_for_deadline
 
 THREE_D_SECURE = "pm_card_threeDSecure2Required"
@@ -11,7 +11,7 @@ TRIES = 3
 
 
 def test_3d_secure_after_a_change_cancels_order_voids_payment(
-    marketplace: Marketplace, seller: Api, alice: Api
+    marketplace: Marketplace, seller: Client, alice: Client
 ) -> None:
     edits = [DEARER] * TRIES + [None] * TRIES
     tickets = [marketplace.sell(seller, price="10.00") for _ in edits]
@@ -37,7 +37,7 @@ def test_3d_secure_after_a_change_cancels_order_voids_payment(
     problem(alice.post("/api/orders", {"ticketID": tickets[-1]}), 409, "ticket_withdrawn")
 
 
-def test_a_change_right_after_an_order_is_refused(marketplace: Marketplace, seller: Api, alice: Api) -> None:
+def test_a_change_right_after_an_order_is_refused(marketplace: Marketplace, seller: Client, alice: Client) -> None:
     """The change is refused even if the hold has not been replicated to Tickets yet."""
     for edit in (DEARER, None):
         ticket = marketplace.sell(seller, price="10.00")
@@ -47,7 +47,7 @@ def test_a_change_right_after_an_order_is_refused(marketplace: Marketplace, sell
         assert marketplace.ticket(ticket)["price"] == "10.00"
 
 
-def test_an_edit_of_an_outdated_version_is_refused(marketplace: Marketplace, seller: Api) -> None:
+def test_an_edit_of_an_outdated_version_is_refused(marketplace: Marketplace, seller: Client) -> None:
     ticket = marketplace.sell(seller, price="10.00")
     seen = marketplace.ticket(ticket)["version"]
     marketplace.change(seller, ticket, {"title": "Front row", "price": "100.00", "version": seen}).expect(200)
@@ -57,12 +57,12 @@ def test_an_edit_of_an_outdated_version_is_refused(marketplace: Marketplace, sel
     assert marketplace.ticket(ticket)["price"] == "100.00"
 
 
-def _wait_for_void(marketplace: Marketplace, buyer: Api, order: dict[str, Any]) -> None:
+def _wait_for_void(marketplace: Marketplace, buyer: Client, order: dict[str, Any]) -> None:
     eventually(lambda: marketplace.payment_status(buyer, order) == "voided", "the money is released")
 
 
-def _authenticate(marketplace: Marketplace, payment: dict[str, Any]) -> Answer:
-    return Api(marketplace.stack.stripe_url).call(
+def _authenticate(marketplace: Marketplace, payment: dict[str, Any]) -> Response:
+    return Client(marketplace.stack.stripe_url).call(
         "POST",
         f"/local/3ds/{payment['stripeId']}",
         raw=b"outcome=complete",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.api_client import Api
+from local.api_client import Client
 from local.cloud.local_aws import state_file
 from local.stack import LOCAL_STRIPE_KEYS
 from tests.e2e.conftest import WINDOW, Marketplace, eventually
@@ -21,7 +21,7 @@ def _window_longer_than_a_restart(marketplace: Marketplace) -> Iterator[None]:
     _set_window(marketplace, WINDOW)
 
 
-def test_a_purchase_continues_after_ctrl_c(marketplace: Marketplace, seller: Api, alice: Api) -> None:
+def test_a_purchase_continues_after_ctrl_c(marketplace: Marketplace, seller: Client, alice: Client) -> None:
     order = marketplace.order(alice, marketplace.sell(seller))
     marketplace.pay(alice, order).expect(201)
     assert marketplace.stack.stop() is None
@@ -29,7 +29,9 @@ def test_a_purchase_continues_after_ctrl_c(marketplace: Marketplace, seller: Api
     marketplace.settle_purchase(alice, order)
 
 
-def test_a_killed_local_aws_loses_no_purchase(marketplace: Marketplace, seller: Api, alice: Api, bob: Api) -> None:
+def test_a_killed_local_aws_loses_no_purchase(
+    marketplace: Marketplace, seller: Client, alice: Client, bob: Client
+) -> None:
     first = marketplace.order(alice, marketplace.sell(seller))
     second = marketplace.order(bob, marketplace.sell(seller))
     marketplace.pay(alice, first).expect(201)
@@ -50,7 +52,7 @@ def test_a_killed_local_aws_loses_no_purchase(marketplace: Marketplace, seller: 
 
 def _money_of(marketplace: Marketplace, order: dict[str, Any]) -> list[str]:
     """Return the statuses of the order's PaymentIntents at Stripe, except cancelled ones."""
-    stripe = Api(marketplace.stack.stripe_url, token=LOCAL_STRIPE_KEYS.secret)
+    stripe = Client(marketplace.stack.stripe_url, token=LOCAL_STRIPE_KEYS.secret)
     intents = stripe.get("/v1/payment_intents?limit=100").expect(200)["data"]
     statuses = [intent["status"] for intent in intents if intent["metadata"].get("orderID") == order["id"]]
     return [status for status in statuses if status != "canceled"]

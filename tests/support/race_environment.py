@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 from boto3.dynamodb.types import TypeDeserializer
 
 from local import ROOT
-from local.api_client import Api
+from local.api_client import Client
 from local.cloud.local_aws import LocalAws
 from local.supervision.ports import HOST, Ports
 from local.supervision.processes import Child, clean_environment
@@ -125,7 +125,7 @@ def open_environment(folder: Path, template: dict[str, Any]) -> Iterator[RaceEnv
         url = f"http://{HOST}:{ports.stripe}"
         workers = stack.enter_context(_worker_pool(aws, url))
         until = time.monotonic() + 30
-        while not Api(url).is_there():
+        while not Client(url).is_there():
             assert time.monotonic() < until, stripe.output()
             time.sleep(0.05)
         yield RaceEnvironment(aws, url, workers, template)
