@@ -17,6 +17,7 @@ from local.edge import proxy
 from operations import stage as operations_stage
 from stripe_emulator import account as stripe_account
 from tests.infrastructure.template import Template
+from tests.support.lambda_events import PUBLISHERS, WITH_TABLE
 from tests.support.synth import ROOT
 from tools import openapi
 
@@ -61,15 +62,16 @@ def test_the_document_has_every_service_with_an_api() -> None:
     assert openapi.SERVICES.keys() == with_api
 
 
-def test_operators_republish_every_table_with_a_stream(aws: Template) -> None:
-    tables = aws.all_of("AWS::DynamoDB::Table")
-    publishing = {
-        service
+def test_tools_and_tests_know_the_services_with_tables_and_streams(aws: Template) -> None:
+    tables = {
+        service: table
         for service in SERVICES
-        for name, table in tables.items()
-        if name.startswith(service.title()) and "StreamSpecification" in table
+        for name, table in aws.all_of("AWS::DynamoDB::Table").items()
+        if name.startswith(service.title())
     }
-    assert set(operations_stage.SERVICES) == publishing
+    publishing = {service for service, table in tables.items() if "StreamSpecification" in table}
+    assert set(WITH_TABLE) == tables.keys()
+    assert set(PUBLISHERS) == set(operations_stage.SERVICES) == publishing
 
 
 def test_one_path_receives_webhooks(aws: Template) -> None:

@@ -3,11 +3,9 @@
 import copy
 from typing import Any
 
-from tests.support.lambda_events import Person
+from tests.support.lambda_events import WITH_TABLE, Person
 from tests.support.stripe_in_process import Stripe
 from tests.support.world import World
-
-SERVICES = ("auth", "tickets", "orders", "payments")
 
 
 class Scenario:
@@ -49,7 +47,7 @@ class Scenario:
 
     def state(self) -> list[dict[str, Any]]:
         """Return everything stored, except idempotency records."""
-        kept = [item for service in SERVICES for item in self.world.items(service)]
+        kept = [item for service in WITH_TABLE for item in self.world.items(service)]
         return sorted((item for item in kept if not item["pk"].startswith("idempotency#")), key=str)
 
     def who(self, name: str) -> Person | None:

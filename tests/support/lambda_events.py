@@ -27,6 +27,7 @@ SUBSCRIPTIONS = {
     "payment:refunded": ["orders"],
 }
 DECIDED_CHANGES = ("edited", "withdrawn")  # the changes of ticket:updated that Orders subscribes to
+WITH_TABLE = ("auth", "tickets", "orders", "payments")
 PUBLISHERS = ("tickets", "orders", "payments")
 
 CHANGE_EVENTS = frozenset({"ticket:change-requested", "ticket:change-accepted", "ticket:change-declined"})

@@ -28,14 +28,13 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from tests.support.aws_response import ResponseBody
 from tests.support.faults import FaultKind
-from tests.support.lambda_events import CHANGE_EVENTS, LambdaContext, envelope, sqs_batch
+from tests.support.lambda_events import CHANGE_EVENTS, WITH_TABLE, LambdaContext, envelope, sqs_batch
 
 FUNCTIONS = (
     *("auth.api", "tickets.api", "tickets.listener", "orders.api", "orders.listener", "orders.sweep"),
     *("payments.api", "payments.listener", "payments.webhook", "payments.reconciler"),
     *("auth.authorizer", "expiration.listener", "expiration.expire"),
 )
-WITH_TABLE = ("auth", "tickets", "orders", "payments")
 
 
 @dataclass(frozen=True, slots=True)
