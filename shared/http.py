@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -18,14 +19,15 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from shared import clock, idempotency
 from shared.admission import MAX_FIELD_LENGTH, admit, parse_json
 from shared.ids import UserID
+from shared.money import PLAIN_DECIMAL, parse_decimal
 from shared.pagination import HIGHEST_LIMIT, BadCursor
-from shared.problems import CONTENT_TYPE, FieldError, Problem, Refusal, refusal
-from shared.table import Contention, Table, Write, is_transient
+from shared.problems import CONTENT_TYPE, FieldError, Problem, ProblemType, problem_type
+from shared.table import Contention, Table, is_transient
 from shared.telemetry import Trace, follow, logger
 
 MAX_KEY_LENGTH = 255
@@ -35,14 +37,14 @@ _KEY = re.compile(rf"[ -+\--~]{{1,{MAX_KEY_LENGTH}}}")  # printable ASCII withou
 
 type Problems = Mapping[type[Exception], Callable[[Any], Problem]]
 
-COMMON_REFUSALS: Problems = {
+COMMON_PROBLEMS: Problems = {
     Problem: lambda problem: problem,
     NotFoundError: lambda _: Problem(404, "not_found", "there is no resource at this path"),
     RequestValidationError: lambda error: _invalid(error),
     BadCursor: lambda error: Problem(400, "invalid_request", f"cursor {error}", [FieldError(str(error), "cursor")]),
-    idempotency.KeyReused: refusal(422, "idempotency_key_reused"),
-    idempotency.InProgress: refusal(409, "idempotency_in_progress", Retry_After="1"),
-    Contention: refusal(503, "unavailable", Retry_After="1"),
+    idempotency.KeyReused: problem_type(422, "idempotency_key_reused"),
+    idempotency.InProgress: problem_type(409, "idempotency_in_progress", Retry_After="1"),
+    Contention: problem_type(503, "unavailable", Retry_After="1"),
     BotoCoreError: lambda _: _unavailable(),
     ClientError: lambda error: _unavailable() if is_transient(error) else _crashed(),
 }
@@ -72,6 +74,17 @@ type Instant = Annotated[AwareDatetime, PlainSerializer(clock.to_rfc3339, return
 """A point in time, in JSON as RFC 3339 in UTC."""
 
 
+def _check_decimal(text: str) -> str:
+    parse_decimal(text)
+    return text
+
+
+DecimalText = Annotated[
+    str, AfterValidator(_check_decimal), Field(json_schema_extra={"pattern": f"^{PLAIN_DECIMAL.pattern}$"})
+]
+"""A plain decimal number as text, not yet checked against a currency."""
+
+
 def _parse_limit(text: str) -> int:
     """Parse a limit in canonical form only: rejects `+5`, `05`, ` 5`, `5.0` and `1_0`, most of which `int` accepts."""
     if not re.fullmatch(r"[1-9][0-9]{0,2}", text) or int(text) > HIGHEST_LIMIT:
@@ -89,37 +102,44 @@ Limit = Annotated[
 ]
 Cursor = Annotated[str | None, Query(description="`nextCursor` of the previous page.")]
 
-type Remember = Callable[[int, Output | None], Write | None]
-"""Returns the write that stores a response (status, body), or None if the request has no Idempotency-Key."""
-
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """The responses of a route besides its success and those of every route. Used only for the OpenAPI document."""
+class DeclaredResponses:
+    """The responses of a route besides its success and those of every route. Used only for the OpenAPI document.
 
-    refusals: tuple[Refusal, ...]
-    also: Mapping[int, str]
+    `successes` maps further success statuses to their meanings.
+    """
+
+    problems: tuple[ProblemType, ...]
+    successes: Mapping[int, str]
 
 
 class Api(APIGatewayHttpResolver):
     """The routes of one service behind the HTTP API.
 
-    `public` are the route keys ("GET /api/tickets") that accept anonymous requests. `refusals` maps the errors of the
-    service to problems.
+    `public` are the route keys ("GET /api/tickets") that accept anonymous requests. `problems` maps the errors of the
+    service to problems. `table` returns the table that holds the records of idempotent routes.
     """
 
-    def __init__(self, *, public: Collection[str] = (), refusals: Mapping[type[Exception], Refusal]) -> None:
+    def __init__(
+        self,
+        *,
+        public: Collection[str] = (),
+        problems: Mapping[type[Exception], ProblemType],
+        table: Callable[[], Table] | None = None,
+    ) -> None:
         super().__init__(
             enable_validation=True,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
             json_body_deserializer=parse_json,
         )
         self.public = frozenset(public)
-        self.refusals = refusals
-        self.answers: dict[str, Answers] = {}
-        self._problems: Problems = {**COMMON_REFUSALS, **refusals}
-        self.exception_handler(Exception)(lambda error: self._tell(self._problem(error)))
-        self.exception_handler(_Replay)(lambda replay: _response(replay.answer))
+        self.problems = problems
+        self.declared: dict[str, DeclaredResponses] = {}
+        self._table = table
+        self._problems: Problems = {**COMMON_PROBLEMS, **problems}
+        self.exception_handler(Exception)(lambda error: self._problem_response(self._problem(error)))
+        self.exception_handler(_Replay)(lambda replay: _replay(replay.response))
 
     def handle(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Handle one request of the HTTP API (payload format 2.0) and return its response."""
@@ -143,19 +163,21 @@ class Api(APIGatewayHttpResolver):
         response["body"] = "" if is_head else response.get("body") or ""
         return response
 
-    def refuses[F: Callable[..., Any]](
-        self, *errors: type[Exception], also: Mapping[int, str] = MappingProxyType({})
+    def raises[F: Callable[..., Any]](
+        self, *errors: type[Exception], successes: Mapping[int, str] = MappingProxyType({})
     ) -> Callable[[F], F]:
-        """Declare the service's errors that a route returns, and its further success statuses with their meanings.
+        """Declare the service's errors that a route raises, and its further success statuses with their meanings.
 
         `docs/openapi.json` is generated from this. tests/security fails on responses that are not declared.
         """
 
-        def name(route: F) -> F:
-            self.answers[route.__name__] = Answers(tuple(self.refusals[error] for error in errors), also)
+        def declare(route: F) -> F:
+            self.declared[route.__name__] = DeclaredResponses(
+                tuple(self.problems[error] for error in errors), successes
+            )
             return route
 
-        return name
+        return declare
 
     @property
     def user(self) -> User:
@@ -165,37 +187,55 @@ class Api(APIGatewayHttpResolver):
             raise _unauthenticated()
         return user
 
-    def once(self, table: Table, act: Callable[[Remember], Response[Any]]) -> Response[Any]:
-        """Run `act` once for each `Idempotency-Key`, and every time for requests without the header.
+    def idempotent[**P](self, route: Callable[P, Response[Any]]) -> Callable[P, Response[Any]]:
+        """Declare a route idempotent: it runs once for each `Idempotency-Key`.
 
-        `act` receives a function that returns the write which stores the response (status, body), to be included in the
-        transaction of the effect. A response that no transaction has stored is stored afterwards, problems included,
-        unless it invites a retry by its status or by `Retry-After`.
+        The response is stored in the transaction of the effect if the route's unit of work has this request's
+        `completion`. Otherwise it is stored afterwards, problems included, unless it invites a retry by its status or
+        by `Retry-After`, or the request was invalid (400): a corrected request may use the same key. Requests without
+        the header run every time.
         """
-        request = self._idempotent_request()
-        if request is None:
-            return act(lambda _status, _body: None)
-        begun = idempotency.begin(table, request)
-        if isinstance(begun, idempotency.Answer):
-            raise _Replay(begun)
-        try:
-            response = act(lambda status, body: begun.remember(_answer(status, body)))
-            answer = _answer(response.status_code, response.body)
-        except Exception as error:
-            problem = self._problem(error)
-            if problem.is_retryable():
-                begun.release()
+
+        @wraps(route)
+        def run_once(*args: P.args, **kwargs: P.kwargs) -> Response[Any]:
+            record = self._begin()
+            self.context["record"] = record
+            if record is None:
+                return route(*args, **kwargs)
+            try:
+                response = route(*args, **kwargs)
+            except Exception as error:
+                problem = self._problem(error)
+                if problem.is_retryable() or problem.status == HTTPStatus.BAD_REQUEST:
+                    record.release()
+                else:
+                    record.complete(idempotency.StoredResponse(problem.status, problem.body(self._request_id)))
+                raise
+            if "Retry-After" in response.headers:
+                record.release()
             else:
-                begun.finish(idempotency.Answer(problem.status, problem.body(self._request_id)))
-            raise
-        if "Retry-After" in response.headers:
-            begun.release()
-        else:
-            begun.finish(answer)
-        return response
+                record.complete(_to_stored(response.status_code, response.body))
+            return response
+
+        return run_once
+
+    def completion[Result](self, render: Callable[[Result], Output | None]) -> idempotency.Completion[Result] | None:
+        """Return how a unit of work completes this request: with the body that `render` returns for its result.
+
+        The status is the route's own. None for a request without an `Idempotency-Key`.
+        """
+        record: idempotency.Record | None = self.context.get("record")
+        if record is None:
+            return None
+        status = self._status
+        return idempotency.Completion(record, lambda result: _to_stored(status, render(result)))
+
+    def success(self, body: Output | None = None) -> Response[Any]:
+        """Return the response of the current route's success: its declared status, with this body."""
+        return Response(self._status, None if body is None else "application/json", body)
 
     @property
-    def intention(self) -> str | None:
+    def idempotency_id(self) -> str | None:
         """Return an id that is equal for all requests with the same user, route, `Idempotency-Key`, path and body.
 
         None for requests without the header.
@@ -205,6 +245,23 @@ class Api(APIGatewayHttpResolver):
             return None
         named = json.dumps([request.user_id, request.route, request.key, request.fingerprint])
         return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+    @property
+    def _status(self) -> int:
+        """The declared status of the current route's success."""
+        status: int = self.context["_route"].status_code
+        return status
+
+    def _begin(self) -> idempotency.Record | None:
+        """Begin an idempotent request: return its record, or None for a request without an `Idempotency-Key`."""
+        request = self._idempotent_request()
+        if request is None:
+            return None
+        assert self._table  # noqa: S101  # for the types: every API with idempotent routes has one
+        begun = idempotency.begin(self._table(), request)
+        if isinstance(begun, idempotency.StoredResponse):
+            raise _Replay(begun)
+        return begun
 
     def _idempotent_request(self) -> idempotency.Request | None:
         event = self.current_event.raw_event
@@ -236,7 +293,7 @@ class Api(APIGatewayHttpResolver):
         logger.error("request crashed", exc_info=error)
         return _crashed()
 
-    def _tell(self, problem: Problem) -> Response[str]:
+    def _problem_response(self, problem: Problem) -> Response[str]:
         return Response(problem.status, CONTENT_TYPE, problem.body(self._request_id), headers=dict(problem.headers))
 
     @property
@@ -245,11 +302,11 @@ class Api(APIGatewayHttpResolver):
 
 
 class _Replay(Exception):
-    """The request was completed before; carries the stored response."""
+    """The request was completed before; carries the stored response, which needs no validation."""
 
-    def __init__(self, answer: idempotency.Answer) -> None:
-        super().__init__("answered before")
-        self.answer = answer
+    def __init__(self, response: idempotency.StoredResponse) -> None:
+        super().__init__("completed before")
+        self.response = response
 
 
 def problem_response(problem: Problem, event: dict[str, Any]) -> dict[str, Any]:
@@ -305,10 +362,10 @@ def _field_error(error: dict[str, Any]) -> FieldError:
     return FieldError(message, ".".join(str(step) for step in path)[:MAX_FIELD_LENGTH] or None)
 
 
-def _answer(status: int, body: Output | None) -> idempotency.Answer:
-    return idempotency.Answer(status, body.model_dump_json() if body is not None else "")
+def _to_stored(status: int, body: Output | None) -> idempotency.StoredResponse:
+    return idempotency.StoredResponse(status, body.model_dump_json() if body is not None else "")
 
 
-def _response(answer: idempotency.Answer) -> Response[str]:
-    content_type = CONTENT_TYPE if answer.status >= HTTPStatus.BAD_REQUEST else "application/json"
-    return Response(answer.status, content_type if answer.body else None, answer.body or None)
+def _replay(stored: idempotency.StoredResponse) -> Response[str]:
+    content_type = CONTENT_TYPE if stored.status >= HTTPStatus.BAD_REQUEST else "application/json"
+    return Response(stored.status, content_type if stored.body else None, stored.body or None)

@@ -1,7 +1,7 @@
 """`Idempotency-Key`: the response to a request is stored in the same transaction as its effect.
 
-A record is first running, then answered, and expires after 24 hours. A running record has a lease that is longer than
-the timeout of any function, so that the key of a dead process becomes usable again.
+A record is first running, then completed, and expires after 24 hours. A running record has a lease that is longer than
+the timeout of any function with HTTP routes, so that the key of a dead process becomes usable again.
 
     IdempotencyError
     ├── KeyReused          the key was used for a different request
@@ -9,7 +9,8 @@ the timeout of any function, so that the key of a dead process becomes usable ag
         └── Superseded     the lease of this request has expired and another request has taken over
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from shared import clock
@@ -17,7 +18,7 @@ from shared.ids import UserID, new_id
 from shared.table import ConditionFailed, Delete, Put, Table, Update
 
 LEASE = timedelta(seconds=30)
-REMEMBERED = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 
 class IdempotencyError(Exception):
@@ -37,8 +38,8 @@ class Superseded(InProgress):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A stored response: HTTP status and JSON body."""
+class StoredResponse:
+    """A response as it is stored: HTTP status and JSON body."""
 
     status: int
     body: str
@@ -56,37 +57,34 @@ class Request:
 
 @dataclass(slots=True)
 class Record:
-    """The record of a running request. `is_answered` is True once its response has been stored."""
+    """The record of a running request. `is_completed` is True once its response has been stored."""
 
     table: Table
     key: dict[str, str]
     owner: str
-    is_answered: bool = False
+    is_completed: bool = False
 
-    def remember(self, answer: Answer) -> Update:
+    def completion(self, response: StoredResponse) -> Update:
         """Return the write that stores the response, for the transaction of the effect.
 
-        Condition: this request owns the record and no response is stored. If only this write fails its condition, the
-        transaction raises Superseded.
+        Condition: this request owns the record and no response is stored.
         """
         return Update(
             key=self.key,
             change="SET #status = :status, body = :body",
             condition="#owner = :owner AND attribute_not_exists(#status)",
-            values={"status": answer.status, "body": answer.body, "owner": self.owner},
-            refusal=Superseded("another call with this Idempotency-Key has taken over"),
-            made=self._answered,
+            values={"status": response.status, "body": response.body, "owner": self.owner},
         )
 
-    def finish(self, answer: Answer) -> None:
+    def complete(self, response: StoredResponse) -> None:
         """Store the response unless the transaction of the effect has stored it.
 
-        Condition: as in `remember`; if it fails, the stored record is kept.
+        Condition: as in `completion`; if it fails, the stored record is kept.
         """
-        if self.is_answered:
+        if self.is_completed:
             return
         try:
-            self.table.write(replace(self.remember(answer), refusal=None))
+            self.table.write(self.completion(response))
         except ConditionFailed:
             return
 
@@ -106,11 +104,16 @@ class Record:
         except ConditionFailed:
             return
 
-    def _answered(self) -> None:
-        self.is_answered = True
+
+@dataclass(frozen=True, slots=True)
+class Completion[Result]:
+    """How a unit of work completes its request: its record, and the response to be rendered from the result."""
+
+    record: Record
+    render: Callable[[Result], StoredResponse]
 
 
-def begin(table: Table, request: Request) -> Record | Answer:
+def begin(table: Table, request: Request) -> Record | StoredResponse:
     """Begin a request: return its record, or the stored response if it was completed before.
 
     Condition: there is no record, or it has expired (24 hours), or it has no response and its lease has expired.
@@ -129,23 +132,23 @@ def begin(table: Table, request: Request) -> Record | Answer:
                     "owner": owner,
                     "fingerprint": request.fingerprint,
                     "leaseUntil": clock.to_millis(now + LEASE),
-                    "ttl": int((now + REMEMBERED).timestamp()),
+                    "ttl": int((now + RETENTION).timestamp()),
                 },
                 condition="attribute_not_exists(pk) OR #ttl <= :seconds"
                 " OR (attribute_not_exists(#status) AND leaseUntil <= :millis)",
                 values={"seconds": int(now.timestamp()), "millis": clock.to_millis(now)},
             )
         )
-    except ConditionFailed as refused:
-        earlier = refused.items[0] or {}
+    except ConditionFailed as failed:
+        earlier = failed.items[0] or {}
         if earlier.get("owner") != owner:
-            return _answer(earlier, request)
+            return _stored_response(earlier, request)
     return Record(table, key, owner)
 
 
-def _answer(earlier: dict[str, object], request: Request) -> Answer:
+def _stored_response(earlier: dict[str, object], request: Request) -> StoredResponse:
     if earlier["fingerprint"] != request.fingerprint:
         raise KeyReused("this Idempotency-Key was used for another request")
     if "status" not in earlier:
         raise InProgress("the first request with this Idempotency-Key is still running")
-    return Answer(status=int(str(earlier["status"])), body=str(earlier["body"]))
+    return StoredResponse(status=int(str(earlier["status"])), body=str(earlier["body"]))

@@ -13,20 +13,20 @@ from shared.events import Data, Event, parse
 from shared.telemetry import Trace, count, follow, logger
 
 
-class NotYet(Exception):
+class TooEarly(Exception):
     """The event cannot be handled yet; its message returns to the queue."""
 
 
-type Reaction = Callable[[Any], None]
+type EventHandler = Callable[[Any], None]
 
 
-def listen(reactions: Mapping[type[Data], Reaction], batch: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
+def listen(handlers: Mapping[type[Data], EventHandler], batch: dict[str, Any]) -> dict[str, list[dict[str, str]]]:
     """Pass each event of the batch to the handler of its type. Returns the failed messages as `batchItemFailures`."""
-    failed = [record["messageId"] for record in batch["Records"] if not _is_handled(record, reactions)]
+    failed = [record["messageId"] for record in batch["Records"] if not _is_handled(record, handlers)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-def _is_handled(record: Mapping[str, Any], reactions: Mapping[type[Data], Reaction]) -> bool:
+def _is_handled(record: Mapping[str, Any], handlers: Mapping[type[Data], EventHandler]) -> bool:
     event_type = None
     try:
         envelope: dict[str, Any] = json.loads(record["body"])
@@ -37,9 +37,9 @@ def _is_handled(record: Mapping[str, Any], reactions: Mapping[type[Data], Reacti
         return False
     with follow(Trace(event.metadata.correlationId, event.metadata.id)):
         try:
-            reactions[type(event.data)](event.data)
-        except NotYet as early:
-            logger.info("event came too early", event_type=event_type, reason=str(early))
+            handlers[type(event.data)](event.data)
+        except TooEarly as error:
+            logger.info("event came too early", event_type=event_type, reason=str(error))
             return False
         except Exception:
             _failed(record, event_type)

@@ -52,25 +52,24 @@ class Problem(Exception):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Refusal:
-    """Maps one type of error to a problem with a fixed status and code; the error's message becomes `detail`.
+class ProblemType:
+    """The problem for one type of error: its status and code; the error's message becomes `detail`.
 
-    `more` returns the fields of Problem that depend on the error.
+    `fields` returns the fields of Problem that depend on the error.
     """
 
     status: int
     code: str
     headers: Mapping[str, str]
-    more: Callable[[Any], Mapping[str, Any]]
+    fields: Callable[[Any], Mapping[str, Any]]
 
     def __call__(self, error: Exception) -> Problem:
         """Return the problem for an error."""
-        fields = {"detail": str(error), "headers": self.headers, **self.more(error)}
-        return Problem(self.status, self.code, **fields)
+        return Problem(self.status, self.code, **{"detail": str(error), "headers": self.headers, **self.fields(error)})
 
 
-def refusal(
-    status: int, code: str, more: Callable[[Any], Mapping[str, Any]] = lambda _error: {}, **headers: str
-) -> Refusal:
-    """Create a Refusal. In the names of `headers`, `_` stands for `-`."""
-    return Refusal(status, code, {name.replace("_", "-"): value for name, value in headers.items()}, more)
+def problem_type(
+    status: int, code: str, fields: Callable[[Any], Mapping[str, Any]] = lambda _error: {}, **headers: str
+) -> ProblemType:
+    """Create a ProblemType. In the names of `headers`, `_` stands for `-`."""
+    return ProblemType(status, code, {name.replace("_", "-"): value for name, value in headers.items()}, fields)

@@ -10,7 +10,7 @@ value that is passed under this keyword.
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -65,18 +65,12 @@ class Put:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Change some attributes of one item.
-
-    `refusal` is raised in place of ConditionFailed if only this write failed its condition. `made` is called after the
-    write has been confirmed.
-    """
+    """Change some attributes of one item."""
 
     key: Key
     change: str
     condition: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
-    refusal: Exception | None = None
-    made: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,29 +131,25 @@ class Table:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def write(self, *writes: Write | None) -> None:
-        """Perform all writes or none; skips None. A single write is not a transaction and costs half.
+    def write(self, *writes: Write) -> None:
+        """Perform all writes or none. A single write is not a transaction and costs half.
 
         Retries up to ATTEMPTS times under contention. Raises ConditionFailed or Contention. If an earlier attempt of
         this call succeeded but its response was lost, the `event` it wrote identifies it, and the call succeeds.
         """
-        wanted = [write for write in writes if write is not None]
         for attempt in range(ATTEMPTS):
             if attempt:
                 clock.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
             try:
-                if len(wanted) == 1:
-                    _write_one(self.name, wanted[0])
+                if len(writes) == 1:
+                    _write_one(self.name, writes[0])
                 else:
-                    _write_all(self.name, wanted)
-            except ConditionFailed as refused:
-                if not any(map(_is_already_there, wanted, refused.items)):
-                    raise _named(wanted, refused) from None
+                    _write_all(self.name, writes)
+            except ConditionFailed as failed:
+                if not any(map(_is_already_there, writes, failed.items)):
+                    raise
             except Contention:
                 continue
-            for write in wanted:
-                if isinstance(write, Update) and write.made:
-                    write.made()
             return
         raise Contention("the table is busy; try again")
 
@@ -179,7 +169,7 @@ def _write_one(table: str, write: Write) -> None:
         item: Any = error.response.get("Item", {})
         raise ConditionFailed([_from_dynamodb(item)]) from None
     except ClientError as error:
-        raise _busy_or(error) from error
+        raise _contention_or_error(error) from error
 
 
 def _write_all(table: str, writes: Sequence[Write]) -> None:
@@ -202,7 +192,7 @@ def _write_all(table: str, writes: Sequence[Write]) -> None:
             raise Contention("the transaction conflicts with others") from error
         raise
     except ClientError as error:
-        raise _busy_or(error) from error
+        raise _contention_or_error(error) from error
 
 
 def is_transient(error: ClientError) -> bool:
@@ -211,17 +201,8 @@ def is_transient(error: ClientError) -> bool:
     return broken or error.response["Error"]["Code"] in THROTTLES
 
 
-def _busy_or(error: ClientError) -> Exception:
+def _contention_or_error(error: ClientError) -> Exception:
     return Contention("the table is busy") if error.response["Error"]["Code"] in THROTTLES | CONFLICTS else error
-
-
-def _named(writes: Sequence[Write], refused: ConditionFailed) -> Exception:
-    """Return the `refusal` of the failed write if it is the only one that failed, else `refused`."""
-    match [write for write, item in zip(writes, refused.items, strict=True) if item is not None]:
-        case [Update(refusal=Exception() as named)]:
-            return named
-        case _:
-            return refused
 
 
 def _is_already_there(write: Write, found: Item | None) -> bool:

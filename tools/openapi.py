@@ -1,6 +1,6 @@
 """`make openapi`: generates docs/openapi.json from the routes.
 
-Bodies and parameters come from the routes' types, refusals from the route's own list (`Api.refuses`). The refusals of
+Bodies and parameters come from the routes' types, refusals from the route's own list (`Api.raises`). The refusals of
 the HTTP edge are listed below, as is Stripe's webhook, which has no `Api`. Tests check that the file is current, that
 its routes are those of the CDK app, and that every answer conforms to it.
 """
@@ -206,8 +206,8 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
     is_public = f"{route.method} {path}" in api.public
     takes_key = route.method in ("POST", "PUT", "DELETE") and not is_public
     parameters = [_parameter(service, parameter) for parameter in made.get("parameters", [])]
-    answers = api.answers.get(route.func.__name__)
-    refusals = [*ANY_ROUTE, *((refusal.status, refusal.code) for refusal in (answers.refusals if answers else ()))]
+    declared = api.declared.get(route.func.__name__)
+    refusals = [*ANY_ROUTE, *((problem.status, problem.code) for problem in (declared.problems if declared else ()))]
     if not is_public:
         refusals.append((401, "unauthenticated"))
     if route.method != "GET":
@@ -218,7 +218,7 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
         refusals += [(409, "idempotency_in_progress"), (422, "idempotency_key_reused")]
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     refused = _by_status(refusals)
-    good = {route.status_code: f"{HTTPStatus(route.status_code).phrase}.", **(answers.also if answers else {})}
+    good = {route.status_code: f"{HTTPStatus(route.status_code).phrase}.", **(declared.successes if declared else {})}
     content = made["responses"][str(route.status_code)].get("content", {})
     operation = {
         "operationId": route.func.__name__,

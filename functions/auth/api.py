@@ -16,7 +16,7 @@ from functions.auth.tokens import Identity, Tokens
 from functions.auth.user import BadCredentials, EmailInUse
 from shared import settings
 from shared.http import Api
-from shared.problems import refusal
+from shared.problems import problem_type
 from shared.table import Table
 
 
@@ -38,10 +38,10 @@ api = Api(
         "GET /api/users/currentuser",
         "GET /api/health",
     ],
-    refusals={
-        EmailInUse: refusal(409, "email_in_use"),
-        BadCredentials: refusal(401, "bad_credentials", WWW_Authenticate='Bearer realm="admit-one"'),
-        TooManyAttempts: refusal(
+    problems={
+        EmailInUse: problem_type(409, "email_in_use"),
+        BadCredentials: problem_type(401, "bad_credentials", WWW_Authenticate='Bearer realm="admit-one"'),
+        TooManyAttempts: problem_type(
             429, "too_many_attempts", lambda error: {"headers": {"Retry-After": str(error.retry_after)}}
         ),
     },
@@ -54,14 +54,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @api.post("/api/users/signup", status_code=201)
-@api.refuses(EmailInUse)
+@api.raises(EmailInUse)
 def sign_up(body: Annotated[SignUp, Body()]) -> Response[SignedIn]:
     """Create an account and sign in."""
     return _signed_in(201, *actions.sign_up(_store(), _tokens(), email=body.email, password=body.password))
 
 
 @api.post("/api/users/signin")
-@api.refuses(BadCredentials, TooManyAttempts)
+@api.raises(BadCredentials, TooManyAttempts)
 def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
     """Sign in with e-mail and password."""
     edge_secret_arn = settings.load(Settings).edge_secret_arn

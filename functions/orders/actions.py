@@ -1,6 +1,6 @@
-"""The use cases of Orders. Each reads, applies the rules, and writes on condition that nothing has changed since.
+"""The use cases of Orders. Each reads, applies the rules, and commits on condition that nothing has changed since.
 
-On a conflict the first conditional write takes effect; the other caller reads again and decides again.
+On a conflict the first commit takes effect; the other caller reads again and decides again.
 """
 
 from collections.abc import Callable
@@ -9,39 +9,31 @@ from decimal import Decimal
 
 from functions.orders.order import (
     HeldByBuyer,
+    Hold,
+    HoldableTicket,
     Order,
     OrderNotFound,
+    OrderStatus,
     PriceChanged,
     RequestedChange,
-    Status,
-    Ticket,
     TicketHeld,
     TicketNotFound,
     TicketSold,
     TicketWithdrawn,
 )
-from functions.orders.store import HoldConflict, OrderStore, VersionConflict
+from functions.orders.store import OrderStore
 from shared import clock
 from shared.ids import OrderID, TicketID, UserID, is_id, new_id
-from shared.listener import NotYet
+from shared.listener import TooEarly
 from shared.replication_lag import is_recent, read_until_replicated
-from shared.table import Contention, Write
 from shared.telemetry import count
+from shared.unit_of_work import VersionConflict, retry_on_conflict
 
-MAX_ATTEMPTS = 10  # conflicts before the caller is asked to retry
-MAX_PLACE_ATTEMPTS = 3  # lower: a conflicting write to the ticket is most often another order
-
-type Receipt = Callable[[Order], Write | None]
+MAX_PLACE_ATTEMPTS = 3  # few: a conflicting write to the ticket is most often another order
 
 
-def place(
-    store: OrderStore,
-    *,
-    buyer: UserID,
-    ticket_id: str,
-    shown_price: Decimal | None,
-    window: timedelta,
-    receipt: Receipt,
+def place_order(
+    store: OrderStore, *, buyer: UserID, ticket_id: str, shown_price: Decimal | None, window: timedelta
 ) -> tuple[Order, bool]:
     """Place an order, which holds the ticket for `window`.
 
@@ -49,36 +41,53 @@ def place(
     takes one eventually consistent read and one transaction; if the ticket is held, only the read. Raises
     TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged, Contention.
     """
-    ticket = _find(store, ticket_id)
-    for _ in range(MAX_PLACE_ATTEMPTS):
-        now = clock.now()
+    ticket = _find_ticket(store, ticket_id)
+
+    @retry_on_conflict(attempts=MAX_PLACE_ATTEMPTS)
+    def place() -> tuple[Order, bool]:
+        nonlocal ticket
         try:
-            ticket.check_can_be_held(buyer=buyer, shown_price=shown_price, now=now)
-        except (TicketHeld, TicketSold, TicketWithdrawn, PriceChanged):
-            count("OrdersRefused")  # the buyer could not order the ticket
+            return _place_order(store, ticket, buyer=buyer, shown_price=shown_price, window=window)
+        except VersionConflict as conflict:
+            ticket = store.ticket_in(conflict) or _reread(store, ticket)
             raise
-        except HeldByBuyer as held:
-            own = store.order(buyer, held.order_id)
-            if own and own.is_live(now):
-                return own, False
-            ticket = _again(store, ticket)  # the read was stale
-            continue
-        order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, window=window)
-        try:
-            lapsed = _lapsed_order(store, ticket)
-            store.place(order, ticket, lapsed, receipt(order))
-        except HoldConflict as changed:
-            ticket = changed.ticket or _again(store, ticket)
-        else:
-            count("OrdersPlaced")
-            if lapsed:
-                count("OrdersLapsed")
-            return order, True
-    count("OrdersRefused")
-    raise TicketHeld("other buyers were faster; reload the ticket")
+
+    try:
+        return place()
+    except (TicketHeld, TicketSold, TicketWithdrawn, PriceChanged):
+        count("OrdersRefused")
+        raise
+    except VersionConflict:
+        count("OrdersRefused")
+        raise TicketHeld("other buyers were faster; reload the ticket") from None
 
 
-def find(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:
+def _place_order(
+    store: OrderStore, ticket: HoldableTicket, *, buyer: UserID, shown_price: Decimal | None, window: timedelta
+) -> tuple[Order, bool]:
+    """Place an order on this copy of the ticket. Raises VersionConflict if the copy is stale."""
+    now = clock.now()
+    try:
+        ticket.check_can_be_held(buyer=buyer, shown_price=shown_price, now=now)
+    except HeldByBuyer as held:
+        own = store.order(buyer, held.order_id)
+        if own and own.is_live(now):
+            return own, False
+        raise VersionConflict from None
+    order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, window=window)
+    lapsed = _expire_lapsed(store, ticket.hold)
+    store.hold_ticket(ticket, ticket.held_by(order))
+    store.insert_order(order)
+    if lapsed:
+        store.replace_order(*lapsed)
+    store.commit(order)
+    count("OrdersPlaced")
+    if lapsed:
+        count("OrdersLapsed")
+    return order, True
+
+
+def get_order(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:
     """Return the user's order. Raises OrderNotFound."""
     order = store.order(user_id, OrderID(order_id)) if is_id(order_id) else None
     if order is None:
@@ -86,7 +95,7 @@ def find(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:
     return order
 
 
-def find_for_ticket(store: OrderStore, *, user_id: UserID, ticket_id: str) -> Order | None:
+def find_order_for_ticket(store: OrderStore, *, user_id: UserID, ticket_id: str) -> Order | None:
     """Return the order by which the user holds or has bought the ticket, or None if there is none.
 
     Takes two consistent reads by key. Includes an order past its deadline until it is cancelled.
@@ -95,114 +104,105 @@ def find_for_ticket(store: OrderStore, *, user_id: UserID, ticket_id: str) -> Or
     if ticket is None or ticket.hold is None or ticket.hold.user_id != user_id:
         return None
     order = store.order(user_id, ticket.hold.order_id)
-    return order if order and order.status is not Status.CANCELLED else None  # ended between the reads
+    return order if order and order.status is not OrderStatus.CANCELLED else None  # ended between the reads
 
 
-def cancel(store: OrderStore, *, user_id: UserID, order_id: str, receipt: Receipt) -> None:
+def cancel_order(store: OrderStore, *, user_id: UserID, order_id: str) -> None:
     """Cancel the user's order; idempotent. Raises OrderNotFound, OrderPaid, Contention."""
     if not is_id(order_id):
         raise OrderNotFound
-    change(store, user_id, OrderID(order_id), Order.cancel, receipt=receipt)
+    change_order(store, user_id, OrderID(order_id), Order.cancel)
 
 
-def expire(store: OrderStore, *, user_id: UserID, order_id: OrderID) -> bool:
+def expire_order(store: OrderStore, *, user_id: UserID, order_id: OrderID) -> bool:
     """Cancel an order whose deadline has passed.
 
-    Returns True if the order was cancelled, False if its status was no longer `created`. Raises NotYet before the
+    Returns True if the order was cancelled, False if its status was no longer `created`. Raises TooEarly before the
     deadline, OrderNotFound, Contention.
     """
 
     def rule(order: Order) -> Order | None:
         after = order.expire()
         if after and clock.now() < order.expires_at:
-            raise NotYet(f"order {order.id} expires at {order.expires_at}")
+            raise TooEarly(f"order {order.id} expires at {order.expires_at}")
         return after
 
-    return change(store, user_id, order_id, rule)
+    return change_order(store, user_id, order_id, rule)
 
 
-def change(
-    store: OrderStore,
-    user_id: UserID,
-    order_id: OrderID,
-    rule: Callable[[Order], Order | None],
-    *,
-    receipt: Receipt = lambda _order: None,
-) -> bool:
-    """Apply a rule to the order and write the result; read again and retry on a version conflict.
+@retry_on_conflict()
+def change_order(store: OrderStore, user_id: UserID, order_id: OrderID, rule: Callable[[Order], Order | None]) -> bool:
+    """Apply a rule to the order and commit the result.
 
     `rule` returns the next state, or None to write nothing. Returns True if the order was written. Raises
     OrderNotFound, Contention and the errors of the rule.
     """
-    for _ in range(MAX_ATTEMPTS):
-        order = store.order(user_id, order_id)
-        if order is None:
-            raise OrderNotFound
-        after = rule(order)
-        if after is None:
-            return False
-        try:
-            store.advance(order, after, receipt(after))
-        except VersionConflict:
-            continue
-        if after.status is not order.status:  # otherwise the state was only republished
-            _count(after)
-        return True
-    raise Contention("the order is changing; try again")
+    order = store.order(user_id, order_id)
+    if order is None:
+        raise OrderNotFound
+    after = rule(order)
+    if after is None:
+        return False
+    store.replace_order(order, after)
+    if after.ticket.hold_version != order.ticket.hold_version:  # otherwise the state is only republished
+        store.change_hold(after)
+    store.commit(after)
+    if after.status is not order.status:
+        _count(after)
+    return True
 
 
-def decide(store: OrderStore, change: RequestedChange) -> None:
-    """Decide about a seller's change and publish the decision; read again and retry on a conflict.
+@retry_on_conflict()
+def decide_change(store: OrderStore, change: RequestedChange) -> None:
+    """Decide about a seller's change and publish the decision.
 
     Accepting the change cancels the order of a lapsed hold, as a takeover does. Raises Contention.
     """
-    for _ in range(MAX_ATTEMPTS):
-        before = store.ticket(change.ticket_id, consistent=True)
-        after = (before or Ticket.first_heard_of(change)).decide(change, now=clock.now())
-        if after is None:
-            return
-        try:
-            lapsed = _lapsed_order(store, before) if before and after.hold is None else None
-            store.decide(before, after, lapsed)
-        except HoldConflict:
-            continue
-        if lapsed:
-            count("OrdersLapsed")
+    before = store.ticket(change.ticket_id, consistent=True)
+    after = (before or HoldableTicket.from_change(change)).decide(change, now=clock.now())
+    if after is None:
         return
-    raise Contention("the ticket is changing; try again")
+    lapsed = _expire_lapsed(store, before.hold) if before and after.hold is None else None
+    store.replace_ticket(before, after)
+    if lapsed:
+        store.replace_order(*lapsed)
+    store.commit()
+    if lapsed:
+        count("OrdersLapsed")
 
 
 def _count(order: Order) -> None:
-    if order.status is Status.COMPLETED:
+    if order.status is OrderStatus.COMPLETED:
         count("OrdersCompleted")
     elif order.reason == "expired":
         count("OrdersLapsed")
 
 
-def _find(store: OrderStore, ticket_id: str) -> Ticket:
+def _find_ticket(store: OrderStore, ticket_id: str) -> HoldableTicket:
     if not is_id(ticket_id):
         raise TicketNotFound
     ticket = read_until_replicated(lambda: store.ticket(TicketID(ticket_id)), ticket_id)
     if ticket is None:
-        raise TicketNotFound(young=is_recent(ticket_id))
+        raise TicketNotFound(is_recent=is_recent(ticket_id))
     return ticket
 
 
-def _again(store: OrderStore, ticket: Ticket) -> Ticket:
+def _reread(store: OrderStore, ticket: HoldableTicket) -> HoldableTicket:
     found = store.ticket(ticket.id, consistent=True)
     if found is None:
         raise TicketNotFound
     return found
 
 
-def _lapsed_order(store: OrderStore, ticket: Ticket) -> Order | None:
-    """Return the order of the lapsed hold, to be cancelled with it, or None if the ticket has no hold.
+def _expire_lapsed(store: OrderStore, hold: Hold | None) -> tuple[Order, Order] | None:
+    """Return the order of a lapsed hold before and after its expiry, or None if there is no hold.
 
-    Raises HoldConflict if the order is not `created` any more: the copy of the ticket is stale.
+    Raises VersionConflict if the order is not `created` any more: the copy of the ticket is stale.
     """
-    if ticket.hold is None:
+    if hold is None:
         return None
-    lapsed = store.order(ticket.hold.user_id, ticket.hold.order_id)
-    if lapsed is None or lapsed.expire() is None:
-        raise HoldConflict(None)
-    return lapsed
+    lapsed = store.order(hold.user_id, hold.order_id)
+    expired = lapsed.expire() if lapsed else None
+    if lapsed is None or expired is None:
+        raise VersionConflict
+    return lapsed, expired

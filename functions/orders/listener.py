@@ -39,7 +39,7 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
         {
             TicketCreated: _keep_ticket,
             TicketUpdated: _keep_ticket,
-            TicketChangeRequested: _decide,
+            TicketChangeRequested: _decide_change,
             ExpirationCompleted: _expire,
             PaymentAuthorized: lambda event: _move(event, Order.payment_authorized),
             PaymentCreated: lambda event: _move(event, Order.payment_created),
@@ -55,8 +55,8 @@ def _keep_ticket(event: TicketCreated | TicketUpdated) -> None:
     _store().keep_ticket(event)
 
 
-def _decide(event: TicketChangeRequested) -> None:
-    actions.decide(
+def _decide_change(event: TicketChangeRequested) -> None:
+    actions.decide_change(
         _store(),
         RequestedChange(
             id=event.changeID,
@@ -72,7 +72,7 @@ def _decide(event: TicketChangeRequested) -> None:
 
 
 def _expire(event: ExpirationCompleted) -> None:
-    _unless_unknown(event.orderId, lambda: actions.expire(_store(), user_id=event.userID, order_id=event.orderId))
+    _unless_unknown(event.orderId, lambda: actions.expire_order(_store(), user_id=event.userID, order_id=event.orderId))
 
 
 def _refund(event: PaymentPartlyRefunded | PaymentRefunded) -> None:
@@ -88,7 +88,7 @@ def _refund(event: PaymentPartlyRefunded | PaymentRefunded) -> None:
 
 
 def _move(event: PaymentEvent, rule: Callable[[Order], Order | None]) -> None:
-    _unless_unknown(event.orderId, lambda: actions.change(_store(), event.userID, event.orderId, rule))
+    _unless_unknown(event.orderId, lambda: actions.change_order(_store(), event.userID, event.orderId, rule))
 
 
 def _unless_unknown(order_id: OrderID, act: Callable[[], bool]) -> None:

@@ -39,11 +39,11 @@ class OrderError(Exception):
 
 
 class TicketNotFound(OrderError):
-    """The ticket does not exist. `young` is True if its id is recent, so it may not have been replicated yet."""
+    """The ticket does not exist. `is_recent` is True if its id is recent, so it may not have been replicated yet."""
 
-    def __init__(self, *, young: bool = False) -> None:
+    def __init__(self, *, is_recent: bool = False) -> None:
         super().__init__("there is no such ticket")
-        self.young = young
+        self.is_recent = is_recent
 
 
 class OrderNotFound(OrderError):
@@ -85,8 +85,8 @@ class OrderPaid(OrderError):
     """The order is paid or its payment is in progress, so it can no longer be cancelled."""
 
 
-class Status(StrEnum):
-    """Status of an order. The values are part of the API and event contracts."""
+class OrderStatus(StrEnum):
+    """OrderStatus of an order. The values are part of the API and event contracts."""
 
     CREATED = "created"
     AWAITING_PAYMENT = "awaiting:payment"
@@ -106,6 +106,15 @@ class Hold:
     def is_live(self, now: datetime) -> bool:
         """Return whether the hold is in force. Compares the deadline with `now` and does not depend on a timer."""
         return self.expires_at is None or now < self.expires_at
+
+
+class HoldState(StrEnum):
+    """The state of an order's hold on its ticket, determined by the order's status."""
+
+    UNTIL_DEADLINE = "until its deadline"
+    UNTIL_PAID = "until the payment's outcome is known"
+    SOLD = "the ticket is sold"
+    RELEASED = "the ticket is free"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +146,8 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
-    """The copy of a ticket in Orders, and the authoritative record of its hold.
+class HoldableTicket:
+    """Orders' copy of a ticket, and the authoritative record of its hold.
 
     `hold_version` counts the changes of the hold over all its orders; every order event carries it. `version` is the
     ticket's version as of the latest seller's change in this copy.
@@ -157,7 +166,7 @@ class Ticket:
     decision: Decision | None = None
 
     @classmethod
-    def first_heard_of(cls, change: RequestedChange) -> "Ticket":
+    def from_change(cls, change: RequestedChange) -> "HoldableTicket":
         """Create the copy of a ticket whose `ticket:created` has not arrived: no order can have the ticket."""
         return cls(
             id=change.ticket_id,
@@ -167,7 +176,12 @@ class Ticket:
             currency=change.currency,
         )
 
-    def decide(self, change: RequestedChange, *, now: datetime) -> "Ticket | None":
+    def held_by(self, order: "Order") -> "HoldableTicket":
+        """Return the copy with the hold of a new order."""
+        hold = Hold(order_id=order.id, user_id=order.user_id, expires_at=order.expires_at)
+        return replace(self, hold=hold, hold_version=order.ticket.hold_version)
+
+    def decide(self, change: RequestedChange, *, now: datetime) -> "HoldableTicket | None":
         """Return the copy with the decision about the change, or None if the request is stale.
 
         Declines the change while an order holds or has bought the ticket. Otherwise accepts it: the copy takes the
@@ -225,13 +239,13 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderedTicket:
-    """The ticket as it was ordered. `hold` is the hold version of this order's latest change of the hold."""
+    """The ticket as it was ordered. `hold_version` is that of this order's latest change of the hold."""
 
     id: TicketID
     title: str
     price: Price
     currency: str
-    hold: int
+    hold_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +254,7 @@ class Order:
 
     id: OrderID
     user_id: UserID
-    status: Status
+    status: OrderStatus
     expires_at: datetime
     ticket: OrderedTicket
     version: int
@@ -249,7 +263,9 @@ class Order:
     refund: Refund | None = None
 
     @classmethod
-    def place(cls, ticket: Ticket, *, order_id: OrderID, buyer: UserID, now: datetime, window: timedelta) -> "Order":
+    def place(
+        cls, ticket: HoldableTicket, *, order_id: OrderID, buyer: UserID, now: datetime, window: timedelta
+    ) -> "Order":
         """Create an order for a ticket that is free, or whose hold has lapsed (a takeover).
 
         `window` is the duration of the hold. A takeover raises the hold version by two: for the cancellation of the
@@ -258,44 +274,57 @@ class Order:
         return cls(
             id=order_id,
             user_id=buyer,
-            status=Status.CREATED,
+            status=OrderStatus.CREATED,
             expires_at=now + window,
             ticket=OrderedTicket(
                 id=ticket.id,
                 title=ticket.title,
                 price=ticket.price,
                 currency=ticket.currency,
-                hold=ticket.hold_version + (2 if ticket.hold else 1),
+                hold_version=ticket.hold_version + (2 if ticket.hold else 1),
             ),
             version=1,
             created_at=now,
         )
 
+    @property
+    def hold_state(self) -> HoldState:
+        """The state of the order's hold on its ticket."""
+        match self.status:
+            case OrderStatus.CREATED:
+                return HoldState.UNTIL_DEADLINE
+            case OrderStatus.AWAITING_PAYMENT:
+                return HoldState.UNTIL_PAID
+            case OrderStatus.COMPLETED | OrderStatus.REFUNDED:
+                return HoldState.SOLD
+            case OrderStatus.CANCELLED:
+                return HoldState.RELEASED
+
     def is_live(self, now: datetime) -> bool:
         """Return whether the order has a claim on its ticket at `now`."""
         match self.status:
-            case Status.CREATED:
+            case OrderStatus.CREATED:
                 return now < self.expires_at
-            case Status.AWAITING_PAYMENT | Status.COMPLETED | Status.REFUNDED:
+            case OrderStatus.AWAITING_PAYMENT | OrderStatus.COMPLETED | OrderStatus.REFUNDED:
                 return True
-            case Status.CANCELLED:
+            case OrderStatus.CANCELLED:
                 return False
 
     def cancel(self) -> "Order | None":
         """Cancel the order on behalf of its buyer. Returns None if it is cancelled already. Raises OrderPaid."""
-        if self.status is Status.CANCELLED:
+        if self.status is OrderStatus.CANCELLED:
             return None
-        if self.status is not Status.CREATED:
+        if self.status is not OrderStatus.CREATED:
             raise OrderPaid("the order is paid or being paid")
-        return self._move(Status.CANCELLED, reason="cancelled_by_buyer")
+        return self._move(OrderStatus.CANCELLED, reason="cancelled_by_buyer")
 
     def expire(self) -> "Order | None":
         """Cancel the order after its deadline, which the caller checks. Returns None unless it is `created`."""
-        return self._move(Status.CANCELLED, reason="expired") if self.status is Status.CREATED else None
+        return self._move(OrderStatus.CANCELLED, reason="expired") if self.status is OrderStatus.CREATED else None
 
     def payment_authorized(self) -> "Order":
         """Funds are authorised: the order no longer expires. Republishes the current state unless it is `created`."""
-        return self._move(Status.AWAITING_PAYMENT) if self.status is Status.CREATED else self._republish()
+        return self._move(OrderStatus.AWAITING_PAYMENT) if self.status is OrderStatus.CREATED else self._republish()
 
     def payment_created(self) -> "Order":
         """Money is captured: the ticket is sold. Republishes the current state unless the order is open.
@@ -303,14 +332,14 @@ class Order:
         A `created` order completes too: money can be captured by hand at Stripe before Orders has received the
         authorisation.
         """
-        is_open = self.status in (Status.CREATED, Status.AWAITING_PAYMENT)
-        return self._move(Status.COMPLETED) if is_open else self._republish()
+        is_open = self.status in (OrderStatus.CREATED, OrderStatus.AWAITING_PAYMENT)
+        return self._move(OrderStatus.COMPLETED) if is_open else self._republish()
 
     def payment_failed(self) -> "Order":
         """Capture has failed permanently. Republishes the current state unless the order is `awaiting:payment`."""
-        if self.status is not Status.AWAITING_PAYMENT:
+        if self.status is not OrderStatus.AWAITING_PAYMENT:
             return self._republish()
-        return self._move(Status.CANCELLED, reason="payment_failed")
+        return self._move(OrderStatus.CANCELLED, reason="payment_failed")
 
     def payment_refunded(
         self, amount: MinorUnits | None, *, in_full: bool, reason: RefundReason, now: datetime
@@ -321,27 +350,29 @@ class Order:
         higher than the recorded one republishes the current state. Returns None if the order is not completed or
         refunded: the refund of a cancelled order changes nothing, and the reconciler of Payments settles an open one.
         """
-        if self.status not in (Status.COMPLETED, Status.REFUNDED):
+        if self.status not in (OrderStatus.COMPLETED, OrderStatus.REFUNDED):
             return None
         price = self.ticket.price if amount is None else format_amount(amount, CURRENCIES[self.ticket.currency])
         refund = Refund(amount=price, reason=reason, at=now)
-        if self.status is Status.COMPLETED and in_full:
-            return self._move(Status.REFUNDED, refund=refund)
-        if self.status is Status.COMPLETED and Decimal(price) > self._amount_refunded():
-            return self._move(Status.COMPLETED, refund=refund)
+        if self.status is OrderStatus.COMPLETED and in_full:
+            return self._move(OrderStatus.REFUNDED, refund=refund)
+        if self.status is OrderStatus.COMPLETED and Decimal(price) > self._amount_refunded():
+            return self._move(OrderStatus.COMPLETED, refund=refund)
         return self._republish()
 
     def _amount_refunded(self) -> Decimal:
         return Decimal(self.refund.amount) if self.refund else Decimal(0)
 
-    def _move(self, status: Status, *, reason: CancelReason | None = None, refund: Refund | None = None) -> "Order":
+    def _move(
+        self, status: OrderStatus, *, reason: CancelReason | None = None, refund: Refund | None = None
+    ) -> "Order":
         return replace(
             self,
             status=status,
             reason=reason,
             refund=refund,
             version=self.version + 1,
-            ticket=replace(self.ticket, hold=self.ticket.hold + 1),
+            ticket=replace(self.ticket, hold_version=self.ticket.hold_version + 1),
         )
 
     def _republish(self) -> "Order":

@@ -1,21 +1,16 @@
 """Request and response bodies of the Orders API."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from functions.orders.order import CancelReason, Order, Status
-from shared.http import Input, Instant, Output
+from functions.orders.order import CancelReason, Order, OrderStatus
+from shared.http import DecimalText, Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import PLAIN_DECIMAL, Price, parse_decimal
+from shared.money import Price, parse_decimal
 from shared.pagination import Page
 from shared.refunds import Refund, RefundReason
-
-
-def _is_decimal(text: str) -> str:
-    parse_decimal(text)
-    return text
 
 
 def _is_absent(value: Any) -> bool:
@@ -30,10 +25,7 @@ class PlaceOrder(Input):
 
     ticketID: str | None = None
     ticketId: str | None = None
-    price: (
-        Annotated[str, AfterValidator(_is_decimal), Field(json_schema_extra={"pattern": f"^{PLAIN_DECIMAL.pattern}$"})]
-        | None
-    ) = Field(None, examples=["12.50"])
+    price: DecimalText | None = Field(None, examples=["12.50"])
 
     @model_validator(mode="after")
     def _one_ticket(self) -> Self:
@@ -83,7 +75,7 @@ class OrderOut(Output):
 
     id: OrderID
     userID: UserID
-    status: Status
+    status: OrderStatus
     expiresAt: Instant
     ticket: TicketOut
     version: int

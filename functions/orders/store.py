@@ -8,46 +8,32 @@ An order and its hold change in one transaction, so the ticket always names the 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
-from functions.orders.order import Decision, Hold, Order, OrderedTicket, Status, Ticket
+from functions.orders.order import Decision, Hold, HoldableTicket, HoldState, Order, OrderedTicket, OrderStatus
 from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
 from shared.pagination import Page, decode_cursor, page_of
-from shared.table import ConditionFailed, Item, Put, Table, Update, Write
+from shared.table import ConditionFailed, Item, Put, Update
+from shared.unit_of_work import UnitOfWork, VersionConflict
 
 LISTING = "orders"
 OPEN_PARTITIONS = 8  # of the index of open orders; enough for 8,000 new orders a second
 
-_EVENTS: dict[Status, type[events.OrderEvent]] = {
-    Status.CREATED: events.OrderCreated,
-    Status.AWAITING_PAYMENT: events.OrderAwaitingPayment,
-    Status.COMPLETED: events.OrderCompleted,
-    Status.CANCELLED: events.OrderCancelled,
-    Status.REFUNDED: events.OrderRefunded,
+_EVENTS: dict[OrderStatus, type[events.OrderEvent]] = {
+    OrderStatus.CREATED: events.OrderCreated,
+    OrderStatus.AWAITING_PAYMENT: events.OrderAwaitingPayment,
+    OrderStatus.COMPLETED: events.OrderCompleted,
+    OrderStatus.CANCELLED: events.OrderCancelled,
+    OrderStatus.REFUNDED: events.OrderRefunded,
 }
 
 
-class HoldConflict(Exception):
-    """Another write preceded this one to the ticket or the lapsed order. `ticket` is the current copy, if known."""
+class OrderStore(UnitOfWork[Order]):
+    """Reads and writes orders and the copies of tickets."""
 
-    def __init__(self, ticket: Ticket | None) -> None:
-        super().__init__("the ticket's hold has changed")
-        self.ticket = ticket
-
-
-class VersionConflict(Exception):
-    """Another write to the order preceded this one."""
-
-
-class OrderStore:
-    """Reads and writes orders and the copies of tickets. `also` is one more write for the transaction."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-
-    def ticket(self, ticket_id: TicketID, *, consistent: bool = False) -> Ticket | None:
+    def ticket(self, ticket_id: TicketID, *, consistent: bool = False) -> HoldableTicket | None:
         """Return the copy of a ticket, or None.
 
         An eventually consistent read is sufficient for placing an order, since its write is conditional.
@@ -76,95 +62,79 @@ class OrderStore:
         found = (_to_order(item) for item in items if item["sk"] != after)
         return page_of(found, listing=LISTING, limit=limit, ident=lambda order: order.id)
 
-    def place(self, order: Order, ticket: Ticket, lapsed: Order | None, also: Write | None) -> None:
-        """Hold the ticket and create the order; in a takeover, cancel the lapsed order too. One transaction.
+    def hold_ticket(self, before: HoldableTicket, after: HoldableTicket) -> None:
+        """Add the hold of a new order.
 
-        Conditions: the ticket has the hold version, title and price of `ticket` and is not withdrawn; the order's id is
-        new; the lapsed order has the version that was read. Raises HoldConflict.
+        Condition: the ticket has the hold version, title and price of `before` and is not withdrawn. An eventually
+        consistent `before` suffices. The other attributes of the copy are kept, since `before` may be stale.
         """
-        hold = Update(
-            key=_ticket_key(ticket.id),
-            change="SET holdOrderID = :order, holdUserID = :user, holdExpiresAt = :deadline, holdNumber = :next",
-            condition="holdNumber = :number AND title = :title AND price = :price AND withdrawn = :no",
-            values={
-                "order": order.id,
-                "user": order.user_id,
-                "deadline": clock.to_millis(order.expires_at),
-                "next": order.ticket.hold,
-                "number": ticket.hold_version,
-                "title": ticket.title,
-                "price": ticket.price,
-                "no": False,
-            },
+        assert after.hold  # noqa: S101  # for the types
+        self.add(
+            Update(
+                key=_ticket_key(after.id),
+                change="SET holdOrderID = :order, holdUserID = :user, holdExpiresAt = :deadline, holdNumber = :next",
+                condition="holdNumber = :hold_version AND title = :title AND price = :price AND withdrawn = :no",
+                values={
+                    "order": after.hold.order_id,
+                    "user": after.hold.user_id,
+                    "deadline": _to_millis(after.hold.expires_at),
+                    "next": after.hold_version,
+                    "hold_version": before.hold_version,
+                    "title": before.title,
+                    "price": before.price,
+                    "no": False,
+                },
+            )
         )
-        create = Put(item=_to_item(order), condition="attribute_not_exists(pk)")
-        ended = lapsed.expire() if lapsed else None
-        end = _replace(ended, lapsed) if lapsed and ended else None
-        try:
-            self.table.write(hold, create, end, also)
-        except ConditionFailed as refused:
-            raise HoldConflict(_to_ticket(refused.items[0]) if refused.items[0] else None) from None
 
-    def advance(self, before: Order, after: Order, also: Write | None = None) -> None:
-        """Write the order's next state, and its hold if the hold version changes. One transaction.
+    def insert_order(self, order: Order) -> None:
+        """Add a new order. Condition: its id is new."""
+        self.add(Put(item=_to_item(order), condition="attribute_not_exists(pk)"))
 
-        Conditions: the order has the version that was read, and therefore that status; this order holds the ticket, so
-        that an older order can never release the hold of a newer one. Raises VersionConflict.
+    def replace_order(self, before: Order, after: Order) -> None:
+        """Add the order's next state. Condition: the order has the version of `before`, and therefore its status."""
+        self.add(Put(item=_to_item(after), condition="version = :version", values={"version": before.version}))
+
+    def change_hold(self, order: Order) -> None:
+        """Add the new state of the order's hold.
+
+        Condition: this order holds the ticket, so that an older order can never release the hold of a newer one.
         """
-        hold = _hold(after) if after.ticket.hold != before.ticket.hold else None
-        try:
-            self.table.write(_replace(after, before), hold, also)
-        except ConditionFailed:
-            raise VersionConflict from None
-
-    def decide(self, before: Ticket | None, after: Ticket, lapsed: Order | None) -> None:
-        """Write the copy with the decision about a change and publish it; cancel the lapsed order too. One transaction.
-
-        Conditions: the copy has the hold version, ticket version and decision number that were read, or does not exist
-        if `before` is None; the lapsed order has the version that was read. So no order can be placed or change its
-        state in between. Raises HoldConflict.
-        """
-        decision = after.decision
-        assert decision  # noqa: S101  # for the types
-        change = (
-            "SET id = :id, sellerID = :seller, title = :title, price = :price, currency = :currency,"
-            " withdrawn = :withdrawn, ticketVersion = :version, holdNumber = :next, decidedChangeID = :change,"
-            " decidedVersion = :decided, decisionNumber = :decision, #event = :event"
+        self.add(
+            Update(
+                key=_ticket_key(order.ticket.id),
+                change=_HOLD_CHANGES[order.hold_state],
+                condition="holdOrderID = :order",
+                values={"hold_version": order.ticket.hold_version, "order": order.id}
+                | ({"yes": True} if order.hold_state is HoldState.SOLD else {}),
+            )
         )
-        values = {
-            "id": after.id,
-            "seller": after.seller_id,
-            "title": after.title,
-            "price": after.price,
-            "currency": after.currency,
-            "withdrawn": after.withdrawn,
-            "version": after.version,
-            "next": after.hold_version,
-            "change": decision.change_id,
-            "decided": decision.version,
-            "decision": decision.number,
-            "event": events.outbox_entry(_to_decision(after.id, decision)),
-        }
-        if decision.reason:
-            change, values = f"{change}, declinedFor = :reason", values | {"reason": decision.reason}
-        else:
-            change += " REMOVE declinedFor" + ("" if after.hold else f", {_HOLD}")
-        if before is None:
-            condition = "attribute_not_exists(pk)"
-        else:
-            condition = "ticketVersion = :seen AND holdNumber = :number AND "
-            values |= {"seen": before.version, "number": before.hold_version}
+
+    def replace_ticket(self, before: HoldableTicket | None, after: HoldableTicket) -> None:
+        """Add the copy of a ticket with its latest decision, and publish the decision.
+
+        Condition: the copy has the hold version, ticket version and decision number of `before`, or does not exist if
+        `before` is None. So no order can be placed or change its state in between.
+        """
+        assert after.decision  # noqa: S101  # for the types
+        entry = events.outbox_entry(_to_decision_event(after.id, after.decision))
+        put = Put(item=_to_ticket_item(after) | {"event": entry}, condition="attribute_not_exists(pk)")
+        if before:
+            condition = "ticketVersion = :version AND holdNumber = :hold_version AND "
+            values = {"version": before.version, "hold_version": before.hold_version}
             if before.decision:
-                condition += "decisionNumber = :last"
-                values["last"] = before.decision.number
+                condition += "decisionNumber = :decision"
+                values["decision"] = before.decision.number
             else:
                 condition += "attribute_not_exists(decisionNumber)"
-        ended = lapsed.expire() if lapsed else None
-        end = _replace(ended, lapsed) if lapsed and ended else None
-        try:
-            self.table.write(Update(key=_ticket_key(after.id), change=change, condition=condition, values=values), end)
-        except ConditionFailed:
-            raise HoldConflict(None) from None
+            put = replace(put, condition=condition, values=values)
+        self.add(put)
+
+    @staticmethod
+    def ticket_in(conflict: VersionConflict) -> HoldableTicket | None:
+        """Return the current copy of the ticket if the condition of `hold_ticket`, added first, did not hold."""
+        item = conflict.items[0] if conflict.items else None
+        return _to_ticket(item) if item else None
 
     def keep_ticket(self, data: events.TicketCreated | events.TicketUpdated) -> None:
         """Copy the seller's content of a ticket from an event.
@@ -209,26 +179,12 @@ class OrderStore:
                 yield UserID(item["pk"].removeprefix("user#")), OrderID(item["sk"].removeprefix("order#"))
 
 
-_HOLD = "holdOrderID, holdUserID, holdExpiresAt"
-
-
-def _hold(order: Order) -> Update:
-    """Return the update of the hold for the order's new status. Condition: this order holds the ticket."""
-    change, values = "SET holdNumber = :number", {"number": order.ticket.hold, "order": order.id}
-    match order.status:
-        case Status.AWAITING_PAYMENT:
-            change += " REMOVE holdExpiresAt"
-        case Status.COMPLETED | Status.REFUNDED:
-            change, values = f"{change}, sold = :yes REMOVE holdExpiresAt", values | {"yes": True}
-        case Status.CANCELLED:
-            change += f" REMOVE {_HOLD}"
-        case Status.CREATED:
-            raise ValueError("no transition leads to created")
-    return Update(key=_ticket_key(order.ticket.id), change=change, condition="holdOrderID = :order", values=values)
-
-
-def _replace(after: Order, before: Order) -> Put:
-    return Put(item=_to_item(after), condition="version = :version", values={"version": before.version})
+_HOLD_CHANGES = {
+    HoldState.UNTIL_PAID: "SET holdNumber = :hold_version REMOVE holdExpiresAt",
+    HoldState.SOLD: "SET holdNumber = :hold_version, sold = :yes REMOVE holdExpiresAt",
+    HoldState.RELEASED: "SET holdNumber = :hold_version REMOVE holdOrderID, holdUserID, holdExpiresAt",
+}
+"""Update expressions of the hold. No transition leads to `UNTIL_DEADLINE`."""
 
 
 def _ticket_key(ticket_id: TicketID) -> dict[str, str]:
@@ -239,7 +195,29 @@ def _order_key(user_id: UserID, order_id: OrderID) -> dict[str, str]:
     return {"pk": f"user#{user_id}", "sk": f"order#{order_id}"}
 
 
-def _to_ticket(item: Item) -> Ticket:
+def _to_ticket_item(ticket: HoldableTicket) -> Item:
+    hold, decision = ticket.hold, ticket.decision
+    return _ticket_key(ticket.id) | {
+        "id": ticket.id,
+        "sellerID": ticket.seller_id,
+        "title": ticket.title,
+        "price": ticket.price,
+        "currency": ticket.currency,
+        "withdrawn": ticket.withdrawn,
+        "ticketVersion": ticket.version,
+        "holdNumber": ticket.hold_version,
+        "holdOrderID": hold.order_id if hold else None,
+        "holdUserID": hold.user_id if hold else None,
+        "holdExpiresAt": _to_millis(hold.expires_at) if hold else None,
+        "sold": ticket.sold or None,
+        "decidedChangeID": decision.change_id if decision else None,
+        "decidedVersion": decision.version if decision else None,
+        "decisionNumber": decision.number if decision else None,
+        "declinedFor": decision.reason if decision else None,
+    }
+
+
+def _to_ticket(item: Item) -> HoldableTicket:
     deadline = item.get("holdExpiresAt")
     hold = (
         Hold(
@@ -250,7 +228,7 @@ def _to_ticket(item: Item) -> Ticket:
         if "holdOrderID" in item
         else None
     )
-    return Ticket(
+    return HoldableTicket(
         id=item["id"],
         seller_id=item["sellerID"],
         title=item["title"],
@@ -283,12 +261,12 @@ def _to_item(order: Order) -> Item:
         "title": ticket.title,
         "price": ticket.price,
         "currency": ticket.currency,
-        "hold": ticket.hold,
+        "hold": ticket.hold_version,
         "version": order.version,
         "createdAt": clock.to_millis(order.created_at),
         "reason": order.reason,
         "refund": refunds.to_attribute(order.refund),
-        "openPartition": partition(order.id, OPEN_PARTITIONS) if order.status is Status.CREATED else None,
+        "openPartition": partition(order.id, OPEN_PARTITIONS) if order.status is OrderStatus.CREATED else None,
         "event": events.outbox_entry(_to_event(order)),
     }
 
@@ -297,14 +275,14 @@ def _to_order(item: Item) -> Order:
     return Order(
         id=item["id"],
         user_id=item["userID"],
-        status=Status(item["status"]),
+        status=OrderStatus(item["status"]),
         expires_at=clock.from_millis(item["expiresAt"]),
         ticket=OrderedTicket(
             id=item["ticketID"],
             title=item["title"],
             price=item["price"],
             currency=item["currency"],
-            hold=item["hold"],
+            hold_version=item["hold"],
         ),
         version=item["version"],
         created_at=clock.from_millis(item["createdAt"]),
@@ -313,11 +291,15 @@ def _to_order(item: Item) -> Order:
     )
 
 
-def _to_decision(ticket_id: TicketID, decision: Decision) -> events.TicketChangeDecision:
-    said = {"id": ticket_id, "version": decision.number, "changeID": decision.change_id}
+def _to_millis(instant: datetime | None) -> int | None:
+    return None if instant is None else clock.to_millis(instant)
+
+
+def _to_decision_event(ticket_id: TicketID, decision: Decision) -> events.TicketChangeDecision:
+    fields = {"id": ticket_id, "version": decision.number, "changeID": decision.change_id}
     if decision.reason:
-        return events.TicketChangeDeclined.model_validate(said | {"reason": decision.reason})
-    return events.TicketChangeAccepted.model_validate(said)
+        return events.TicketChangeDeclined.model_validate(fields | {"reason": decision.reason})
+    return events.TicketChangeAccepted.model_validate(fields)
 
 
 def _to_event(order: Order) -> events.OrderEvent:
@@ -336,7 +318,7 @@ def _to_event(order: Order) -> events.OrderEvent:
                 "title": ticket.title,
                 "price": ticket.price,
                 "currency": ticket.currency,
-                "hold": ticket.hold,
+                "hold": ticket.hold_version,
             },
         }
     )

@@ -32,7 +32,7 @@ def handler(_event: dict[str, Any], _context: object) -> None:
     failed = 0
     for user_id, order_id in store.overdue(clock.now() - GRACE):
         try:
-            if actions.expire(store, user_id=user_id, order_id=order_id):
+            if actions.expire_order(store, user_id=user_id, order_id=order_id):
                 logger.warning("expired an order whose timer was lost", order_id=order_id)
                 count("OrdersSwept")
         except Exception:

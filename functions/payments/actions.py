@@ -5,7 +5,6 @@ writes the result together with its outbox entry. Requests of buyers, webhooks, 
 call it, so the second of two concurrent changes always acts on both.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,28 +14,27 @@ from functions.payments.payment import (
     IntentStatus,
     OrderNotFound,
     OrderStatus,
+    PayableOrder,
     Payment,
     PaymentNotFound,
     PaymentsNotConfigured,
+    PaymentStatus,
     RequiredAction,
-    Status,
     StripeUnavailable,
     action_for_unrecorded,
 )
-from functions.payments.store import PaymentStore, VersionConflict
-from functions.payments.stripe_gateway import Gateway, IntentMissing, WrongState
+from functions.payments.store import PaymentStore, to_payable_order
+from functions.payments.stripe_gateway import IntentMissing, StripeGateway, WrongState
 from shared import clock
 from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderEvent
 from shared.ids import OrderID, PaymentID, UserID, is_id, new_id
 from shared.money import CURRENCIES, format_amount
 from shared.replication_lag import is_recent, read_until_replicated
-from shared.table import Contention, Write
 from shared.telemetry import count, logger, measure
+from shared.unit_of_work import VersionConflict, retry_on_conflict
 
-MAX_ATTEMPTS = 6  # version conflicts before Contention is raised, and the message or request must be retried
+MAX_ATTEMPTS = 6  # each may call Stripe, and together they must end before the function's timeout
 READ_EVERY = timedelta(seconds=2)
-
-type Receipt = Callable[[Payment], Write | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +45,26 @@ class Settled:
     acted: bool
 
 
-def start(
-    store: PaymentStore, *, user_id: UserID, order_id: str, token: str | None, receipt: Receipt
-) -> tuple[Payment, bool]:
+def start_payment(store: PaymentStore, *, user_id: UserID, order_id: str, token: str | None) -> tuple[Payment, bool]:
     """Start the order's payment and, with a token, authorise it.
 
-    `receipt` builds the idempotency record, which is written in the transaction of the effect. Returns the payment and
-    whether it is new or was confirmed (False: an existing payment is returned unchanged).
+    Returns the payment and whether it is new or was confirmed (False: an existing payment is returned unchanged).
 
     Raises OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, BadToken, CardDeclined, StripeUnavailable,
     PaymentsNotConfigured, Contention.
     """
     payment = _find(store, user_id, order_id)
-    if payment.status in (Status.AUTHORIZED, Status.CAPTURED):
+    if payment.has_funds():
         return payment, False
     payment.check_can_be_started(clock.now())
-    stripe = Gateway()
+    stripe = StripeGateway()
     is_new = False
     if payment.stripe_id is None:
-        payment, is_new = _open(store, stripe, payment, receipt if token is None else _no_receipt)
+        payment, is_new = _open(store, stripe, payment, is_complete=token is None)
     if token is None:
         return payment, is_new
     payment.check_can_be_started(clock.now())
-    return _confirm(store, stripe, payment, token, receipt), True
+    return _confirm(store, stripe, payment, token), True
 
 
 def get_payment(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payment:
@@ -80,9 +75,9 @@ def get_payment(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payme
     payment = _find(store, user_id, order_id)
     if payment.stripe_id is None:
         raise PaymentNotFound
-    if payment.status is Status.OPEN and store.claim_read(payment.order.id, READ_EVERY):
+    if payment.status is PaymentStatus.OPEN and store.claim_read(payment.order.id, READ_EVERY):
         try:
-            return settle(store, Gateway(), payment.order.id).payment
+            return settle(store, StripeGateway(), payment.order.id).payment
         except (StripeUnavailable, PaymentsNotConfigured, IntentMissing) as error:
             logger.warning("returning the recorded payment", order_id=payment.order.id, reason=str(error))
     return payment
@@ -90,40 +85,39 @@ def get_payment(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payme
 
 def follow_order(store: PaymentStore, event: OrderEvent) -> None:
     """Record the order's new state and perform the action it requires: capture, void or refund."""
-    payment = _keep_order(store, event)
+    payment = _record_order(store, to_payable_order(event))
     if payment.stripe_id is None:
         return
     match event:
         case OrderAwaitingPayment():
-            settle(store, Gateway(), event.id, republish=True)  # a repeated event: Orders lacks our answer
+            settle(store, StripeGateway(), event.id, republish=True)  # a repeated event: Orders lacks our answer
         case OrderCancelled():
-            settle(store, Gateway(), event.id)
+            settle(store, StripeGateway(), event.id)
         case OrderCompleted() if payment.unanswered():
-            settle(store, Gateway(), event.id, republish=True)  # refunded before Orders completed it
+            settle(store, StripeGateway(), event.id, republish=True)  # refunded before Orders completed it
 
 
-def settle(store: PaymentStore, stripe: Gateway, order_id: OrderID, *, republish: bool = False) -> Settled:
-    """Bring the order's status, the PaymentIntent and our record into agreement.
+@retry_on_conflict(attempts=MAX_ATTEMPTS)
+def settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID, *, republish: bool = False) -> Settled:
+    """Bring the order's status, the PaymentIntent and our record into agreement: read, decide, act, record.
 
     `republish` repeats the event of a state that Orders has not answered yet. Raises PaymentNotFound, Contention, and
-    the errors of `Gateway`; nothing has been written then, so a retry is safe.
+    the errors of `StripeGateway`; nothing has been written then, so a retry is safe.
     """
-    for _ in range(MAX_ATTEMPTS):
-        payment = store.payment(order_id)
-        if payment is None or payment.stripe_id is None:
-            raise PaymentNotFound
-        intent = _apply_order_status(stripe, payment, payment.stripe_id)
-        after, event_type = payment.observe(intent, republish=republish)
-        if after == payment and event_type is None:
-            return Settled(payment, acted=False)
-        try:
-            return Settled(_save(store, payment, after, event_type), acted=True)
-        except VersionConflict:
-            continue
-    raise Contention("the payment is changing; try again")
+    payment = store.payment(order_id)
+    if payment is None or payment.stripe_id is None:
+        raise PaymentNotFound
+    intent = _capture_if_due(stripe, payment) or stripe.retrieve(payment.stripe_id)
+    action = payment.required_action(intent, clock.now())
+    if action:
+        intent = _perform(stripe, action, intent)
+    after, event_type = payment.observe(intent, now=clock.now(), republish=republish)
+    if after == payment and event_type is None:
+        return Settled(payment, acted=False)
+    return Settled(_record(store, payment, after, event_type), acted=True)
 
 
-def reconcile_intent(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bool:
+def reconcile_intent(store: PaymentStore, stripe: StripeGateway, stripe_id: str) -> bool:
     """Settle the payment of a PaymentIntent whose state may have changed at Stripe.
 
     An orphan PaymentIntent is voided or refunded. Ignores PaymentIntents of other stages or of unknown origin. Returns
@@ -142,10 +136,10 @@ def reconcile_intent(store: PaymentStore, stripe: Gateway, stripe_id: str) -> bo
             return False
         # `settle` reads both again: it must decide on a PaymentIntent read after the order, never before.
         return settle(store, stripe, intent.order_id).acted
-    return _give_back(stripe, payment, intent)
+    return _release_orphan(stripe, payment, intent)
 
 
-def _give_back(stripe: Gateway, payment: Payment | None, intent: Intent) -> bool:
+def _release_orphan(stripe: StripeGateway, payment: Payment | None, intent: Intent) -> bool:
     """Void or refund an orphan PaymentIntent; returns whether it held money.
 
     Idempotent, and safe to run concurrently with `_open`: raises NotRecordedYet while the PaymentIntent may still be
@@ -165,88 +159,93 @@ def _give_back(stripe: Gateway, payment: Payment | None, intent: Intent) -> bool
             return False
 
 
-def _open(store: PaymentStore, stripe: Gateway, payment: Payment, receipt: Receipt) -> tuple[Payment, bool]:
+def _open(store: PaymentStore, stripe: StripeGateway, payment: Payment, *, is_complete: bool) -> tuple[Payment, bool]:
     """Create a PaymentIntent and record it, if the order still takes payments and has none; else cancel it.
 
-    Returns the payment and whether this PaymentIntent is the recorded one. Raises OrderCancelled, OrderExpired,
-    PaymentOver, Contention.
+    `is_complete`: opening the payment completes the request. Returns the payment and whether this PaymentIntent is the
+    recorded one. Raises OrderCancelled, OrderExpired, PaymentOver, Contention.
     """
     intent = stripe.create(payment.order)
-    for _ in range(MAX_ATTEMPTS):
-        after = payment.opened(PaymentID(new_id()), intent)
-        try:
-            return store.save(payment, after, also=receipt(after)), True
-        except VersionConflict:
-            now = store.payment(payment.order.id)
-            if now is None or now.stripe_id == intent.id:
-                return now or after, True  # our own write had succeeded, and its response was lost
-            payment = now
+
+    @retry_on_conflict(attempts=MAX_ATTEMPTS)
+    def record() -> tuple[Payment, bool]:
+        nonlocal payment
         if payment.stripe_id is not None or payment.order.status is OrderStatus.CANCELLED:
             _void(stripe, intent.id)
             payment.check_can_be_started(clock.now())
             return payment, False
-    _void(stripe, intent.id)
-    raise Contention("the payment is changing; try again")
+        try:
+            opened = store.replace(payment, payment.opened(PaymentID(new_id()), intent))
+            store.commit(opened if is_complete else None)
+        except VersionConflict:
+            payment = store.payment(payment.order.id) or payment
+            if payment.stripe_id == intent.id:  # this write took effect, and its response was lost
+                return payment, True
+            raise
+        return opened, True
+
+    try:
+        return record()
+    except VersionConflict:
+        _void(stripe, intent.id)
+        raise
 
 
-def _confirm(store: PaymentStore, stripe: Gateway, payment: Payment, token: str, receipt: Receipt) -> Payment:
+def _confirm(store: PaymentStore, stripe: StripeGateway, payment: Payment, token: str) -> Payment:
     assert payment.stripe_id is not None  # noqa: S101  # it was opened
     try:
         intent = stripe.confirm(payment.stripe_id, token)
     except WrongState:
         intent = stripe.retrieve(payment.stripe_id)
-    after, event_type = payment.observe(intent, republish=False)
+    after, event_type = payment.observe(intent, now=clock.now())
     if after == payment:
         return payment  # 3-D Secure: the browser continues with the client secret
-    has_funds = after.status in (Status.AUTHORIZED, Status.CAPTURED)
     try:
-        now = _save(store, payment, after, event_type, receipt(after) if has_funds else None)
+        current = _record(store, payment, after, event_type, is_complete=after.has_funds())
     except VersionConflict:
-        now = settle(store, stripe, payment.order.id).payment
-    if now.status not in (Status.AUTHORIZED, Status.CAPTURED):
-        now.check_can_be_started(clock.now())
-    return now
+        current = settle(store, stripe, payment.order.id).payment
+    if not current.has_funds():
+        current.check_can_be_started(clock.now())
+    return current
 
 
-def _apply_order_status(stripe: Gateway, payment: Payment, stripe_id: str) -> Intent:
-    """Perform the required action and return the resulting PaymentIntent.
+def _capture_if_due(stripe: StripeGateway, payment: Payment) -> Intent | None:
+    """Capture a payment that is recorded as authorised without reading its PaymentIntent first, which saves a call.
 
-    A payment recorded as authorised is captured without reading the PaymentIntent first, which saves a call.
+    Returns the captured PaymentIntent; None if no capture is due or the PaymentIntent does not allow it.
     """
-    if payment.is_due():
-        try:
-            return stripe.capture(stripe_id)
-        except WrongState:
-            logger.info("PaymentIntent not capturable; reading its state", stripe_id=stripe_id)
-    return _perform(stripe, payment, stripe.retrieve(stripe_id))
-
-
-def _perform(stripe: Gateway, payment: Payment, intent: Intent) -> Intent:
-    """Perform the required action at Stripe and return the resulting PaymentIntent."""
-    required_action = payment.required_action(intent, clock.now())
+    if not payment.is_due() or payment.stripe_id is None:
+        return None
     try:
-        match required_action:
+        return stripe.capture(payment.stripe_id)
+    except WrongState:
+        logger.info("PaymentIntent not capturable; reading its state", stripe_id=payment.stripe_id)
+        return None
+
+
+def _perform(stripe: StripeGateway, action: RequiredAction, intent: Intent) -> Intent:
+    """Perform the action at Stripe and return the resulting PaymentIntent."""
+    try:
+        match action:
             case RequiredAction.CAPTURE:
                 return stripe.capture(intent.id)
             case RequiredAction.VOID:
                 return stripe.cancel(intent.id)
             case RequiredAction.REFUND:
                 return stripe.refund(intent.id)
-            case None:
-                return intent
     except WrongState:
         # A concurrent call came first, or an earlier attempt had succeeded: continue with the actual state.
         return stripe.retrieve(intent.id)
 
 
-def _void(stripe: Gateway, stripe_id: str) -> None:
+def _void(stripe: StripeGateway, stripe_id: str) -> None:
     try:
         stripe.cancel(stripe_id)
     except WrongState:
         logger.info("PaymentIntent had already ended", stripe_id=stripe_id)
 
 
-def _refund(stripe: Gateway, stripe_id: str) -> bool:
+def _refund(stripe: StripeGateway, stripe_id: str) -> bool:
     try:
         stripe.refund(stripe_id)
     except WrongState:
@@ -255,36 +254,41 @@ def _refund(stripe: Gateway, stripe_id: str) -> bool:
     return True
 
 
-def _save(
-    store: PaymentStore, before: Payment, after: Payment, event_type: EventType | None, also: Write | None = None
+def _record(
+    store: PaymentStore, before: Payment, after: Payment, event_type: EventType | None, *, is_complete: bool = False
 ) -> Payment:
-    """Save the state observed at Stripe, and count captured money once. Raises VersionConflict."""
-    saved = store.save(before, after, event_type, also)
-    if saved.status is Status.CAPTURED and before.status is not Status.CAPTURED:
-        order = saved.order
+    """Record the state observed at Stripe, and count captured money once. Raises VersionConflict.
+
+    `is_complete`: the new state completes the request.
+    """
+    stored = store.replace(before, after, event_type)
+    store.commit(stored if is_complete else None)
+    if stored.status is PaymentStatus.CAPTURED and before.status is not PaymentStatus.CAPTURED:
+        order = stored.order
         count("MoneyCaptured", float(format_amount(order.amount, CURRENCIES[order.currency])))
-    return saved
+    return stored
 
 
-def _keep_order(store: PaymentStore, event: OrderEvent) -> Payment:
-    for _ in range(MAX_ATTEMPTS):
-        try:
-            before, payment = store.keep_order(event)
-        except VersionConflict:
-            continue
-        is_news = before is None or before.order.status is not payment.order.status
-        if is_news and payment.order.status is OrderStatus.COMPLETED and payment.paid_at:
-            measure("PaymentToTicket", (clock.now() - payment.paid_at).total_seconds())
+@retry_on_conflict(attempts=MAX_ATTEMPTS)
+def _record_order(store: PaymentStore, order: PayableOrder) -> Payment:
+    """Record the order's state; one older than the recorded state changes nothing. Returns the payment."""
+    before = store.payment(order.id)
+    payment = before.with_order(order) if before else Payment(order=order)
+    if payment == before:
         return payment
-    raise Contention("the payment is changing; try again")
+    if before:
+        payment = store.replace(before, payment)
+    else:
+        store.insert(payment)
+    store.commit()
+    is_completed = order.status is OrderStatus.COMPLETED and (before is None or before.order.status is not order.status)
+    if is_completed and payment.paid_at:
+        measure("PaymentToTicket", (clock.now() - payment.paid_at).total_seconds())
+    return payment
 
 
 def _find(store: PaymentStore, user_id: UserID, order_id: str) -> Payment:
     payment = read_until_replicated(lambda: store.payment(OrderID(order_id)), order_id) if is_id(order_id) else None
     if payment is None or payment.order.user_id != user_id:
-        raise OrderNotFound(young=payment is None and is_id(order_id) and is_recent(order_id))
+        raise OrderNotFound(is_recent=payment is None and is_id(order_id) and is_recent(order_id))
     return payment
-
-
-def _no_receipt(_payment: Payment) -> None:
-    return None

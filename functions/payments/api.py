@@ -17,14 +17,14 @@ from functions.payments.payment import (
     PaymentNotFound,
     PaymentOver,
     PaymentsNotConfigured,
-    Status,
+    PaymentStatus,
     StripeUnavailable,
 )
 from functions.payments.schemas import PaymentOut, StartPayment
 from functions.payments.store import PaymentStore
 from shared import settings
-from shared.http import Api, Remember
-from shared.problems import FieldError, refusal
+from shared.http import Api
+from shared.problems import FieldError, problem_type
 from shared.table import Table
 
 
@@ -35,27 +35,32 @@ class Settings:
     table_name: str
 
 
+def _table() -> Table:
+    return Table(settings.load(Settings).table_name)
+
+
 api = Api(
-    refusals={
-        OrderNotFound: refusal(
-            404, "order_not_found", lambda error: {"headers": {"Retry-After": "1"}} if error.young else {}
+    table=_table,
+    problems={
+        OrderNotFound: problem_type(
+            404, "order_not_found", lambda error: {"headers": {"Retry-After": "1"}} if error.is_recent else {}
         ),
-        PaymentNotFound: refusal(404, "payment_not_found"),
-        OrderCancelled: refusal(409, "order_cancelled"),
-        OrderExpired: refusal(409, "order_expired"),
-        PaymentOver: refusal(409, "payment_over"),
-        BadToken: refusal(400, "bad_token", lambda error: {"errors": [FieldError(str(error), "token")]}),
-        CardDeclined: refusal(
+        PaymentNotFound: problem_type(404, "payment_not_found"),
+        OrderCancelled: problem_type(409, "order_cancelled"),
+        OrderExpired: problem_type(409, "order_expired"),
+        PaymentOver: problem_type(409, "payment_over"),
+        BadToken: problem_type(400, "bad_token", lambda error: {"errors": [FieldError(str(error), "token")]}),
+        CardDeclined: problem_type(
             402, "card_declined", lambda error: {"members": {"declineCode": error.decline_code or error.code}}
         ),
-        StripeUnavailable: refusal(503, "stripe_unavailable", Retry_After="2"),
-        PaymentsNotConfigured: refusal(503, "payments_not_configured"),
-        stripe_gateway.IntentMissing: refusal(
+        StripeUnavailable: problem_type(503, "stripe_unavailable", Retry_After="2"),
+        PaymentsNotConfigured: problem_type(503, "payments_not_configured"),
+        stripe_gateway.IntentMissing: problem_type(
             503,
             "payments_not_configured",
             lambda _: {"detail": "the Stripe account of this stage does not know this payment"},
         ),
-    }
+    },
 )
 
 
@@ -65,39 +70,27 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @api.post("/api/payments", status_code=201)
-@api.refuses(
+@api.raises(
     *(OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, BadToken, CardDeclined),
     *(StripeUnavailable, PaymentsNotConfigured, stripe_gateway.IntentMissing),
-    also={200: "The existing payment; nothing was changed."},
+    successes={200: "The existing payment; nothing was changed."},
 )
+@api.idempotent
 def start_payment(body: Annotated[StartPayment, Body()]) -> Response[PaymentOut]:
     """Start the payment of one of the caller's orders and, with a token, authorise it."""
-
-    def start(remember: Remember) -> Response[PaymentOut]:
-        payment, acted = actions.start(
-            _store(),
-            user_id=api.user.id,
-            order_id=body.orderId,
-            token=body.token,
-            receipt=lambda payment: remember(201, _out(payment)),
-        )
-        return Response(201 if acted else 200, "application/json", _out(payment))
-
-    return api.once(_store().table, start)
+    store = PaymentStore(_table(), api.completion(_out))
+    payment, acted = actions.start_payment(store, user_id=api.user.id, order_id=body.orderId, token=body.token)
+    return api.success(_out(payment)) if acted else Response(200, "application/json", _out(payment))
 
 
 @api.get("/api/payments/<order_id>")
-@api.refuses(OrderNotFound, PaymentNotFound, PaymentsNotConfigured)
+@api.raises(OrderNotFound, PaymentNotFound, PaymentsNotConfigured)
 def get_payment(order_id: Annotated[str, Path()]) -> PaymentOut:
     """Get the payment of one of the caller's orders."""
-    return _out(actions.get_payment(_store(), user_id=api.user.id, order_id=order_id))
+    return _out(actions.get_payment(PaymentStore(_table()), user_id=api.user.id, order_id=order_id))
 
 
 def _out(payment: Payment) -> PaymentOut:
     """Build the response. An open payment includes the publishable key; the browser needs it to confirm at Stripe."""
-    key = stripe_gateway.publishable_key() if payment.status is Status.OPEN else None
+    key = stripe_gateway.publishable_key() if payment.status is PaymentStatus.OPEN else None
     return PaymentOut.of(payment, publishable_key=key)
-
-
-def _store() -> PaymentStore:
-    return PaymentStore(Table(settings.load(Settings).table_name))

@@ -36,11 +36,11 @@ class PaymentError(Exception):
 
 
 class OrderNotFound(PaymentError):
-    """The caller has no such order. `young`: the order may be missing only because of replication lag."""
+    """The caller has no such order. `is_recent`: the order may be missing only because of replication lag."""
 
-    def __init__(self, *, young: bool = False) -> None:
+    def __init__(self, *, is_recent: bool = False) -> None:
         super().__init__("you have no such order")
-        self.young = young
+        self.is_recent = is_recent
 
 
 class PaymentNotFound(PaymentError):
@@ -87,7 +87,7 @@ class NotRecordedYet(PaymentError):
     """A PaymentIntent of ours is not recorded yet, but may still be; try again."""
 
 
-class Status(StrEnum):
+class PaymentStatus(StrEnum):
     """The status of a payment. The values are part of the API and event contracts."""
 
     OPEN = "open"
@@ -99,12 +99,12 @@ class Status(StrEnum):
 
 
 _RANK = {
-    Status.OPEN: 0,
-    Status.AUTHORIZED: 1,
-    Status.CAPTURED: 2,
-    Status.VOIDED: 2,
-    Status.FAILED: 2,
-    Status.REFUNDED: 3,
+    PaymentStatus.OPEN: 0,
+    PaymentStatus.AUTHORIZED: 1,
+    PaymentStatus.CAPTURED: 2,
+    PaymentStatus.VOIDED: 2,
+    PaymentStatus.FAILED: 2,
+    PaymentStatus.REFUNDED: 3,
 }
 
 
@@ -188,7 +188,7 @@ class EventType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class PayableOrder:
     """Payments' copy of an order. `refunded` is the refunded amount that Orders has recorded."""
 
     id: OrderID
@@ -209,11 +209,11 @@ class Payment:
     was first seen authorised or captured. `refunded` is the total that went back so far; it never decreases.
     """
 
-    order: Order
+    order: PayableOrder
     id: PaymentID | None = None
     stripe_id: str | None = None
     client_secret: str | None = None
-    status: Status | None = None
+    status: PaymentStatus | None = None
     reason: str | None = None
     refunded: MinorUnits = NOTHING
     paid_at: datetime | None = None
@@ -225,16 +225,18 @@ class Payment:
         """Check that the order can be paid now. Raises OrderCancelled, PaymentOver, OrderExpired."""
         if self.order.status is OrderStatus.CANCELLED:
             raise OrderCancelled("the order is cancelled")
-        if self.status in (Status.FAILED, Status.VOIDED, Status.REFUNDED):
+        if self.status in (PaymentStatus.FAILED, PaymentStatus.VOIDED, PaymentStatus.REFUNDED):
             raise PaymentOver(f"the order's payment is {self.status}")
         if self.order.status is OrderStatus.CREATED and now >= self.order.expires_at:
             raise OrderExpired("the order has expired")
 
     def opened(self, payment_id: PaymentID, intent: Intent) -> "Payment":
         """Return the payment with this PaymentIntent recorded, status `open`."""
-        return replace(self, id=payment_id, stripe_id=intent.id, client_secret=intent.client_secret, status=Status.OPEN)
+        return replace(
+            self, id=payment_id, stripe_id=intent.id, client_secret=intent.client_secret, status=PaymentStatus.OPEN
+        )
 
-    def with_order(self, order: Order) -> "Payment":
+    def with_order(self, order: PayableOrder) -> "Payment":
         """Return the payment with the newer copy of the order; an older one is ignored."""
         return replace(self, order=order) if order.version > self.order.version else self
 
@@ -254,47 +256,54 @@ class Payment:
             case _:
                 return None
 
-    def observe(self, intent: Intent, *, republish: bool) -> tuple["Payment", EventType | None]:
+    def observe(self, intent: Intent, *, now: datetime, republish: bool = False) -> tuple["Payment", EventType | None]:
         """Return the payment in the state that Stripe shows, and the event to publish, if any.
 
-        The status never moves backwards, and the refunded amount never decreases. `republish` repeats the event of a
-        state that Orders has not answered yet.
+        The status never moves backwards, and the refunded amount never decreases. `now` becomes `paid_at` if the
+        payment is seen authorised or captured for the first time. `republish` repeats the event of a state that Orders
+        has not answered yet.
         """
         status, reason = self._status_of(intent)
         if self.status is not None and _RANK[status] < _RANK[self.status]:
             status, reason = self.status, self.reason
         refunded = max(self.refunded, intent.returned)
-        seen = replace(self, status=status, reason=reason, refunded=refunded)
+        is_paid = status in (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED)
+        paid_at = self.paid_at or (now if is_paid else None)
+        seen = replace(self, status=status, reason=reason, refunded=refunded, paid_at=paid_at)
         if status is not self.status:
             return seen, _EVENT_TYPES[status]
         unanswered = seen.unanswered() if republish else None
-        has_grown = status is Status.CAPTURED and refunded > self.refunded
+        has_grown = status is PaymentStatus.CAPTURED and refunded > self.refunded
         return seen, unanswered or (EventType.PARTLY_REFUNDED if has_grown else None)
+
+    def has_funds(self) -> bool:
+        """Whether the buyer's money is authorised or captured."""
+        return self.status in (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED)
 
     def is_due(self) -> bool:
         """Whether the payment is recorded as authorised and the order waits for its capture."""
-        return self.order.status is OrderStatus.AWAITING_PAYMENT and self.status is Status.AUTHORIZED
+        return self.order.status is OrderStatus.AWAITING_PAYMENT and self.status is PaymentStatus.AUTHORIZED
 
     def agrees_with(self, intent: Intent, now: datetime) -> bool:
         """Whether the PaymentIntent requires no action, no write and no event."""
-        return self.required_action(intent, now) is None and self.observe(intent, republish=False) == (self, None)
+        return self.required_action(intent, now) is None and self.observe(intent, now=now) == (self, None)
 
     def unanswered(self) -> EventType | None:
         """Return the event that Orders has not answered yet, or None."""
         match self.order.status, self.status:
-            case OrderStatus.CREATED, Status.AUTHORIZED:
+            case OrderStatus.CREATED, PaymentStatus.AUTHORIZED:
                 return EventType.AUTHORIZED
-            case OrderStatus.CREATED, Status.VOIDED | Status.REFUNDED if self.paid_at:
+            case OrderStatus.CREATED, PaymentStatus.VOIDED | PaymentStatus.REFUNDED if self.paid_at:
                 # The authorisation was published and has since been released or refunded, and Orders may wait for the
                 # money. Orders answers the repeated event.
                 return EventType.AUTHORIZED
-            case OrderStatus.CREATED | OrderStatus.AWAITING_PAYMENT, Status.CAPTURED:
+            case OrderStatus.CREATED | OrderStatus.AWAITING_PAYMENT, PaymentStatus.CAPTURED:
                 return EventType.CREATED
-            case OrderStatus.AWAITING_PAYMENT, Status.FAILED | Status.REFUNDED:
+            case OrderStatus.AWAITING_PAYMENT, PaymentStatus.FAILED | PaymentStatus.REFUNDED:
                 return EventType.FAILED
-            case OrderStatus.COMPLETED, Status.REFUNDED:
+            case OrderStatus.COMPLETED, PaymentStatus.REFUNDED:
                 return EventType.REFUNDED
-            case OrderStatus.COMPLETED, Status.CAPTURED if self.refunded > self.order.refunded:
+            case OrderStatus.COMPLETED, PaymentStatus.CAPTURED if self.refunded > self.order.refunded:
                 return EventType.PARTLY_REFUNDED
             case _:
                 return None
@@ -304,47 +313,47 @@ class Payment:
         match self.status:
             case None:
                 return True
-            case Status.OPEN | Status.AUTHORIZED:
+            case PaymentStatus.OPEN | PaymentStatus.AUTHORIZED:
                 return False
-            case Status.CAPTURED:
+            case PaymentStatus.CAPTURED:
                 return self.order.status is OrderStatus.COMPLETED and self.unanswered() is None
-            case Status.VOIDED:
+            case PaymentStatus.VOIDED:
                 return self.order.status is not OrderStatus.AWAITING_PAYMENT and self.unanswered() is None
-            case Status.FAILED:
+            case PaymentStatus.FAILED:
                 return self.order.status is OrderStatus.CANCELLED
-            case Status.REFUNDED:
+            case PaymentStatus.REFUNDED:
                 return self.order.status in (OrderStatus.REFUNDED, OrderStatus.CANCELLED)
 
-    def _status_of(self, intent: Intent) -> tuple[Status, str | None]:
+    def _status_of(self, intent: Intent) -> tuple[PaymentStatus, str | None]:
         ours = "order_cancelled" if self.order.status is OrderStatus.CANCELLED else None
         match intent.status:
             case IntentStatus.UNCONFIRMED:
-                return Status.OPEN, None
+                return PaymentStatus.OPEN, None
             case IntentStatus.AUTHORIZED:
-                return Status.AUTHORIZED, None
+                return PaymentStatus.AUTHORIZED, None
             case IntentStatus.CANCELED if self.order.status is OrderStatus.AWAITING_PAYMENT:
-                return Status.FAILED, intent.cancellation_reason or "cancelled_at_stripe"
-            case IntentStatus.CANCELED if self.status is Status.FAILED:
-                return Status.FAILED, self.reason
+                return PaymentStatus.FAILED, intent.cancellation_reason or "cancelled_at_stripe"
+            case IntentStatus.CANCELED if self.status is PaymentStatus.FAILED:
+                return PaymentStatus.FAILED, self.reason
             case IntentStatus.CANCELED:
-                return Status.VOIDED, ours or intent.cancellation_reason or "cancelled_at_stripe"
+                return PaymentStatus.VOIDED, ours or intent.cancellation_reason or "cancelled_at_stripe"
             case IntentStatus.SUCCEEDED if intent.is_returned():
-                return Status.REFUNDED, "dispute_lost" if intent.lost else ours or "refunded_at_stripe"
+                return PaymentStatus.REFUNDED, "dispute_lost" if intent.lost else ours or "refunded_at_stripe"
             case IntentStatus.SUCCEEDED if intent.lost and ours:
-                return Status.REFUNDED, "dispute_lost"  # lost in part; Stripe refunds no more of it
+                return PaymentStatus.REFUNDED, "dispute_lost"  # lost in part; Stripe refunds no more of it
             case IntentStatus.SUCCEEDED if intent.returned:
-                return Status.CAPTURED, "dispute_lost" if intent.lost else "refunded_at_stripe"
+                return PaymentStatus.CAPTURED, "dispute_lost" if intent.lost else "refunded_at_stripe"
             case IntentStatus.SUCCEEDED:
-                return Status.CAPTURED, None
+                return PaymentStatus.CAPTURED, None
 
 
 def action_for_unrecorded(payment: Payment | None, intent: Intent, now: datetime) -> RequiredAction | None:
     """Return the action for an orphan PaymentIntent: ours, but not recorded as the payment of its order.
 
-    It can hold money only if it was confirmed by hand, since `Gateway.create` never confirms. It is voided or refunded
-    once it is certain that it will never be recorded: its order has another PaymentIntent or is cancelled, or it is
-    older than `RECORDED_WITHIN`. `payment` is None if Payments does not know the order. Raises NotRecordedYet while
-    this is uncertain.
+    It can hold money only if it was confirmed by hand, since `StripeGateway.create` never confirms. It is voided or
+    refunded once it is certain that it will never be recorded: its order has another PaymentIntent or is cancelled, or
+    it is older than `RECORDED_WITHIN`. `payment` is None if Payments does not know the order. Raises NotRecordedYet
+    while this is uncertain.
     """
     match intent.status:
         case IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
@@ -362,11 +371,11 @@ def action_for_unrecorded(payment: Payment | None, intent: Intent, now: datetime
     return action
 
 
-_EVENT_TYPES: dict[Status, EventType | None] = {
-    Status.OPEN: None,
-    Status.AUTHORIZED: EventType.AUTHORIZED,
-    Status.CAPTURED: EventType.CREATED,
-    Status.FAILED: EventType.FAILED,
-    Status.VOIDED: EventType.VOIDED,
-    Status.REFUNDED: EventType.REFUNDED,
+_EVENT_TYPES: dict[PaymentStatus, EventType | None] = {
+    PaymentStatus.OPEN: None,
+    PaymentStatus.AUTHORIZED: EventType.AUTHORIZED,
+    PaymentStatus.CAPTURED: EventType.CREATED,
+    PaymentStatus.FAILED: EventType.FAILED,
+    PaymentStatus.VOIDED: EventType.VOIDED,
+    PaymentStatus.REFUNDED: EventType.REFUNDED,
 }

@@ -17,9 +17,9 @@ from itertools import chain, islice
 from typing import Any
 
 from functions.payments import actions
-from functions.payments.payment import NotRecordedYet, PaymentsNotConfigured, Status
+from functions.payments.payment import NotRecordedYet, PaymentsNotConfigured, PaymentStatus
 from functions.payments.store import PaymentStore
-from functions.payments.stripe_gateway import Gateway
+from functions.payments.stripe_gateway import StripeGateway
 from shared import clock, settings
 from shared.ids import OrderID
 from shared.table import Table
@@ -48,7 +48,7 @@ def handler(_event: dict[str, Any], _context: object) -> None:
     unsettled = list(store.unsettled(clock.now() - NORMAL_COURSE))
     _measure_longest_wait(store, unsettled)
     try:
-        stripe = Gateway()
+        stripe = StripeGateway()
     except PaymentsNotConfigured:
         if unsettled:
             raise
@@ -62,23 +62,25 @@ def handler(_event: dict[str, Any], _context: object) -> None:
 def _measure_longest_wait(store: PaymentStore, unsettled: Iterable[OrderID]) -> None:
     payments = [store.payment(order_id) for order_id in unsettled]
     since = [
-        payment.paid_at for payment in payments if payment and payment.paid_at and payment.status is Status.AUTHORIZED
+        payment.paid_at
+        for payment in payments
+        if payment and payment.paid_at and payment.status is PaymentStatus.AUTHORIZED
     ]
     measure("OldestAuthorization", (clock.now() - min(since)).total_seconds() if since else 0)
 
 
-def _settle_unsettled(store: PaymentStore, stripe: Gateway, unsettled: Iterable[OrderID]) -> int:
+def _settle_unsettled(store: PaymentStore, stripe: StripeGateway, unsettled: Iterable[OrderID]) -> int:
     failures = 0
     for order_id in unsettled:
         failures += _repair(order_id, partial(_settle, store, stripe, order_id))
     return failures
 
 
-def _settle(store: PaymentStore, stripe: Gateway, order_id: OrderID) -> bool:
+def _settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID) -> bool:
     return actions.settle(store, stripe, order_id, republish=True).acted
 
 
-def _read_log(store: PaymentStore, stripe: Gateway) -> int:
+def _read_log(store: PaymentStore, stripe: StripeGateway) -> int:
     """Process refunds, disputes and orphan PaymentIntents in Stripe's event log since the last run.
 
     Returns the number of failures. The position advances only if there were none.
@@ -94,7 +96,7 @@ def _read_log(store: PaymentStore, stripe: Gateway) -> int:
     return failures
 
 
-def _unrecorded(store: PaymentStore, stripe: Gateway, since: datetime) -> Iterator[str]:
+def _unrecorded(store: PaymentStore, stripe: StripeGateway, since: datetime) -> Iterator[str]:
     """Yield PaymentIntents that were authorised or captured, are not recorded, and whose webhook was not delivered.
 
     Recorded ones are found through the index of unsettled payments instead.

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from functions.payments.payment import Payment, Status
+from functions.payments.payment import Payment, PaymentStatus
 from shared.http import Input, Output
 from shared.ids import OrderID, PaymentID
 from shared.money import MinorUnits
@@ -31,7 +31,7 @@ class PaymentOut(Output):
     id: PaymentID
     orderId: OrderID
     stripeId: str
-    status: Status
+    status: PaymentStatus
     amount: MinorUnits
     currency: str
     amountRefunded: MinorUnits | None = Field(None, exclude_if=_is_absent)
@@ -41,7 +41,7 @@ class PaymentOut(Output):
     @classmethod
     def of(cls, payment: Payment, *, publishable_key: str | None) -> Self:
         """Build the buyer's view of the payment."""
-        is_open = payment.status is Status.OPEN
+        is_open = payment.status is PaymentStatus.OPEN
         return cls.model_validate(
             {
                 "id": payment.id,

@@ -10,69 +10,41 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from functions.payments.payment import EventType, Order, OrderStatus, Payment, Status
+from functions.payments.payment import EventType, OrderStatus, PayableOrder, Payment, PaymentStatus
 from shared import clock, events
 from shared.ids import OrderID, PaymentID, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
-from shared.table import ConditionFailed, Item, Put, Table, Update, Write
+from shared.table import ConditionFailed, Item, Put, Update
+from shared.unit_of_work import UnitOfWork
 
 UNSETTLED_PARTITIONS = 8  # enough for 8,000 writes a second to the index of unsettled payments
 RECONCILER = {"pk": "reconciler"}
 
 
-class VersionConflict(Exception):
-    """Another write to the payment or its order came first: read again and decide again."""
-
-
-class PaymentStore:
+class PaymentStore(UnitOfWork[Payment]):
     """Reads and writes the items of Payments."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
 
     def payment(self, order_id: OrderID) -> Payment | None:
         """Return the order with its payment, by a consistent read; None if Payments does not know the order."""
         item = self.table.get(_key(order_id), consistent=True)
         return _to_payment(item) if item else None
 
-    def save(
-        self, before: Payment, after: Payment, event_type: EventType | None = None, also: Write | None = None
-    ) -> Payment:
-        """Write the payment's next state with its outbox entry, and `also` in the same transaction.
+    def insert(self, payment: Payment) -> None:
+        """Add the item of an order that has no payment yet. Condition: Payments does not know the order."""
+        self.add(Put(item=_to_item(payment), condition="attribute_not_exists(pk)"))
 
-        Returns the payment as saved. Condition: the item has the revision of `before`; otherwise raises
-        VersionConflict.
+    def replace(self, before: Payment, after: Payment, event_type: EventType | None = None) -> Payment:
+        """Add the payment's next state with its outbox entry, and return the payment as it will be stored.
+
+        The revision rises by one; so does the version if an event is published. Condition: the item has the revision of
+        `before`.
         """
-        saved = replace(after, revision=before.revision + 1)
-        if saved.paid_at is None and saved.status in (Status.AUTHORIZED, Status.CAPTURED):
-            saved = replace(saved, paid_at=clock.now())
+        stored = replace(after, revision=before.revision + 1)
         if event_type:
-            saved = replace(saved, version=before.version + 1)
-            saved = replace(saved, last_event=events.outbox_entry(_to_event(saved, event_type)))
-        put = Put(item=_to_item(saved), condition="#revision = :revision", values={"revision": before.revision})
-        try:
-            self.table.write(put, also)
-        except ConditionFailed:
-            raise VersionConflict from None
-        return saved
-
-    def keep_order(self, event: events.OrderEvent) -> tuple[Payment | None, Payment]:
-        """Record the order's state from an event; an event older than the stored order changes nothing.
-
-        Returns the payment before (None for a new order) and after. Condition: the item has the revision that was read,
-        or does not exist; otherwise raises VersionConflict.
-        """
-        order = _to_copy(event)
-        before = self.payment(event.id)
-        if before is None:
-            new = Payment(order=order)
-            try:
-                self.table.write(Put(item=_to_item(new), condition="attribute_not_exists(pk)"))
-            except ConditionFailed:
-                raise VersionConflict from None
-            return None, new
-        after = before.with_order(order)
-        return before, before if after is before else self.save(before, after)
+            stored = replace(stored, version=before.version + 1)
+            stored = replace(stored, last_event=events.outbox_entry(_to_event(stored, event_type)))
+        self.add(Put(item=_to_item(stored), condition="#revision = :revision", values={"revision": before.revision}))
+        return stored
 
     def claim_read(self, order_id: OrderID, every: timedelta) -> bool:
         """Claim the next read from Stripe for this payment; returns whether the caller may read now.
@@ -118,9 +90,10 @@ def _key(order_id: OrderID) -> dict[str, str]:
     return {"pk": f"order#{order_id}"}
 
 
-def _to_copy(event: events.OrderEvent) -> Order:
+def to_payable_order(event: events.OrderEvent) -> PayableOrder:
+    """Convert an event of Orders to Payments' copy of the order."""
     currency = CURRENCIES[event.ticket.currency]
-    return Order(
+    return PayableOrder(
         id=event.id,
         user_id=event.userID,
         status=OrderStatus(event.status),
@@ -160,7 +133,7 @@ def _to_item(payment: Payment) -> Item:
 
 def _to_payment(item: Item) -> Payment:
     return Payment(
-        order=Order(
+        order=PayableOrder(
             id=item["orderID"],
             user_id=item["userID"],
             status=OrderStatus(item["orderStatus"]),
@@ -173,7 +146,7 @@ def _to_payment(item: Item) -> Payment:
         id=PaymentID(item["id"]) if "id" in item else None,
         stripe_id=item.get("stripeID"),
         client_secret=item.get("clientSecret"),
-        status=Status(item["status"]) if "status" in item else None,
+        status=PaymentStatus(item["status"]) if "status" in item else None,
         reason=item.get("reason"),
         refunded=_refunded(item),
         paid_at=clock.from_millis(item["paidAt"]) if "paidAt" in item else None,
@@ -185,7 +158,7 @@ def _to_payment(item: Item) -> Payment:
 
 def _refunded(item: Item) -> MinorUnits:
     """Return the refunded amount. Older items lack the attribute: there status `refunded` means the full amount."""
-    before: MinorUnits = item["amount"] if item.get("status") == Status.REFUNDED else NOTHING
+    before: MinorUnits = item["amount"] if item.get("status") == PaymentStatus.REFUNDED else NOTHING
     return MinorUnits(item.get("refunded", before))
 
 

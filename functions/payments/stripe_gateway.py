@@ -19,7 +19,7 @@ from functions.payments.payment import (
     CardDeclined,
     Intent,
     IntentStatus,
-    Order,
+    PayableOrder,
     PaymentsNotConfigured,
     StripeUnavailable,
 )
@@ -142,7 +142,7 @@ def http_client() -> stripe.HTTPClient:
     return Urllib3Client()
 
 
-class Gateway:
+class StripeGateway:
     """The Stripe calls of a payment.
 
     Every method may raise StripeUnavailable and PaymentsNotConfigured and, depending on the call, WrongState,
@@ -159,7 +159,7 @@ class Gateway:
             max_network_retries=0,
         )
 
-    def create(self, order: Order) -> Intent:
+    def create(self, order: PayableOrder) -> Intent:
         """Create an unconfirmed PaymentIntent for the order: cards only, manual capture."""
         return self._intent(
             lambda: self._client.v1.payment_intents.create(

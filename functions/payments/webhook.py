@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from functions.payments import actions, stripe_gateway
 from functions.payments.payment import NotRecordedYet, PaymentsNotConfigured, StripeUnavailable
 from functions.payments.store import PaymentStore
-from functions.payments.stripe_gateway import Gateway
+from functions.payments.stripe_gateway import StripeGateway
 from shared import settings
 from shared.admission import raw_body
 from shared.http import problem_response
@@ -103,7 +103,7 @@ def _receive(request: dict[str, Any]) -> None:
         return
     stripe_id = event.data.stripe_id
     logger.info("webhook received", event_type=event.type, stripe_event=event.id, stripe_id=stripe_id)
-    actions.reconcile_intent(PaymentStore(Table(settings.load(Settings).table_name)), Gateway(), stripe_id)
+    actions.reconcile_intent(PaymentStore(Table(settings.load(Settings).table_name)), StripeGateway(), stripe_id)
 
 
 def _verified(request: dict[str, Any]) -> StripeEvent:

@@ -7,24 +7,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from functions.tickets.store import TicketStore, VersionConflict
+from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Change, ChangePending, Content, Ticket, TicketNotFound
 from shared import clock
 from shared.ids import TicketID, UserID, is_id, new_id
 from shared.money import Price
-from shared.table import Contention, Write
+from shared.table import Contention
+from shared.unit_of_work import VersionConflict, retry_on_conflict
 
-MAX_ATTEMPTS = 10  # conflicts before the caller is asked to retry
 WAIT = timedelta(seconds=3)  # for the decision of Orders, which usually arrives within half a second
 PAUSE_SECONDS = 0.1
 
-type Receipt = Callable[[Ticket], Write | None]
 
-
-def put_on_sale(
-    store: TicketStore, *, seller: UserID, title: str, price: Price, currency: str, receipt: Receipt
-) -> Ticket:
-    """Create a ticket."""
+def create_ticket(store: TicketStore, *, seller: UserID, title: str, price: Price, currency: str) -> Ticket:
+    """Create a ticket and put it on sale."""
     ticket = Ticket(
         id=TicketID(new_id()),
         seller_id=seller,
@@ -34,11 +30,12 @@ def put_on_sale(
         version=1,
         created_at=clock.now(),
     )
-    store.insert(ticket, receipt(ticket))
+    store.insert(ticket)
+    store.commit(ticket)
     return ticket
 
 
-def find(store: TicketStore, ticket_id: str) -> Ticket:
+def get_ticket(store: TicketStore, ticket_id: str) -> Ticket:
     """Return a ticket of any seller. Raises TicketNotFound."""
     ticket = store.ticket(TicketID(ticket_id)) if is_id(ticket_id) else None
     if ticket is None:
@@ -46,13 +43,13 @@ def find(store: TicketStore, ticket_id: str) -> Ticket:
     return ticket
 
 
-def find_own(store: TicketStore, *, seller: UserID, ticket_id: str) -> Ticket | None:
+def find_own_ticket(store: TicketStore, *, seller: UserID, ticket_id: str) -> Ticket | None:
     """Return the seller's ticket, or None if it does not exist or has another seller."""
     ticket = store.ticket(TicketID(ticket_id)) if is_id(ticket_id) else None
     return ticket if ticket is not None and ticket.seller_id == seller else None
 
 
-def edit(
+def edit_ticket(
     store: TicketStore,
     ticket_id: str,
     *,
@@ -63,20 +60,20 @@ def edit(
     currency: str,
     based_on: int | None,
 ) -> tuple[Ticket, bool]:
-    """Change the title and price of a ticket. Returns and raises as `change_ticket`."""
+    """Change the title and price of a ticket. Returns and raises as `request_change`."""
 
     def wanted(ticket: Ticket) -> Content:
         return ticket.edited(title=title, price=price, currency=currency)
 
-    return change_ticket(store, ticket_id, wanted, seller=seller, change_id=change_id, based_on=based_on)
+    return request_change(store, ticket_id, wanted, seller=seller, change_id=change_id, based_on=based_on)
 
 
-def withdraw(store: TicketStore, ticket_id: str, *, seller: UserID, change_id: str) -> tuple[Ticket, bool]:
-    """Withdraw a ticket permanently; idempotent. Returns and raises as `change_ticket`."""
-    return change_ticket(store, ticket_id, Ticket.withdrawn, seller=seller, change_id=change_id)
+def withdraw_ticket(store: TicketStore, ticket_id: str, *, seller: UserID, change_id: str) -> tuple[Ticket, bool]:
+    """Withdraw a ticket permanently; idempotent. Returns and raises as `request_change`."""
+    return request_change(store, ticket_id, Ticket.withdrawn, seller=seller, change_id=change_id)
 
 
-def change_ticket(
+def request_change(
     store: TicketStore,
     ticket_id: str,
     wanted: Callable[[Ticket], Content],
@@ -94,7 +91,7 @@ def change_ticket(
     """
     until = clock.now() + WAIT
     while True:
-        ticket = find(store, ticket_id)
+        ticket = get_ticket(store, ticket_id)
         ticket.check_seller(seller)
         if decision := ticket.decision(change_id):
             decision.check_accepted()
@@ -111,6 +108,7 @@ def change_ticket(
         if after:
             with suppress(VersionConflict):  # read again
                 store.request(ticket, after)
+                store.commit()
                 ticket = after
         if now >= until:
             return _undecided(ticket, change_id), False
@@ -126,21 +124,18 @@ def _undecided(ticket: Ticket, change_id: str) -> Ticket:
     return ticket
 
 
-def change(store: TicketStore, ticket_id: str, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> Ticket:
-    """Apply a rule to the ticket and write the result; read again and retry on a version conflict.
+@retry_on_conflict()
+def change_ticket(store: TicketStore, ticket_id: str, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> Ticket:
+    """Apply a rule to the ticket and commit the result.
 
     `rule` returns the next state and the published `Change`, or None to write nothing. Returns the ticket as it is
     afterwards. Raises TicketNotFound, Contention and the errors of the rule.
     """
-    for _ in range(MAX_ATTEMPTS):
-        before = find(store, ticket_id)
-        match rule(before):
-            case None:
-                return before
-            case after, change_made:
-                try:
-                    store.replace(before, after, change_made)
-                except VersionConflict:
-                    continue
-                return after
-    raise Contention("the ticket is changing; try again")
+    before = get_ticket(store, ticket_id)
+    match rule(before):
+        case None:
+            return before
+        case after, change:
+            store.replace(before, after, change)
+            store.commit()
+            return after

@@ -1,5 +1,6 @@
 """The HTTP routes of Tickets."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -7,7 +8,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from functions.tickets import actions
 from functions.tickets.schemas import OwnTicketList, OwnTicketOut, TicketEdit, TicketIn, TicketList, TicketOut
-from functions.tickets.settings import Settings, stage_currency
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import (
     ChangePending,
@@ -19,24 +19,38 @@ from functions.tickets.ticket import (
     TicketSold,
 )
 from shared import clock, settings
-from shared.http import Api, Cursor, Limit, Remember
+from shared.http import Api, Cursor, Limit
 from shared.ids import new_id
-from shared.money import Price
+from shared.money import CURRENCIES, BadPrice, Currency, Price, parse_price
 from shared.pagination import DEFAULT_LIMIT, Page
-from shared.problems import FieldError, Problem, refusal
+from shared.problems import FieldError, Problem, problem_type
 from shared.table import Table
 
 OfTicket = Annotated[str | None, Query(alias="ticketID", description="Return only this ticket, if you are its seller.")]
 
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Environment of the Tickets API. `currency` is that of this stage, as a lower-case ISO code."""
+
+    table_name: str
+    currency: str
+
+
+def _table() -> Table:
+    return Table(settings.load(Settings).table_name)
+
+
 api = Api(
+    table=_table,
     public=("GET /api/tickets", "GET /api/tickets/{id}"),
-    refusals={
-        TicketNotFound: refusal(404, "ticket_not_found"),
-        NotYours: refusal(403, "not_your_ticket"),
-        TicketHeld: refusal(409, "ticket_held"),
-        TicketSold: refusal(409, "ticket_sold"),
-        EditOutdated: refusal(409, "ticket_changed"),
-        ChangePending: refusal(409, "change_pending", Retry_After="1"),
+    problems={
+        TicketNotFound: problem_type(404, "ticket_not_found"),
+        NotYours: problem_type(403, "not_your_ticket"),
+        TicketHeld: problem_type(409, "ticket_held"),
+        TicketSold: problem_type(409, "ticket_sold"),
+        EditOutdated: problem_type(409, "ticket_changed"),
+        ChangePending: problem_type(409, "change_pending", Retry_After="1"),
     },
 )
 
@@ -47,28 +61,25 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @api.post("/api/tickets", status_code=201)
-def put_on_sale(body: Annotated[TicketIn, Body()]) -> Response[OwnTicketOut]:
-    """Put a ticket on sale."""
-
-    def put(remember: Remember) -> Response[OwnTicketOut]:
-        ticket = actions.put_on_sale(
-            _store(),
-            seller=api.user.id,
-            title=body.title,
-            price=Price(body.price),
-            currency=stage_currency().code,
-            receipt=lambda ticket: remember(201, _own(ticket)),
-        )
-        return Response(201, "application/json", _own(ticket))
-
-    return api.once(_store().table, put)
+@api.idempotent
+def create_ticket(body: Annotated[TicketIn, Body()]) -> Response[OwnTicketOut]:
+    """Create a ticket and put it on sale."""
+    currency = _currency()
+    ticket = actions.create_ticket(
+        TicketStore(_table(), api.completion(_own)),
+        seller=api.user.id,
+        title=body.title,
+        price=_price(body, currency),
+        currency=currency.code,
+    )
+    return api.success(_own(ticket))
 
 
 @api.get("/api/tickets")
 def list_on_sale(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> TicketList:
     """The tickets on sale now, newest first."""
     now = clock.now()
-    return TicketList.of(_store().on_sale(now, limit=limit, cursor=cursor), now)
+    return TicketList.of(TicketStore(_table()).on_sale(now, limit=limit, cursor=cursor), now)
 
 
 @api.get("/api/tickets/mine")
@@ -81,16 +92,16 @@ def list_mine(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None, ticket: OfTic
         if cursor is not None:
             message = "cannot be combined with ticketID"
             raise Problem(400, "invalid_request", f"cursor: {message}", [FieldError(message, "cursor")])
-        own = actions.find_own(_store(), seller=api.user.id, ticket_id=ticket)
+        own = actions.find_own_ticket(TicketStore(_table()), seller=api.user.id, ticket_id=ticket)
         return OwnTicketList.of(Page((own,) if own else (), None), clock.now())
-    return OwnTicketList.of(_store().of_seller(api.user.id, limit=limit, cursor=cursor), clock.now())
+    return OwnTicketList.of(TicketStore(_table()).of_seller(api.user.id, limit=limit, cursor=cursor), clock.now())
 
 
 @api.get("/api/tickets/<ticket_id>")
-@api.refuses(TicketNotFound)
+@api.raises(TicketNotFound)
 def get_ticket(ticket_id: Annotated[str, Path()]) -> TicketOut:
     """Get a ticket."""
-    return TicketOut.of(actions.find(_store(), ticket_id), clock.now())
+    return TicketOut.of(actions.get_ticket(TicketStore(_table()), ticket_id), clock.now())
 
 
 UNDECIDED = {
@@ -101,49 +112,45 @@ UNDECIDED = {
 
 
 @api.put("/api/tickets/<ticket_id>")
-@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold, EditOutdated, ChangePending, also=UNDECIDED)
+@api.raises(TicketNotFound, NotYours, TicketHeld, TicketSold, EditOutdated, ChangePending, successes=UNDECIDED)
+@api.idempotent
 def edit_ticket(ticket_id: Annotated[str, Path()], body: Annotated[TicketEdit, Body()]) -> Response[OwnTicketOut]:
     """Change the title and price of one of the caller's tickets.
 
     After a 200 the ticket can only be ordered as changed, and no order placed before the change can complete. Refused
     while a buyer holds the ticket or has bought it. An unpaid order past its `expiresAt` is cancelled.
     """
-
-    def edit(_remember: Remember) -> Response[OwnTicketOut]:
-        ticket, is_in_force = actions.edit(
-            _store(),
-            ticket_id,
-            seller=api.user.id,
-            change_id=_change_id(),
-            title=body.title,
-            price=Price(body.price),
-            currency=stage_currency().code,
-            based_on=body.version,
-        )
-        return Response(200, "application/json", _own(ticket)) if is_in_force else _accepted(ticket)
-
-    return api.once(_store().table, edit)
+    currency = _currency()
+    ticket, is_in_force = actions.edit_ticket(
+        TicketStore(_table()),
+        ticket_id,
+        seller=api.user.id,
+        change_id=_change_id(),
+        title=body.title,
+        price=_price(body, currency),
+        currency=currency.code,
+        based_on=body.version,
+    )
+    return api.success(_own(ticket)) if is_in_force else _accepted(ticket)
 
 
 @api.delete("/api/tickets/<ticket_id>", status_code=204)
-@api.refuses(TicketNotFound, NotYours, TicketHeld, TicketSold, ChangePending, also=UNDECIDED)
+@api.raises(TicketNotFound, NotYours, TicketHeld, TicketSold, ChangePending, successes=UNDECIDED)
+@api.idempotent
 def withdraw_ticket(ticket_id: Annotated[str, Path()]) -> Response[OwnTicketOut | None]:
     """Withdraw one of the caller's tickets from sale.
 
     After a 204 the ticket can no longer be ordered, and no order placed before the withdrawal can complete. Refused
     while a buyer holds the ticket or has bought it. An unpaid order past its `expiresAt` is cancelled.
     """
-
-    def withdraw(_remember: Remember) -> Response[OwnTicketOut | None]:
-        ticket, is_in_force = actions.withdraw(_store(), ticket_id, seller=api.user.id, change_id=_change_id())
-        return Response(204) if is_in_force else _accepted(ticket)
-
-    return api.once(_store().table, withdraw)
+    store = TicketStore(_table())
+    ticket, is_in_force = actions.withdraw_ticket(store, ticket_id, seller=api.user.id, change_id=_change_id())
+    return api.success() if is_in_force else _accepted(ticket)
 
 
 def _change_id() -> str:
     """Return an id that is equal for all calls with the same Idempotency-Key, so that a retry finds its change."""
-    return api.intention or new_id()
+    return api.idempotency_id or new_id()
 
 
 def _accepted(ticket: Ticket) -> Response[Any]:
@@ -154,5 +161,14 @@ def _own(ticket: Ticket) -> OwnTicketOut:
     return OwnTicketOut.of(ticket, clock.now())
 
 
-def _store() -> TicketStore:
-    return TicketStore(Table(settings.load(Settings).table_name))
+def _currency() -> Currency:
+    """Return the currency of this stage."""
+    return CURRENCIES[settings.load(Settings).currency]
+
+
+def _price(body: TicketIn, currency: Currency) -> Price:
+    """Return the price in canonical form. Raises Problem if it cannot be charged in this currency."""
+    try:
+        return parse_price(body.price, currency)
+    except BadPrice as error:
+        raise Problem(400, "invalid_request", f"price {error}", [FieldError(str(error), "price")]) from None

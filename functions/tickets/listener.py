@@ -53,21 +53,21 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _reserve(event: OrderCreated) -> None:
     hold = Hold(order_id=event.id, expires_at=event.expiresAt)
-    _follow(event, lambda ticket: ticket.reserve(hold, number=event.ticket.hold))
+    _follow(event, lambda ticket: ticket.reserve(hold, hold_version=event.ticket.hold))
 
 
 def _keep_reserved(event: OrderAwaitingPayment) -> None:
     hold = Hold(order_id=event.id, expires_at=None)
-    _follow(event, lambda ticket: ticket.reserve(hold, number=event.ticket.hold))
+    _follow(event, lambda ticket: ticket.reserve(hold, hold_version=event.ticket.hold))
 
 
 def _sell(event: OrderCompleted | OrderRefunded) -> None:
     refund = Refund(**event.refund.model_dump()) if event.refund else None
-    _follow(event, lambda ticket: ticket.sell(event.id, number=event.ticket.hold, now=clock.now(), refund=refund))
+    _follow(event, lambda ticket: ticket.sell(event.id, hold_version=event.ticket.hold, now=clock.now(), refund=refund))
 
 
 def _free(event: OrderCancelled) -> None:
-    _follow(event, lambda ticket: ticket.free(number=event.ticket.hold))
+    _follow(event, lambda ticket: ticket.free(hold_version=event.ticket.hold))
 
 
 def _apply(event: TicketChangeAccepted) -> None:
@@ -85,7 +85,7 @@ def _follow(event: OrderEvent, rule: Callable[[Ticket], tuple[Ticket, Change] | 
 def _change(ticket_id: TicketID, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> None:
     store = TicketStore(Table(settings.load(Settings).table_name))
     try:
-        actions.change(store, ticket_id, rule)
+        actions.change_ticket(store, ticket_id, rule)
     except TicketNotFound:
         # Tickets creates every ticket, so a missing one was deleted on purpose.
         logger.warning("event for a ticket that does not exist", ticket_id=ticket_id)

@@ -5,11 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
-from functions.tickets.settings import stage_currency
-from functions.tickets.ticket import LONGEST_TITLE, Content, Status, Ticket, parse_title
-from shared.http import Input, Instant, Output
+from functions.tickets.ticket import LONGEST_TITLE, Content, Ticket, TicketStatus, parse_title
+from shared.http import DecimalText, Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import HIGHEST_PRICE, PLAIN_DECIMAL, Price, parse_price
+from shared.money import HIGHEST_PRICE, Price
 from shared.pagination import Page
 from shared.refunds import Refund, RefundReason
 
@@ -22,10 +21,9 @@ class TicketIn(Input):
         examples=["Row 1, seat 2"],
         json_schema_extra={"minLength": 1, "maxLength": LONGEST_TITLE},
     )
-    price: Annotated[str, AfterValidator(lambda text: parse_price(text, stage_currency()))] = Field(
+    price: DecimalText = Field(
         description=f"Decimal number up to {HIGHEST_PRICE}, with no more decimals than the currency has.",
         examples=["12.50"],
-        json_schema_extra={"pattern": f"^{PLAIN_DECIMAL.pattern}$"},
     )
 
 
@@ -62,7 +60,7 @@ class TicketOut(Output):
     price: Price
     currency: str
     userID: UserID
-    status: Status
+    status: TicketStatus
     version: int
     createdAt: Instant
 

@@ -11,11 +11,12 @@ import heapq
 from collections.abc import Iterator
 from datetime import datetime
 
-from functions.tickets.ticket import Change, Content, Decision, Hold, PendingChange, Status, Ticket
+from functions.tickets.ticket import Change, Content, Decision, Hold, PendingChange, Ticket, TicketStatus
 from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
 from shared.pagination import DEFAULT_LIMIT, Page, decode_cursor, encode_cursor, page_of
-from shared.table import ConditionFailed, Item, Put, Table, Write
+from shared.table import Item, Put
+from shared.unit_of_work import UnitOfWork
 
 ON_SALE = "on-sale"
 MINE = "mine"
@@ -31,15 +32,8 @@ MAX_SCANNED = 1000
 _NEWEST = "~"  # sorts after every id
 
 
-class VersionConflict(Exception):
-    """Another write to the ticket preceded this one."""
-
-
-class TicketStore:
-    """Reads and writes tickets. `also` is one more write for the transaction."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
+class TicketStore(UnitOfWork[Ticket]):
+    """Reads and writes tickets."""
 
     def ticket(self, ticket_id: TicketID) -> Ticket | None:
         """Return a ticket, or None, by a consistent read."""
@@ -54,7 +48,7 @@ class TicketStore:
         found: list[Ticket] = []
         last_id = ""
         for looked_at, ticket in enumerate(self._unsold(_after(ON_SALE, cursor), page_size=max(limit, DEFAULT_LIMIT))):
-            is_on_sale = ticket.status(now) is Status.AVAILABLE
+            is_on_sale = ticket.status(now) is TicketStatus.AVAILABLE
             if looked_at == MAX_SCANNED or (is_on_sale and len(found) == limit):
                 return Page(tuple(found), encode_cursor(ON_SALE, last_id))
             if is_on_sale:
@@ -74,43 +68,31 @@ class TicketStore:
         )
         return page_of(map(_to_ticket, items), listing=MINE, limit=limit, ident=lambda ticket: ticket.id)
 
-    def insert(self, ticket: Ticket, also: Write | None = None) -> None:
-        """Write a new ticket and publish it. Condition: its id is new. Raises VersionConflict."""
+    def insert(self, ticket: Ticket) -> None:
+        """Add a new ticket and publish it. Condition: its id is new."""
         entry = events.outbox_entry(events.TicketCreated.model_validate(_to_data(ticket)))
-        self._put(Put(item=_to_item(ticket) | {"event": entry}, condition="attribute_not_exists(pk)"), also)
+        self.add(Put(item=_to_item(ticket) | {"event": entry}, condition="attribute_not_exists(pk)"))
 
     def replace(self, before: Ticket, after: Ticket, change: Change) -> None:
-        """Write the ticket's next state and publish it.
-
-        Condition: the ticket has the version of `before`. Raises VersionConflict.
-        """
+        """Add the ticket's next state and publish it. Condition: the ticket has the version of `before`."""
         now = clock.now()
-        said = {"status": after.status(now), "change": change, "orderID": after.order_id(now)}
-        self._replace(before, after, events.TicketUpdated.model_validate(_to_data(after) | said))
+        fields = {"status": after.status(now), "change": change, "orderID": after.order_id(now)}
+        self._replace(before, after, events.TicketUpdated.model_validate(_to_data(after) | fields))
 
     def request(self, before: Ticket, after: Ticket) -> None:
-        """Write the pending change and publish the request.
-
-        Condition: the ticket has the version of `before`. Raises VersionConflict.
-        """
+        """Add the pending change and publish the request. Condition: the ticket has the version of `before`."""
         assert after.pending  # noqa: S101  # for the types
-        wanted = _to_content(after.pending.content) | {"changeID": after.pending.id}
-        self._replace(before, after, events.TicketChangeRequested.model_validate(_to_data(after) | wanted))
+        fields = _to_content(after.pending.content) | {"changeID": after.pending.id}
+        self._replace(before, after, events.TicketChangeRequested.model_validate(_to_data(after) | fields))
 
     def _replace(self, before: Ticket, after: Ticket, data: events.Data) -> None:
-        self._put(
+        self.add(
             Put(
                 item=_to_item(after) | {"event": events.outbox_entry(data)},
                 condition="version = :before",
                 values={"before": before.version},
             )
         )
-
-    def _put(self, put: Put, also: Write | None = None) -> None:
-        try:
-            self.table.write(put, also)
-        except ConditionFailed:
-            raise VersionConflict from None
 
     def _unsold(self, after: str, *, page_size: int) -> Iterator[Ticket]:
         """Iterate lazily over the tickets neither sold nor withdrawn, newest first, merged from all partitions."""

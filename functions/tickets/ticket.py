@@ -84,8 +84,8 @@ class BadTitle(ValueError):
     """The text is not a valid title; the message gives the reason."""
 
 
-class Status(StrEnum):
-    """Status of a ticket. The values are part of the API and event contracts."""
+class TicketStatus(StrEnum):
+    """TicketStatus of a ticket. The values are part of the API and event contracts."""
 
     AVAILABLE = "available"
     RESERVED = "reserved"
@@ -180,17 +180,19 @@ class Ticket:
             title=self.title, price=self.price, currency=self.currency, withdrawn=self.withdrawn_at is not None
         )
 
-    def status(self, now: datetime) -> Status:
+    def status(self, now: datetime) -> TicketStatus:
         """Return the status at `now`. `sold` and `reserved` take precedence over `withdrawn`."""
         if self.sold_at is not None:
-            return Status.SOLD
+            return TicketStatus.SOLD
         if self.hold and self.hold.is_live(now):
-            return Status.RESERVED
-        return Status.AVAILABLE if self.withdrawn_at is None else Status.WITHDRAWN
+            return TicketStatus.RESERVED
+        return TicketStatus.AVAILABLE if self.withdrawn_at is None else TicketStatus.WITHDRAWN
 
     def order_id(self, now: datetime) -> OrderID | None:
         """Return the order that holds or has bought the ticket at `now`, or None."""
-        return self.hold.order_id if self.hold and self.status(now) in (Status.RESERVED, Status.SOLD) else None
+        return (
+            self.hold.order_id if self.hold and self.status(now) in (TicketStatus.RESERVED, TicketStatus.SOLD) else None
+        )
 
     def edited(self, *, title: str, price: Price, currency: str) -> Content:
         """Return the content with another title and price; a withdrawn ticket stays withdrawn."""
@@ -262,38 +264,38 @@ class Ticket:
             return None
         return self._decided(change_id, reason), "declined"
 
-    def reserve(self, hold: Hold, *, number: int) -> "tuple[Ticket, Change] | None":
+    def reserve(self, hold: Hold, *, hold_version: int) -> "tuple[Ticket, Change] | None":
         """Set the hold of an order, or remove its deadline.
 
-        `number` is the event's hold version. Returns None for a stale event.
+        `hold_version` is that of the event. Returns None for a stale event.
         """
-        return (self._next(hold=hold, hold_version=number), "reserved") if self._is_newer(number) else None
+        return (self._next(hold=hold, hold_version=hold_version), "reserved") if self._is_newer(hold_version) else None
 
     def sell(
-        self, order_id: OrderID, *, number: int, now: datetime, refund: Refund | None = None
+        self, order_id: OrderID, *, hold_version: int, now: datetime, refund: Refund | None = None
     ) -> "tuple[Ticket, Change] | None":
         """Mark the ticket as sold to this order, and record its refund if there is one, full or partial.
 
-        A refunded ticket stays sold: it does not return to sale automatically. `number` is the event's hold
-        version. Returns None for a stale event.
+        A refunded ticket stays sold: it does not return to sale automatically. `hold_version` is that of the
+        event. Returns None for a stale event.
         """
-        if not self._is_newer(number):
+        if not self._is_newer(hold_version):
             return None
         hold = Hold(order_id=order_id, expires_at=None)
-        after = self._next(hold=hold, hold_version=number, sold_at=self.sold_at or now, refund=refund)
+        after = self._next(hold=hold, hold_version=hold_version, sold_at=self.sold_at or now, refund=refund)
         return after, "refunded" if refund else "sold"
 
-    def free(self, *, number: int) -> "tuple[Ticket, Change] | None":
+    def free(self, *, hold_version: int) -> "tuple[Ticket, Change] | None":
         """Release the hold of an order that ended without a sale.
 
-        `number` is the event's hold version. Returns None for a stale event. The hold version is stored even if there
+        `hold_version` is that of the event. Returns None for a stale event. The hold version is stored even if there
         was no hold, so that an `order:created` that arrives after the order's cancellation is stale.
         """
-        return (self._next(hold=None, hold_version=number), "freed") if self._is_newer(number) else None
+        return (self._next(hold=None, hold_version=hold_version), "freed") if self._is_newer(hold_version) else None
 
-    def _is_newer(self, number: int) -> bool:
+    def _is_newer(self, hold_version: int) -> bool:
         """Return whether a hold version is newer than that of the latest event applied."""
-        return number > self.hold_version
+        return hold_version > self.hold_version
 
     def _decided(self, change_id: str, reason: DeclineReason | None) -> Self:
         decision = Decision(change_id=change_id, version=self.version + 1, reason=reason)
@@ -301,9 +303,9 @@ class Ticket:
 
     def _check_not_ordered(self, now: datetime) -> None:
         match self.status(now):
-            case Status.SOLD:
+            case TicketStatus.SOLD:
                 raise TicketSold("the ticket is sold")
-            case Status.RESERVED:
+            case TicketStatus.RESERVED:
                 raise TicketHeld("an order holds the ticket")
             case _:
                 return

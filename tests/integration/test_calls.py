@@ -88,15 +88,11 @@ type Story = Callable[[MeteredStack], None]
 REACTIONS: dict[tuple[str, str, Story], Cost] = {
     ("orders.listener", "ticket:created", operations.bought): Cost({"UpdateItem": 1}, writes=1),
     ("orders.listener", "ticket:updated", operations.edited): Cost({"UpdateItem": 1}, writes=1),
-    ("orders.listener", "ticket:change-requested", operations.edited): Cost(
-        {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
-    ),
+    ("orders.listener", "ticket:change-requested", operations.edited): Cost(READ_AND_PUT, reads=1, writes=1),
     ("orders.listener", "ticket:change-requested", operations.edited_after_a_lapse): Cost(
         {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=5
     ),
-    ("orders.listener", "ticket:change-requested", operations.edited_too_late): Cost(
-        {"GetItem": 1, "UpdateItem": 1}, reads=1, writes=1
-    ),
+    ("orders.listener", "ticket:change-requested", operations.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=1),
     ("tickets.listener", "ticket:change-accepted", operations.edited): Cost(READ_AND_PUT, reads=1, writes=3),
     ("tickets.listener", "ticket:change-declined", operations.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=3),
     ("orders.listener", "payment:authorized", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=5),

@@ -407,15 +407,15 @@ def test_an_order_between_read_and_decision_refuses_the_change(
 ) -> None:
     change(silent, ticket_id, seller, method)
     request = requested(silent)
-    decide = OrderStore.decide
+    write = OrderStore.replace_ticket
     buyers = [buyer]
 
     def interrupted(self: OrderStore, *args: Any) -> None:
         if buyers:
             order(silent, ticket_id, buyers.pop())
-        decide(self, *args)
+        write(self, *args)
 
-    monkeypatch.setattr(OrderStore, "decide", interrupted)
+    monkeypatch.setattr(OrderStore, "replace_ticket", interrupted)
     assert silent.deliver(request, "orders")
 
     assert decided(silent)["detail"]["data"]["reason"] == "held"
@@ -431,14 +431,14 @@ def test_an_authorisation_between_read_and_decision_refuses(
     paid = {"id": new_id(), "version": 1, "orderId": placed["id"], "userID": buyer.id, "stripeId": "pi_1"}
     metadata = {"id": new_id(), "time": "2026-11-23T12:00:00Z", "correlationId": "c", "causationId": "c"}
     events = [envelope("payment:authorized", {"metadata": metadata, "data": paid})]
-    decide = OrderStore.decide
+    write = OrderStore.replace_ticket
 
     def interrupted(self: OrderStore, *args: Any) -> None:
         if events:
             assert silent.deliver(events.pop(), "orders")
-        decide(self, *args)
+        write(self, *args)
 
-    monkeypatch.setattr(OrderStore, "decide", interrupted)
+    monkeypatch.setattr(OrderStore, "replace_ticket", interrupted)
     assert silent.deliver(request, "orders")
 
     assert decided(silent)["detail"]["data"]["reason"] == "held"
@@ -452,15 +452,15 @@ def test_a_ticket_event_between_read_and_decision_is_read_again(
     change(silent, ticket_id, seller)
     request = requested(silent)
     word = envelope("ticket:updated", {**request["detail"], "data": request["detail"]["data"] | REPUBLISHED})
-    decide = OrderStore.decide
+    write = OrderStore.replace_ticket
     events = [word]
 
     def interrupted(self: OrderStore, *args: Any) -> None:
         if events:
             assert silent.deliver(events.pop(), "orders")
-        decide(self, *args)
+        write(self, *args)
 
-    monkeypatch.setattr(OrderStore, "decide", interrupted)
+    monkeypatch.setattr(OrderStore, "replace_ticket", interrupted)
     assert silent.deliver(request, "orders")
 
     assert (copy(silent, ticket_id)["price"], copy(silent, ticket_id)["ticketVersion"]) == ("9.00", 9)
@@ -473,16 +473,16 @@ def test_creation_and_order_between_read_and_decision_refuse(
     [created] = silent.published({"ticket:created"})
     change(silent, ticket_id, seller)
     request = requested(silent)
-    decide = OrderStore.decide
+    write = OrderStore.replace_ticket
     events = [created]
 
     def interrupted(self: OrderStore, *args: Any) -> None:
         if events:
             assert silent.deliver(events.pop(), "orders")
             order(silent, ticket_id, buyer)
-        decide(self, *args)
+        write(self, *args)
 
-    monkeypatch.setattr(OrderStore, "decide", interrupted)
+    monkeypatch.setattr(OrderStore, "replace_ticket", interrupted)
     assert silent.deliver(request, "orders")
 
     assert decided(silent)["detail"]["data"]["reason"] == "held"
@@ -512,15 +512,15 @@ def test_an_order_uses_an_edit_made_between_read_and_write(
     edit: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = OrderStore.place
+    write = OrderStore.hold_ticket
     edits = [edit]
 
     def interrupted(self: OrderStore, *args: Any) -> None:
         if edits:
             assert change(world, ticket_id, seller, **edits.pop()).status == 200
-        place(self, *args)
+        write(self, *args)
 
-    monkeypatch.setattr(OrderStore, "place", interrupted)
+    monkeypatch.setattr(OrderStore, "hold_ticket", interrupted)
     ordered = order(world, ticket_id, buyer)["ticket"]
 
     assert (ordered["title"], ordered["price"]) == (edit["title"], edit["price"])

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from shared import idempotency
-from shared.idempotency import Answer, InProgress, KeyReused, Record, Request, Superseded
+from shared.idempotency import Completion, InProgress, KeyReused, Record, Request, StoredResponse, Superseded
 from shared.ids import UserID
-from shared.table import ConditionFailed, Put, Table
+from shared.table import Put, Table
+from shared.unit_of_work import UnitOfWork, VersionConflict
 from tests.support.world import World
 
 REQUEST = Request(user_id=UserID("user"), route="POST /api/orders", key="key", fingerprint="f")
@@ -26,6 +27,12 @@ def begin(table: Table, request: Request = REQUEST) -> Record:
     return record
 
 
+def commit(table: Table, record: Record, response: StoredResponse, effect: Put = EFFECT) -> None:
+    work = UnitOfWork(table, Completion[str](record, lambda _result: response))
+    work.add(effect)
+    work.commit("a result")
+
+
 def test_a_running_call_refuses_a_second_one(table: Table) -> None:
     begin(table)
 
@@ -34,10 +41,10 @@ def test_a_running_call_refuses_a_second_one(table: Table) -> None:
 
 
 def test_the_response_is_written_in_the_effects_transaction(table: Table) -> None:
-    table.write(EFFECT, begin(table).remember(Answer(201, "{}")))
+    commit(table, begin(table), StoredResponse(201, "{}"))
 
     assert table.get({"pk": "effect", "sk": "effect"})
-    assert idempotency.begin(table, REQUEST) == Answer(201, "{}")
+    assert idempotency.begin(table, REQUEST) == StoredResponse(201, "{}")
 
 
 def test_the_key_of_a_dead_process_is_free_after_its_lease(table: Table, world: World) -> None:
@@ -56,7 +63,7 @@ def test_a_superseded_call_has_no_effect(table: Table, world: World) -> None:
     begin(table)
 
     with pytest.raises(Superseded):
-        table.write(EFFECT, slow.remember(Answer(201, "{}")))
+        commit(table, slow, StoredResponse(201, "{}"))
     assert table.get({"pk": "effect", "sk": "effect"}) is None
 
 
@@ -68,36 +75,36 @@ def test_a_released_key_can_be_used_again(table: Table) -> None:
 
 def test_a_stored_response_survives_release_and_finish(table: Table) -> None:
     record = begin(table)
-    table.write(EFFECT, replace(record.remember(Answer(201, "first")), made=None))  # as if the response were lost
+    table.write(EFFECT, record.completion(StoredResponse(201, "first")))  # as if the response were lost
     record.release()
-    record.finish(Answer(500, "second"))
+    record.complete(StoredResponse(500, "second"))
 
-    assert idempotency.begin(table, REQUEST) == Answer(201, "first")
+    assert idempotency.begin(table, REQUEST) == StoredResponse(201, "first")
 
 
 def test_a_response_known_to_be_stored_is_not_written_again(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     record = begin(table)
-    table.write(EFFECT, record.remember(Answer(201, "{}")))
+    commit(table, record, StoredResponse(201, "{}"))
     monkeypatch.setattr(Table, "write", None)
 
-    record.finish(Answer(201, "{}"))
+    record.complete(StoredResponse(201, "{}"))
 
 
 def test_finish_stores_a_response_after_a_failed_transaction(table: Table) -> None:
     table.write(EFFECT)
     record = begin(table)
-    with pytest.raises(ConditionFailed):
-        table.write(replace(EFFECT, condition="attribute_not_exists(pk)"), record.remember(Answer(201, "never")))
+    with pytest.raises(VersionConflict):
+        commit(table, record, StoredResponse(201, "never"), replace(EFFECT, condition="attribute_not_exists(pk)"))
 
-    record.finish(Answer(200, "in the end"))
+    record.complete(StoredResponse(200, "in the end"))
 
-    assert idempotency.begin(table, REQUEST) == Answer(200, "in the end")
+    assert idempotency.begin(table, REQUEST) == StoredResponse(200, "in the end")
 
 
 def test_a_key_expires_after_a_day(table: Table, world: World) -> None:
-    begin(table).finish(Answer(201, "{}"))
-    world.time.advance(seconds=idempotency.REMEMBERED.total_seconds() - 1)
-    assert idempotency.begin(table, REQUEST) == Answer(201, "{}")
+    begin(table).complete(StoredResponse(201, "{}"))
+    world.time.advance(seconds=idempotency.RETENTION.total_seconds() - 1)
+    assert idempotency.begin(table, REQUEST) == StoredResponse(201, "{}")
 
     world.time.advance(seconds=timedelta(seconds=1).total_seconds())
     assert isinstance(idempotency.begin(table, REQUEST), Record)

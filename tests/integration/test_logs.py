@@ -312,7 +312,7 @@ def test_missing_keys_do_not_fail_the_reconciler(market: World, log: Log, monkey
     def no_keys() -> object:
         raise PaymentsNotConfigured("there are no keys")
 
-    monkeypatch.setattr("functions.payments.reconciler.Gateway", no_keys)
+    monkeypatch.setattr("functions.payments.reconciler.StripeGateway", no_keys)
     market.invoke("payments.reconciler", {})
     assert log.counted() == {"OldestAuthorization": 0}
     monkeypatch.setattr("functions.payments.store.PaymentStore.unsettled", lambda _store, _until: iter([new_id()]))

@@ -139,9 +139,3 @@ def test_a_repeated_transaction_is_recognised_by_its_event(table: Table, monkeyp
         table.write(
             Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": entry | {"id": "e2"}}, condition=new)
         )
-
-
-def test_none_among_the_writes_is_skipped(table: Table) -> None:
-    table.write(None, Put(item=KEY), None)
-
-    assert table.get(KEY) == KEY

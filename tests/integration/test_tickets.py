@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from functions.tickets.store import TicketStore, VersionConflict
+from functions.tickets.store import TicketStore
 from shared.ids import new_id
 from shared.table import Item, Put, Table, Write
+from shared.unit_of_work import VersionConflict
 from tests.support.lambda_events import Person
 from tests.support.world import World
 
@@ -98,8 +99,9 @@ def test_a_new_ticket_never_replaces_another(world: World, seller: Person) -> No
     store = TicketStore(Table("tickets"))
     ticket = store.ticket(put_on_sale(world, seller)["id"])
     assert ticket
+    store.insert(replace(ticket, title="Another seat"))
     with pytest.raises(VersionConflict):
-        store.insert(replace(ticket, title="Another seat"))
+        store.commit()
 
     assert store.ticket(ticket.id) == ticket
 
@@ -230,7 +232,7 @@ def test_repeated_version_conflicts_are_answered_with_503(
     table = Table("tickets")
     write = Table.write
 
-    def outrun(self: Table, *writes: Write | None) -> None:
+    def outrun(self: Table, *writes: Write) -> None:
         [item] = [item for item in world.items("tickets") if item["pk"] == f"ticket#{ticket['id']}"]
         numbers = {"version": int(item["version"]) + 1, "createdAt": 0, "holdNumber": 0, "editedVersion": 1}
         write(table, Put(item=item | numbers))
@@ -441,10 +443,9 @@ def test_the_response_is_stored_in_the_transaction_of_its_effect(
     transactions = []
     write = Table.write
 
-    def spy(self: Table, *writes: Write | None) -> None:
-        made = [one for one in writes if one]
-        if any(isinstance(one, Put) and one.item["pk"].startswith("ticket#") for one in made):
-            transactions.append(len(made))
+    def spy(self: Table, *writes: Write) -> None:
+        if any(isinstance(one, Put) and one.item["pk"].startswith("ticket#") for one in writes):
+            transactions.append(len(writes))
         write(self, *writes)
 
     monkeypatch.setattr(Table, "write", spy)

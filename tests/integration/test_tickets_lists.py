@@ -42,7 +42,9 @@ def stock(world: World, seller: Person, number: int, *, reserved: bool = False) 
             created_at=clock.now(),
             hold=hold,
         )
-        TicketStore(Table("tickets")).insert(ticket)
+        store = TicketStore(Table("tickets"))
+        store.insert(ticket)
+        store.commit()
         tickets.append(ticket.id)
     return tickets[::-1]
 

@@ -38,9 +38,9 @@ def test_every_write_of_a_user_accepts_an_idempotency_key(key: str) -> None:
 @pytest.mark.parametrize("service", openapi.SERVICES)
 def test_every_error_of_a_service_is_documented_at_a_route(service: str) -> None:
     api = openapi.SERVICES[service]
-    named = {refusal for answers in api.answers.values() for refusal in answers.refusals}
+    declared = {problem for responses in api.declared.values() for problem in responses.problems}
 
-    assert named == {*api.refusals.values()}
+    assert declared == {*api.problems.values()}
 
 
 def test_every_error_code_is_unique_and_lower_case() -> None:

@@ -10,18 +10,27 @@ from typing import Any
 from unittest import mock
 
 from functions.auth.store import UserStore
+from functions.orders import actions as order_actions
 from functions.orders import store as order_store
 from functions.orders import sweep
-from functions.orders.order import Hold, Order, OrderNotFound, Status
-from functions.orders.order import Ticket as TicketCopy
+from functions.orders.order import Hold, HoldableTicket, HoldState, Order, OrderNotFound
+from functions.orders.order import OrderStatus as Status
 from functions.payments import actions as payment_actions
 from functions.payments import reconciler
-from functions.payments.payment import EventType, Intent, IntentStatus, OrderStatus, Payment, RequiredAction
-from functions.payments.payment import Status as PaymentStatus
+from functions.payments.payment import (
+    EventType,
+    Intent,
+    IntentStatus,
+    OrderStatus,
+    Payment,
+    PaymentStatus,
+    RequiredAction,
+)
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Ticket
-from shared import aws, clock, idempotency, publish
-from shared.table import Table, Update, Write
+from shared import aws, clock, publish
+from shared.table import Put, Table, Update, Write
+from shared.unit_of_work import UnitOfWork
 from tests.simulation.faults import Profile
 
 RACES = Profile(interleaved=0.6, duplicate=0.1)
@@ -58,8 +67,8 @@ class Mutation:
 def _without_condition(condition: str) -> RemoveGuard:
     """Remove this condition from every write that has it."""
 
-    def strip(write: Write | None) -> Write | None:
-        if write is None or write.condition is None or not write.condition.startswith(condition):
+    def strip(write: Write) -> Write:
+        if write.condition is None or not write.condition.startswith(condition):
             return write
         change = write.change if isinstance(write, Update) else ""
         needed = {name: value for name, value in write.values.items() if f":{name}" in change}
@@ -87,44 +96,25 @@ def _require(order: OrderStatus, intent: IntentStatus, instead: RequiredAction |
 
 
 def _awaiting_payment_keeps_the_deadline() -> AbstractContextManager[object]:
-    real = order_store._hold
-
-    def hold(order: Order) -> Update:
-        made = real(order)
-        return (
-            replace(made, change=made.change.replace(" REMOVE holdExpiresAt", ""))
-            if order.status is Status.AWAITING_PAYMENT
-            else made
-        )
-
-    return mock.patch.object(order_store, "_hold", hold)
+    kept = {HoldState.UNTIL_PAID: "SET holdNumber = :hold_version"}
+    return mock.patch.dict(order_store._HOLD_CHANGES, kept)
 
 
-@contextmanager
-def _a_takeover_leaves_the_lapsed_order() -> Iterator[None]:
-    real = order_store.OrderStore.place
+def _lapsed_order_kept_by(use_case: str) -> RemoveGuard:
+    """Let this function of Orders' actions take a lapsed hold without expiring the order that has it."""
+    real = getattr(order_actions, use_case)
 
-    def place(self: Any, order: Any, ticket: Any, _lapsed: Any, also: Any) -> None:
-        real(self, order, ticket, None, also)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with mock.patch.object(order_actions, "_expire_lapsed", return_value=None):
+            return real(*args, **kwargs)
 
-    with mock.patch.object(order_store.OrderStore, "place", place):
-        yield
+    return _with(order_actions, use_case, run)
 
 
-@contextmanager
-def _answers_are_remembered_after_the_effect() -> Iterator[None]:
-    """Store the answer in a later transaction: a crash in between repeats the effect."""
-    finish = idempotency.Record.finish
-    remember = idempotency.Record.remember
-    with ExitStack() as patches:
-        patches.enter_context(mock.patch.object(idempotency.Record, "remember", return_value=None))
-
-        def finish_alone(self: idempotency.Record, answer: idempotency.Answer) -> None:
-            with mock.patch.object(idempotency.Record, "remember", remember):
-                finish(self, answer)
-
-        patches.enter_context(mock.patch.object(idempotency.Record, "finish", finish_alone))
-        yield
+def _responses_are_stored_after_the_effect() -> AbstractContextManager[object]:
+    """Store the response in a later write: a crash in between repeats the effect."""
+    commit = UnitOfWork.commit
+    return mock.patch.object(UnitOfWork, "commit", lambda self, _result=None: commit(self))
 
 
 def _entries_are_not_looked_at(events: Any, *, bus: str, source: str) -> Iterator[Any]:
@@ -150,27 +140,16 @@ def _an_address_is_claimed_though_it_is_taken() -> Iterator[None]:
 
 
 def _a_change_is_written_without_the_fence() -> AbstractContextManager[object]:
-    fence = "holdNumber = :number AND "
+    fence = "holdNumber = :hold_version AND "
 
-    def strip(write: Write | None) -> Write | None:
-        if not isinstance(write, Update) or not write.condition or not write.condition.startswith("ticketVersion"):
+    def strip(write: Write) -> Write:
+        if not isinstance(write, Put) or not write.condition or not write.condition.startswith("ticketVersion"):
             return write
-        values = {name: value for name, value in write.values.items() if name != "number"}
+        values = {name: value for name, value in write.values.items() if name != "hold_version"}
         return replace(write, condition=write.condition.replace(fence, ""), values=values)
 
     real = Table.write
     return mock.patch.object(Table, "write", lambda self, *writes: real(self, *map(strip, writes)))
-
-
-@contextmanager
-def _a_change_leaves_the_lapsed_order() -> Iterator[None]:
-    real = order_store.OrderStore.decide
-
-    def decide(self: Any, before: Any, after: Any, _lapsed: Any) -> None:
-        real(self, before, after, None)
-
-    with mock.patch.object(order_store.OrderStore, "decide", decide):
-        yield
 
 
 @contextmanager
@@ -239,7 +218,7 @@ def _never_answers(self: Order) -> Order:
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "a hold is taken whatever it has become": Mutation(_without_condition("holdNumber = :number"), RACES, seed=8),
+    "a hold is taken whatever it has become": Mutation(_without_condition("holdNumber = :hold_version"), RACES, seed=8),
     "an order is moved whatever it has become": Mutation(_without_condition("version = :version"), RACES, seed=8),
     "a ticket is changed whatever it has become": Mutation(_without_condition("version = :before"), RACES),
     "a payment is changed whatever it has become": Mutation(_without_condition("#revision = :revision"), RACES),
@@ -253,14 +232,14 @@ MUTATIONS: dict[str, Mutation] = {
         _with(Hold, "is_live", lambda self, _now: self.expires_at is None), seed=1
     ),
     "being paid keeps the hold's deadline": Mutation(_awaiting_payment_keeps_the_deadline, seed=3),
-    "a takeover leaves the lapsed order as it is": Mutation(_a_takeover_leaves_the_lapsed_order, seed=5),
+    "a takeover leaves the lapsed order as it is": Mutation(_lapsed_order_kept_by("_place_order"), seed=5),
     "a change is accepted though an order holds the ticket": Mutation(
-        _with(TicketCopy, "_claimed", lambda self, _now: "sold" if self.sold else None), seed=1
+        _with(HoldableTicket, "_claimed", lambda self, _now: "sold" if self.sold else None), seed=1
     ),
     "a change is accepted whatever the hold has become": Mutation(
         _a_change_is_written_without_the_fence, RACES, seed=37
     ),
-    "an accepted change leaves the lapsed order as it is": Mutation(_a_change_leaves_the_lapsed_order, seed=1),
+    "an accepted change leaves the lapsed order as it is": Mutation(_lapsed_order_kept_by("decide_change"), seed=1),
     "a change is in force before Orders has decided": Mutation(_a_change_is_in_force_at_once, seed=1),
     "money is captured before Orders has decided": Mutation(
         _require(OrderStatus.CREATED, IntentStatus.AUTHORIZED, RequiredAction.CAPTURE), seed=15
@@ -275,7 +254,7 @@ MUTATIONS: dict[str, Mutation] = {
     "Payments follows old news of an order": Mutation(
         _with(Payment, "with_order", lambda self, order: replace(self, order=order)), seed=18
     ),
-    "answers are remembered after the effect": Mutation(_answers_are_remembered_after_the_effect, seed=4),
+    "answers are remembered after the effect": Mutation(_responses_are_stored_after_the_effect, seed=4),
     "entries that the bus refused are forgotten": Mutation(_with(publish, "_put", _entries_are_not_looked_at), seed=6),
     "the reconciler is out of order": Mutation(_with(reconciler, "handler", lambda *_: None), LOSSES, seed=21),
     "the sweep is out of order": Mutation(_with(sweep, "handler", lambda *_: None), LOSSES, seed=6),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
-from functions.orders.order import Ticket
+from functions.orders.order import HoldableTicket
 from functions.orders.store import OrderStore
 from functions.payments import stripe_gateway
 from functions.tickets.ticket import LONGEST_TITLE
@@ -177,7 +177,7 @@ def lose_an_order_in_the_write(stack: MeteredStack) -> Run:
     free = read(OrderStore(Table("orders", has_sort_key=True)), ticket_id)
     stack.place(ticket_id, stack.rival)
 
-    def stale(store: OrderStore, wanted: TicketID, *, consistent: bool = False) -> Ticket | None:
+    def stale(store: OrderStore, wanted: TicketID, *, consistent: bool = False) -> HoldableTicket | None:
         read(store, wanted, consistent=consistent)
         return free
 

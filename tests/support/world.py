@@ -91,12 +91,16 @@ class World:
         outside = os.environ.get("TABLE_NAME")
         if service in self.tables:
             self._patch.setenv("TABLE_NAME", service)
-        handler = importlib.import_module(f"functions.{function}").handler
+        module = importlib.import_module(f"functions.{function}")
+        api = getattr(module, "api", None)
+        request = dict(api.context) if api else {}
         try:
-            return handler(event, LambdaContext())
-        finally:
-            if outside:  # this function ran while another one waits
+            return module.handler(event, LambdaContext())
+        finally:  # restore the state of the function that waits while this one ran
+            if outside:
                 self._patch.setenv("TABLE_NAME", outside)
+            if api:
+                api.context.update(request)
 
     def items(self, service: str) -> list[dict[str, Any]]:
         """Return all items of a service's table."""

@@ -12,15 +12,15 @@ from functions.payments.payment import (
     Intent,
     IntentStatus,
     NotRecordedYet,
-    Order,
     OrderCancelled,
     OrderExpired,
     OrderStatus,
+    PayableOrder,
     Payment,
     PaymentError,
     PaymentOver,
+    PaymentStatus,
     RequiredAction,
-    Status,
     action_for_unrecorded,
 )
 from shared.ids import OrderID, PaymentID, UserID
@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 def payment(
     order: OrderStatus,
-    status: Status | None = Status.OPEN,
+    status: PaymentStatus | None = PaymentStatus.OPEN,
     *,
     paid_at: datetime | None = None,
     refunded: int = 0,
@@ -39,7 +39,7 @@ def payment(
 ) -> Payment:
     """Return a payment. `known` is the part of the refund that Orders has recorded."""
     return Payment(
-        order=Order(
+        order=PayableOrder(
             id=OrderID("order"),
             user_id=UserID("buyer"),
             status=order,
@@ -91,31 +91,33 @@ def test_the_order_status_decides_the_required_action(order_status: OrderStatus,
 
 
 @pytest.mark.parametrize("order_status", OrderStatus)
-@pytest.mark.parametrize("status", [None, *Status])
-def test_money_is_due_if_authorised_and_the_order_awaits_it(order_status: OrderStatus, status: Status | None) -> None:
+@pytest.mark.parametrize("status", [None, *PaymentStatus])
+def test_money_is_due_if_authorised_and_the_order_awaits_it(
+    order_status: OrderStatus, status: PaymentStatus | None
+) -> None:
     is_due = payment(order_status, status).is_due()
-    assert is_due is (order_status is OrderStatus.AWAITING_PAYMENT and status is Status.AUTHORIZED)
+    assert is_due is (order_status is OrderStatus.AWAITING_PAYMENT and status is PaymentStatus.AUTHORIZED)
 
 
 @pytest.mark.parametrize(
     ("order_status", "status", "seen", "agrees"),
     [
-        (OrderStatus.CREATED, Status.OPEN, IntentStatus.UNCONFIRMED, True),
-        (OrderStatus.CREATED, Status.OPEN, IntentStatus.AUTHORIZED, False),  # to be published
-        (OrderStatus.CREATED, Status.AUTHORIZED, IntentStatus.AUTHORIZED, True),
-        (OrderStatus.AWAITING_PAYMENT, Status.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be captured
-        (OrderStatus.AWAITING_PAYMENT, Status.CAPTURED, IntentStatus.SUCCEEDED, True),
-        (OrderStatus.COMPLETED, Status.CAPTURED, IntentStatus.SUCCEEDED, True),
-        (OrderStatus.CANCELLED, Status.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be voided
-        (OrderStatus.CANCELLED, Status.CAPTURED, IntentStatus.SUCCEEDED, False),  # to be refunded
-        (OrderStatus.CANCELLED, Status.VOIDED, IntentStatus.CANCELED, True),
+        (OrderStatus.CREATED, PaymentStatus.OPEN, IntentStatus.UNCONFIRMED, True),
+        (OrderStatus.CREATED, PaymentStatus.OPEN, IntentStatus.AUTHORIZED, False),  # to be published
+        (OrderStatus.CREATED, PaymentStatus.AUTHORIZED, IntentStatus.AUTHORIZED, True),
+        (OrderStatus.AWAITING_PAYMENT, PaymentStatus.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be captured
+        (OrderStatus.AWAITING_PAYMENT, PaymentStatus.CAPTURED, IntentStatus.SUCCEEDED, True),
+        (OrderStatus.COMPLETED, PaymentStatus.CAPTURED, IntentStatus.SUCCEEDED, True),
+        (OrderStatus.CANCELLED, PaymentStatus.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be voided
+        (OrderStatus.CANCELLED, PaymentStatus.CAPTURED, IntentStatus.SUCCEEDED, False),  # to be refunded
+        (OrderStatus.CANCELLED, PaymentStatus.VOIDED, IntentStatus.CANCELED, True),
     ],
 )
 def test_payment_and_intent_agree_if_no_action_is_required(
-    order_status: OrderStatus, status: Status, seen: IntentStatus, *, agrees: bool
+    order_status: OrderStatus, status: PaymentStatus, seen: IntentStatus, *, agrees: bool
 ) -> None:
-    reason = "order_cancelled" if status is Status.VOIDED else None
-    assert replace(payment(order_status, status), reason=reason).agrees_with(intent(seen), NOW) is agrees
+    reason = "order_cancelled" if status is PaymentStatus.VOIDED else None
+    assert replace(payment(order_status, status, paid_at=NOW), reason=reason).agrees_with(intent(seen), NOW) is agrees
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_a_certain_orphan_intent_is_voided_or_refunded(
     now = NOW + RECORDED_WITHIN - timedelta(milliseconds=0 if is_old else 1)
     recorded = None
     if order_status:
-        recorded = payment(order_status, Status.OPEN if is_another_recorded else None)
+        recorded = payment(order_status, PaymentStatus.OPEN if is_another_recorded else None)
         recorded = replace(recorded, stripe_id="pi_2" if is_another_recorded else None)
     duties = {
         IntentStatus.UNCONFIRMED: RequiredAction.VOID,
@@ -195,92 +197,125 @@ def test_only_an_abandoned_open_payment_is_voided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "before", "seen", "after", "published"),
+    ("order", "before", "seen", "after", "event_type"),
     [
-        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.UNCONFIRMED), Status.OPEN, None),
-        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.AUTHORIZED), Status.AUTHORIZED, EventType.AUTHORIZED),
-        (OrderStatus.CREATED, Status.OPEN, intent(IntentStatus.CANCELED), Status.VOIDED, EventType.VOIDED),
+        (OrderStatus.CREATED, PaymentStatus.OPEN, intent(IntentStatus.UNCONFIRMED), PaymentStatus.OPEN, None),
+        (
+            OrderStatus.CREATED,
+            PaymentStatus.OPEN,
+            intent(IntentStatus.AUTHORIZED),
+            PaymentStatus.AUTHORIZED,
+            EventType.AUTHORIZED,
+        ),
+        (
+            OrderStatus.CREATED,
+            PaymentStatus.OPEN,
+            intent(IntentStatus.CANCELED),
+            PaymentStatus.VOIDED,
+            EventType.VOIDED,
+        ),
         (
             OrderStatus.AWAITING_PAYMENT,
-            Status.AUTHORIZED,
+            PaymentStatus.AUTHORIZED,
             intent(IntentStatus.SUCCEEDED),
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             EventType.CREATED,
         ),
         (
             OrderStatus.AWAITING_PAYMENT,
-            Status.AUTHORIZED,
+            PaymentStatus.AUTHORIZED,
             intent(IntentStatus.CANCELED),
-            Status.FAILED,
+            PaymentStatus.FAILED,
             EventType.FAILED,
         ),
-        (OrderStatus.AWAITING_PAYMENT, Status.VOIDED, intent(IntentStatus.CANCELED), Status.FAILED, EventType.FAILED),
-        (OrderStatus.CANCELLED, Status.FAILED, intent(IntentStatus.CANCELED), Status.FAILED, None),
-        (OrderStatus.CANCELLED, Status.AUTHORIZED, intent(IntentStatus.CANCELED), Status.VOIDED, EventType.VOIDED),
+        (
+            OrderStatus.AWAITING_PAYMENT,
+            PaymentStatus.VOIDED,
+            intent(IntentStatus.CANCELED),
+            PaymentStatus.FAILED,
+            EventType.FAILED,
+        ),
+        (OrderStatus.CANCELLED, PaymentStatus.FAILED, intent(IntentStatus.CANCELED), PaymentStatus.FAILED, None),
+        (
+            OrderStatus.CANCELLED,
+            PaymentStatus.AUTHORIZED,
+            intent(IntentStatus.CANCELED),
+            PaymentStatus.VOIDED,
+            EventType.VOIDED,
+        ),
         (
             OrderStatus.COMPLETED,
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             intent(IntentStatus.SUCCEEDED, refunded=1250),
-            Status.REFUNDED,
+            PaymentStatus.REFUNDED,
             EventType.REFUNDED,
         ),
         (
             OrderStatus.COMPLETED,
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             intent(IntentStatus.SUCCEEDED, lost=1250),
-            Status.REFUNDED,
+            PaymentStatus.REFUNDED,
             EventType.REFUNDED,
         ),
         (
             OrderStatus.COMPLETED,
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             intent(IntentStatus.SUCCEEDED, refunded=500, lost=750),
-            Status.REFUNDED,
+            PaymentStatus.REFUNDED,
             EventType.REFUNDED,
         ),
         (
             OrderStatus.COMPLETED,
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             intent(IntentStatus.SUCCEEDED, refunded=1249),
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             EventType.PARTLY_REFUNDED,
         ),
         (
             OrderStatus.COMPLETED,
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             intent(IntentStatus.SUCCEEDED, lost=300),
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             EventType.PARTLY_REFUNDED,
         ),
         (
             OrderStatus.CREATED,
-            Status.OPEN,
+            PaymentStatus.OPEN,
             intent(IntentStatus.SUCCEEDED, refunded=500),
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             EventType.CREATED,
         ),
         (
             OrderStatus.CANCELLED,
-            Status.CAPTURED,
+            PaymentStatus.CAPTURED,
             intent(IntentStatus.SUCCEEDED, lost=300),
-            Status.REFUNDED,
+            PaymentStatus.REFUNDED,
             EventType.REFUNDED,
         ),
     ],
 )
 def test_each_observation_sets_a_status_and_publishes_once(
-    order: OrderStatus, before: Status, seen: Intent, after: Status, published: EventType | None
+    order: OrderStatus, before: PaymentStatus, seen: Intent, after: PaymentStatus, event_type: EventType | None
 ) -> None:
-    now, event_type = payment(order, before).observe(seen, republish=False)
-    assert (now.status, event_type) == (after, published)
+    now, published = payment(order, before).observe(seen, now=NOW)
+    assert (now.status, published) == (after, event_type)
 
-    _, again = now.observe(seen, republish=False)
+    _, again = now.observe(seen, now=NOW)
     assert again is None
 
 
-@pytest.mark.parametrize("status", [Status.AUTHORIZED, Status.CAPTURED, Status.VOIDED, Status.FAILED, Status.REFUNDED])
-def test_a_status_never_moves_backwards(status: Status) -> None:
-    seen, event_type = payment(OrderStatus.COMPLETED, status).observe(intent(IntentStatus.UNCONFIRMED), republish=False)
+@pytest.mark.parametrize(
+    "status",
+    [
+        PaymentStatus.AUTHORIZED,
+        PaymentStatus.CAPTURED,
+        PaymentStatus.VOIDED,
+        PaymentStatus.FAILED,
+        PaymentStatus.REFUNDED,
+    ],
+)
+def test_a_status_never_moves_backwards(status: PaymentStatus) -> None:
+    seen, event_type = payment(OrderStatus.COMPLETED, status).observe(intent(IntentStatus.UNCONFIRMED), now=NOW)
 
     assert (seen.status, event_type) == (status, None)
 
@@ -296,62 +331,63 @@ def test_a_status_never_moves_backwards(status: Status) -> None:
     ],
 )
 def test_refunds_and_lost_disputes_add_up_to_the_capture(seen: Intent, refunded: int, reason: str | None) -> None:
-    now, _ = payment(OrderStatus.COMPLETED, Status.CAPTURED).observe(seen, republish=False)
+    now, _ = payment(OrderStatus.COMPLETED, PaymentStatus.CAPTURED).observe(seen, now=NOW)
 
     assert (now.refunded, now.reason) == (refunded, reason)
 
 
 def test_a_refund_grows_and_never_shrinks() -> None:
-    known = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=500, known=500)
-    grown, published = known.observe(intent(IntentStatus.SUCCEEDED, refunded=800), republish=False)
-    older, nothing = grown.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=False)
+    known = payment(OrderStatus.COMPLETED, PaymentStatus.CAPTURED, refunded=500, known=500)
+    grown, event_type = known.observe(intent(IntentStatus.SUCCEEDED, refunded=800), now=NOW)
+    older, nothing = grown.observe(intent(IntentStatus.SUCCEEDED, refunded=500), now=NOW)
 
-    assert (grown.refunded, published) == (800, EventType.PARTLY_REFUNDED)
+    assert (grown.refunded, event_type) == (800, EventType.PARTLY_REFUNDED)
     assert (older.refunded, nothing) == (800, None)
 
 
 def test_a_refund_is_published_after_orders_answers_the_capture() -> None:
-    waiting = payment(OrderStatus.AWAITING_PAYMENT, Status.CAPTURED)
-    seen, published = waiting.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=True)
-    assert published is EventType.CREATED
+    waiting = payment(OrderStatus.AWAITING_PAYMENT, PaymentStatus.CAPTURED)
+    seen, event_type = waiting.observe(intent(IntentStatus.SUCCEEDED, refunded=500), now=NOW, republish=True)
+    assert event_type is EventType.CREATED
 
     completed = replace(seen, order=replace(seen.order, status=OrderStatus.COMPLETED))
     assert not completed.is_settled()
     assert (
-        completed.observe(intent(IntentStatus.SUCCEEDED, refunded=500), republish=True)[1] is EventType.PARTLY_REFUNDED
+        completed.observe(intent(IntentStatus.SUCCEEDED, refunded=500), now=NOW, republish=True)[1]
+        is EventType.PARTLY_REFUNDED
     )
 
 
 @pytest.mark.parametrize(
-    ("refunded", "known", "published"),
+    ("refunded", "known", "event_type"),
     [(0, 0, None), (500, 0, EventType.PARTLY_REFUNDED), (500, 300, EventType.PARTLY_REFUNDED), (500, 500, None)],
 )
 def test_a_partial_refund_settles_once_orders_recorded_it(
-    refunded: int, known: int, published: EventType | None
+    refunded: int, known: int, event_type: EventType | None
 ) -> None:
-    completed = payment(OrderStatus.COMPLETED, Status.CAPTURED, refunded=refunded, known=known)
+    completed = payment(OrderStatus.COMPLETED, PaymentStatus.CAPTURED, refunded=refunded, known=known)
 
-    assert completed.unanswered() is published
-    assert completed.is_settled() is (published is None)
+    assert completed.unanswered() is event_type
+    assert completed.is_settled() is (event_type is None)
 
 
 @pytest.mark.parametrize("order_status", OrderStatus)
-@pytest.mark.parametrize("status", Status)
-def test_only_unanswered_events_are_published_again(order_status: OrderStatus, status: Status) -> None:
+@pytest.mark.parametrize("status", PaymentStatus)
+def test_only_unanswered_events_are_published_again(order_status: OrderStatus, status: PaymentStatus) -> None:
     unanswered = {
-        (OrderStatus.CREATED, Status.AUTHORIZED): EventType.AUTHORIZED,
-        (OrderStatus.CREATED, Status.CAPTURED): EventType.CREATED,
-        (OrderStatus.AWAITING_PAYMENT, Status.CAPTURED): EventType.CREATED,
-        (OrderStatus.AWAITING_PAYMENT, Status.FAILED): EventType.FAILED,
-        (OrderStatus.AWAITING_PAYMENT, Status.REFUNDED): EventType.FAILED,
-        (OrderStatus.COMPLETED, Status.REFUNDED): EventType.REFUNDED,
+        (OrderStatus.CREATED, PaymentStatus.AUTHORIZED): EventType.AUTHORIZED,
+        (OrderStatus.CREATED, PaymentStatus.CAPTURED): EventType.CREATED,
+        (OrderStatus.AWAITING_PAYMENT, PaymentStatus.CAPTURED): EventType.CREATED,
+        (OrderStatus.AWAITING_PAYMENT, PaymentStatus.FAILED): EventType.FAILED,
+        (OrderStatus.AWAITING_PAYMENT, PaymentStatus.REFUNDED): EventType.FAILED,
+        (OrderStatus.COMPLETED, PaymentStatus.REFUNDED): EventType.REFUNDED,
     }
 
     assert payment(order_status, status).unanswered() is unanswered.get((order_status, status))
 
 
-@pytest.mark.parametrize("status", [Status.VOIDED, Status.REFUNDED])
-def test_an_unanswered_authorisation_is_published_without_funds(status: Status) -> None:
+@pytest.mark.parametrize("status", [PaymentStatus.VOIDED, PaymentStatus.REFUNDED])
+def test_an_unanswered_authorisation_is_published_without_funds(status: PaymentStatus) -> None:
     """Orders may have given the ticket to its buyer, and its event may have been lost."""
     gone = payment(OrderStatus.CREATED, status, paid_at=NOW)
 
@@ -361,17 +397,17 @@ def test_an_unanswered_authorisation_is_published_without_funds(status: Status) 
 
 
 @pytest.mark.parametrize("order_status", OrderStatus)
-@pytest.mark.parametrize("status", Status)
-def test_a_payment_settles_when_stripe_and_orders_have_ended(order_status: OrderStatus, status: Status) -> None:
+@pytest.mark.parametrize("status", PaymentStatus)
+def test_a_payment_settles_when_stripe_and_orders_have_ended(order_status: OrderStatus, status: PaymentStatus) -> None:
     at_rest = {
-        (OrderStatus.COMPLETED, Status.CAPTURED),
-        (OrderStatus.REFUNDED, Status.REFUNDED),
-        (OrderStatus.CANCELLED, Status.REFUNDED),
-        (OrderStatus.CANCELLED, Status.FAILED),
-        (OrderStatus.CREATED, Status.VOIDED),
-        (OrderStatus.CANCELLED, Status.VOIDED),
-        (OrderStatus.COMPLETED, Status.VOIDED),
-        (OrderStatus.REFUNDED, Status.VOIDED),
+        (OrderStatus.COMPLETED, PaymentStatus.CAPTURED),
+        (OrderStatus.REFUNDED, PaymentStatus.REFUNDED),
+        (OrderStatus.CANCELLED, PaymentStatus.REFUNDED),
+        (OrderStatus.CANCELLED, PaymentStatus.FAILED),
+        (OrderStatus.CREATED, PaymentStatus.VOIDED),
+        (OrderStatus.CANCELLED, PaymentStatus.VOIDED),
+        (OrderStatus.COMPLETED, PaymentStatus.VOIDED),
+        (OrderStatus.REFUNDED, PaymentStatus.VOIDED),
     }
 
     assert payment(order_status, status).is_settled() == ((order_status, status) in at_rest)
@@ -394,8 +430,8 @@ def test_an_older_order_event_changes_nothing() -> None:
     [
         (payment(OrderStatus.CREATED), None),
         (payment(OrderStatus.CANCELLED), OrderCancelled),
-        (payment(OrderStatus.CREATED, Status.VOIDED), PaymentOver),
-        (payment(OrderStatus.AWAITING_PAYMENT, Status.FAILED), PaymentOver),
+        (payment(OrderStatus.CREATED, PaymentStatus.VOIDED), PaymentOver),
+        (payment(OrderStatus.AWAITING_PAYMENT, PaymentStatus.FAILED), PaymentOver),
     ],
 )
 def test_an_order_that_accepts_no_payment_has_a_reason(given: Payment, refusal: type[PaymentError] | None) -> None:

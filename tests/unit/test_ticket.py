@@ -19,11 +19,11 @@ from functions.tickets.ticket import (
     Hold,
     NotYours,
     PendingChange,
-    Status,
     Ticket,
     TicketError,
     TicketHeld,
     TicketSold,
+    TicketStatus,
     parse_title,
 )
 from shared.ids import OrderID, TicketID, UserID
@@ -87,30 +87,30 @@ def declined(ticket: Ticket, reason: DeclineReason) -> tuple[Ticket, Change]:
 @pytest.mark.parametrize(
     ("ticket", "status"),
     [
-        (TICKET, Status.AVAILABLE),
-        (WITHDRAWN, Status.WITHDRAWN),
-        (RESERVED, Status.RESERVED),
-        (replace(WITHDRAWN, hold=UNTIL_DEADLINE), Status.RESERVED),
-        (replace(WITHDRAWN, hold=UNTIL_PAID), Status.RESERVED),
-        (SOLD, Status.SOLD),
-        (replace(SOLD, withdrawn_at=NOW), Status.SOLD),
+        (TICKET, TicketStatus.AVAILABLE),
+        (WITHDRAWN, TicketStatus.WITHDRAWN),
+        (RESERVED, TicketStatus.RESERVED),
+        (replace(WITHDRAWN, hold=UNTIL_DEADLINE), TicketStatus.RESERVED),
+        (replace(WITHDRAWN, hold=UNTIL_PAID), TicketStatus.RESERVED),
+        (SOLD, TicketStatus.SOLD),
+        (replace(SOLD, withdrawn_at=NOW), TicketStatus.SOLD),
     ],
 )
-def test_sold_precedes_reserved_precedes_withdrawn(ticket: Ticket, status: Status) -> None:
+def test_sold_precedes_reserved_precedes_withdrawn(ticket: Ticket, status: TicketStatus) -> None:
     assert ticket.status(NOW) is status
 
 
 def test_a_hold_ends_at_its_deadline_by_the_clock() -> None:
-    assert RESERVED.status(DEADLINE - MOMENT) is Status.RESERVED
-    assert RESERVED.status(DEADLINE) is Status.AVAILABLE
+    assert RESERVED.status(DEADLINE - MOMENT) is TicketStatus.RESERVED
+    assert RESERVED.status(DEADLINE) is TicketStatus.AVAILABLE
 
 
 def test_a_withdrawn_ticket_with_a_lapsed_hold_is_withdrawn() -> None:
-    assert replace(WITHDRAWN, hold=UNTIL_DEADLINE).status(DEADLINE) is Status.WITHDRAWN
+    assert replace(WITHDRAWN, hold=UNTIL_DEADLINE).status(DEADLINE) is TicketStatus.WITHDRAWN
 
 
 def test_a_hold_without_a_deadline_does_not_lapse() -> None:
-    assert replace(TICKET, hold=UNTIL_PAID).status(NOW + timedelta(days=365)) is Status.RESERVED
+    assert replace(TICKET, hold=UNTIL_PAID).status(NOW + timedelta(days=365)) is TicketStatus.RESERVED
 
 
 def test_a_lapsed_hold_shows_no_order() -> None:
@@ -146,9 +146,9 @@ def test_an_accepted_edit_applies_under_a_new_version() -> None:
 
 
 def test_an_accepted_withdrawal_applies_at_its_decision() -> None:
-    after, published = applied(requested(TICKET, TICKET.withdrawn()), now=DEADLINE)
+    after, told = applied(requested(TICKET, TICKET.withdrawn()), now=DEADLINE)
 
-    assert (after.withdrawn_at, after.status(DEADLINE), published) == (DEADLINE, Status.WITHDRAWN, "withdrawn")
+    assert (after.withdrawn_at, after.status(DEADLINE), told) == (DEADLINE, TicketStatus.WITHDRAWN, "withdrawn")
     assert (after.title, after.price, after.edited_version) == (TICKET.title, TICKET.price, after.version)
 
 
@@ -160,17 +160,17 @@ def test_an_edit_uses_the_currency_of_the_stage() -> None:
 
 
 def test_an_edited_ticket_keeps_its_withdrawal_time() -> None:
-    after, published = applied(
+    after, told = applied(
         requested(WITHDRAWN, WITHDRAWN.edited(title="Two seats", price=Price("30.00"), currency="usd")), now=DEADLINE
     )
 
-    assert (after.status(NOW), after.withdrawn_at, published) == (Status.WITHDRAWN, NOW, "edited")
+    assert (after.status(NOW), after.withdrawn_at, told) == (TicketStatus.WITHDRAWN, NOW, "edited")
 
 
 def test_a_declined_change_leaves_the_ticket_unchanged() -> None:
-    after, published = declined(requested(TICKET), "held")
+    after, told = declined(requested(TICKET), "held")
 
-    assert published == "declined"
+    assert told == "declined"
     assert (after.content, after.version, after.edited_version, after.pending) == (TICKET.content, 3, 1, None)
 
 
@@ -288,36 +288,36 @@ def test_a_withdrawn_ticket_needs_no_second_withdrawal() -> None:
 
 
 def test_an_order_reserves_until_its_deadline_or_payment() -> None:
-    first = TICKET.reserve(UNTIL_DEADLINE, number=1)
+    first = TICKET.reserve(UNTIL_DEADLINE, hold_version=1)
     assert first == (replace(RESERVED, version=2), "reserved")
     assert first
-    assert first[0].reserve(UNTIL_PAID, number=2) == (
+    assert first[0].reserve(UNTIL_PAID, hold_version=2) == (
         replace(RESERVED, version=3, hold=UNTIL_PAID, hold_version=2),
         "reserved",
     )
 
 
 def test_a_completed_order_sells() -> None:
-    assert RESERVED.sell(ORDER, number=3, now=NOW) == (replace(SOLD, version=2), "sold")
+    assert RESERVED.sell(ORDER, hold_version=3, now=NOW) == (replace(SOLD, version=2), "sold")
 
 
 def test_a_cancelled_order_frees() -> None:
-    assert RESERVED.free(number=2) == (replace(TICKET, version=2, hold_version=2), "freed")
+    assert RESERVED.free(hold_version=2) == (replace(TICKET, version=2, hold_version=2), "freed")
 
 
 def test_a_creation_after_its_cancellation_is_ignored() -> None:
-    freed = TICKET.free(number=2)
+    freed = TICKET.free(hold_version=2)
     assert freed
     assert freed[0].hold is None
-    assert freed[0].reserve(UNTIL_DEADLINE, number=1) is None
+    assert freed[0].reserve(UNTIL_DEADLINE, hold_version=1) is None
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_events_with_an_older_or_equal_hold_version_are_ignored(number: int) -> None:
     for ticket in (SOLD, replace(RESERVED, hold_version=3)):
-        assert ticket.reserve(UNTIL_DEADLINE, number=number) is None
-        assert ticket.sell(ORDER, number=number, now=NOW) is None
-        assert ticket.free(number=number) is None
+        assert ticket.reserve(UNTIL_DEADLINE, hold_version=number) is None
+        assert ticket.sell(ORDER, hold_version=number, now=NOW) is None
+        assert ticket.free(hold_version=number) is None
 
 
 type News = tuple[str, int]
@@ -328,14 +328,14 @@ def follow(ticket: Ticket, news: News) -> Ticket:
     word, number = news
     match word:
         case "created":
-            after = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=DEADLINE), number=number)
+            told = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=DEADLINE), hold_version=number)
         case "awaiting:payment":
-            after = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=None), number=number)
+            told = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=None), hold_version=number)
         case "completed":
-            after = ticket.sell(OrderID(f"order-{number}"), number=number, now=NOW)
+            told = ticket.sell(OrderID(f"order-{number}"), hold_version=number, now=NOW)
         case _:
-            after = ticket.free(number=number)
-    return after[0] if after else ticket
+            told = ticket.free(hold_version=number)
+    return told[0] if told else ticket
 
 
 @given(

@@ -127,8 +127,8 @@ export interface paths {
         /** The tickets on sale now, newest first */
         get: operations["list_on_sale"];
         put?: never;
-        /** Put a ticket on sale */
-        post: operations["put_on_sale"];
+        /** Create a ticket and put it on sale */
+        post: operations["create_ticket"];
         delete?: never;
         options?: never;
         head?: never;
@@ -305,7 +305,7 @@ export interface components {
             nextCursor: string | null;
         };
         /**
-         * @description Status of an order. The values are part of the API and event contracts.
+         * @description OrderStatus of an order. The values are part of the API and event contracts.
          * @enum {string}
          */
         OrderStatus: "created" | "awaiting:payment" | "completed" | "cancelled" | "refunded";
@@ -558,7 +558,7 @@ export interface components {
             nextCursor: string | null;
         };
         /**
-         * @description Status of a ticket. The values are part of the API and event contracts.
+         * @description TicketStatus of a ticket. The values are part of the API and event contracts.
          * @enum {string}
          */
         TicketStatus: "available" | "reserved" | "sold" | "withdrawn";
@@ -1322,7 +1322,7 @@ export interface operations {
             503: components["responses"]["503_unavailable"];
         };
     };
-    put_on_sale: {
+    create_ticket: {
         parameters: {
             query?: never;
             header?: {
