@@ -26,7 +26,7 @@ EVENTS_A_SECOND = 100
 PAGE = 100
 
 
-class BadToken(ValueError):
+class BadResumeToken(ValueError):
     """The text is not a token that was printed by an earlier run."""
 
 
@@ -50,8 +50,8 @@ def republish(
 ) -> Iterator[Progress]:
     """Publish a table's events again, and yield the progress after each page.
 
-    `service` is the event source without prefix, `events_a_second` the maximum rate. Raises BadToken, and NotPublished;
-    then the last token is still valid and repeats the failed page.
+    `service` is the event source without prefix, `events_a_second` the maximum rate. Raises BadResumeToken, and
+    NotPublished; then the last token is still valid and repeats the failed page.
     """
     start = _start_of(token)
     items = events = 0
@@ -104,7 +104,7 @@ def _start_of(token: str | None) -> dict[str, Any] | None:
     try:
         return dict(json.loads(base64.urlsafe_b64decode(token)))
     except ValueError as error:
-        raise BadToken("this is not a token of an earlier run") from error
+        raise BadResumeToken("this is not a token of an earlier run") from error
 
 
 _DESERIALIZER = TypeDeserializer()
@@ -130,7 +130,7 @@ def main() -> int:
             token = done.token
             sys.stdout.write(f"{done.items} items, {done.events} events published; TOKEN={token or '(end)'}\n")
             sys.stdout.flush()
-    except (BadToken, NotDeployed, NotPublished) as error:
+    except (BadResumeToken, NotDeployed, NotPublished) as error:
         sys.stderr.write(f"{error}\nContinue with TOKEN={token or '(from the start)'}\n")
         return 1
     except KeyboardInterrupt:

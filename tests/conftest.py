@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support import grants
 from tests.support.synth import synthesize
+
+# The duration of an example depends on the load of the machine.
+settings.register_profile("without a deadline", settings(), deadline=None)
+settings.load_profile("without a deadline")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from operations import republish as tool
-from operations.republish import BadToken, Progress
+from operations.republish import BadResumeToken, Progress
 from shared import aws
 from shared.publish import NotPublished
 from tests.support.event_bus import FakeEventBus
@@ -133,7 +133,7 @@ def test_a_failed_publish_raises(world: World, bus: FakeEventBus, seller: Person
 
 
 def test_an_invalid_token_is_refused(world: World, bus: FakeEventBus) -> None:
-    with pytest.raises(BadToken):
+    with pytest.raises(BadResumeToken):
         _run("tickets", "abc")
 
 

@@ -52,7 +52,7 @@ class Message:
 
 
 @dataclass
-class Timer:
+class PendingTimer:
     """A one-time schedule."""
 
     due: datetime
@@ -77,7 +77,7 @@ class KnownCaller:
 
 
 @dataclass
-class Recurring:
+class RecurringInvocation:
     """A function that runs on a schedule."""
 
     function: str
@@ -164,14 +164,14 @@ class Cloud:
         self._rules = [_properties(resources, name) for name in _names(resources, "Events::Rule")]
         self._routes = self._read_routes(resources)
         self.recurring = [
-            Recurring(
+            RecurringInvocation(
                 function=_reference(schedule["Target"]["Arn"]),
                 every=_rate(schedule["ScheduleExpression"]),
                 due=clock.now() + _rate(schedule["ScheduleExpression"]),
             )
             for schedule in (_properties(resources, name) for name in _names(resources, "Scheduler::Schedule"))
         ]
-        self.timers: dict[str, Timer] = {}
+        self.timers: dict[str, PendingTimer] = {}
         self.unpublished: list[str] = []
         self.secrets: dict[str, list[str]] = {name: [] for name in _names(resources, "SecretsManager::Secret")}
         self._known_callers: dict[str, KnownCaller] = {}
@@ -280,7 +280,7 @@ class Cloud:
                 raise ScheduleExists({"Error": {"Code": "ConflictException", "Message": "exists"}}, "CreateSchedule")
             due = datetime.fromisoformat(request["ScheduleExpression"][3:-1] + "+00:00")
             target = request["Target"]
-            self.timers[request["Name"]] = Timer(due, target["Arn"], json.loads(target["Input"]))
+            self.timers[request["Name"]] = PendingTimer(due, target["Arn"], json.loads(target["Input"]))
 
         return self.network.pass_through(
             f"create_schedule {request['Name']}", create, refusal=_client_error("ThrottlingException", "CreateSchedule")
