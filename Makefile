@@ -89,7 +89,7 @@ lock: .venv/.installed ## Lock all requirement files, with hashes (UPGRADE=1 for
 web: web/dist/index.html ## Build the web client into web/dist
 
 synth: .venv/.installed node_modules/.installed ## Write the CloudFormation template to cdk.out (STAGE=dev)
-	@$(CDK) synth --quiet --no-notices -c stage=$(or $(STAGE),dev)
+	@$(CDK) synth --quiet --no-notices -c stage=$(or $(STAGE),dev) -c webAclArn=none
 	@echo "cdk.out/AdmitOne-$(or $(STAGE),dev).template.json"
 
 deploy: .venv/.installed node_modules/.installed ## Deploy to your AWS account: make deploy STAGE=dev (WATCH=no, CONFIRM=dev)

@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks import cost, report
 from benchmarks.zips import template
+from cdk.stages import read_stage
 from functions.orders.store import OPEN_PARTITIONS
 from functions.payments.store import UNSETTLED_PARTITIONS
 from functions.tickets.store import ON_SALE_PARTITIONS
@@ -61,6 +62,7 @@ class Ground:
     quotas: Mapping[str, Any]
     assumed: Mapping[str, Any]
     throttles: Mapping[str, float]
+    listener_concurrency: int
     window_seconds: int
 
 
@@ -103,6 +105,15 @@ def _doors(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
         each=1,
         remedy="have buyers sign in before the sale; raise it in `cdk/auth.py`",
     )
+    for row in rush:
+        if row.trigger in ground.throttles and row.trigger != PLACE:
+            yield Limit(
+                what=f"our throttle of `{row.trigger}`",
+                capacity=ground.throttles[row.trigger],
+                unit="requests a second",
+                each=row.runs,
+                remedy="raise it in `cdk/payments.py` together with Stripe's limits",
+            )
     yield _limit(ground, "apiRequests", "API Gateway", requests, "raise the quota")
     yield _limit(ground, "edgeRequests", "CloudFront", at_edge, "raise the quota")
 
@@ -119,6 +130,13 @@ def _functions(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
         f"Lambda, the first 10 seconds of `{function}`",
         most,
         "let people in by and by, or provision environments before the sale",
+    )
+    yield Limit(
+        what=f"our `listener_concurrency` of `prod`, the queue of `{queue}`",
+        capacity=ground.listener_concurrency,
+        unit="batches of a queue at once",
+        each=longest,
+        remedy="late, not lost; raise it in `stages/prod.toml`, below the account's concurrency",
     )
     yield _limit(
         ground,
@@ -251,6 +269,7 @@ def ground(synthesized: Mapping[str, Any]) -> Ground:
         quotas=json.loads(FILE.read_text())["quotas"],
         assumed=json.loads(cost.FILE.read_text())["assumptions"],
         throttles={route: setting["ThrottlingRateLimit"] for route, setting in settings.items()},
+        listener_concurrency=read_stage("prod").listener_concurrency,
         window_seconds=int(window),
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from cdk import bundle
 from cdk.bundle import SHARED
-from cdk.stages import LOCAL
-from tests.support.synth import synthesize
+from cdk.stages import LOCAL, read_stage
+from tests.support.synth import synthesize_stage
 
 FOLDER = bundle.ROOT / ".local" / "benchmarks"
 HERE = LOCAL.architecture
@@ -72,4 +72,4 @@ def functions(template: dict[str, Any]) -> Iterator[Function]:
 @cache
 def template(stage: str = "prod") -> dict[str, Any]:
     """The CloudFormation template of a stage."""
-    return synthesize(stage, FOLDER / "synthesized")
+    return synthesize_stage(read_stage(stage), FOLDER / "synthesized")

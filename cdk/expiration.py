@@ -38,6 +38,7 @@ class Expiration(Construct):
             async_failures=failures,
         )
         expire.may_publish(bus=bus)
+        expire.function.configure_async_invoke(max_event_age=Duration.hours(6), retry_attempts=2)  # the most of both
 
         # No fixed name: deleting a group takes a while, and a recreated stack must not wait for it.
         deadlines = scheduler.CfnScheduleGroup(self, "Deadlines")

@@ -23,6 +23,8 @@ class Recurring(Construct):
         failures: DeadLetterQueue,
     ) -> None:
         super().__init__(scope, construct_id)
+        # By default Lambda keeps a call for six hours: after an hour without concurrency, twelve would run at once.
+        function.function.configure_async_invoke(max_event_age=every, retry_attempts=2)
         # A custom role: the one that CDK creates may also call every version and alias of the function.
         role = iam.Role(
             self,

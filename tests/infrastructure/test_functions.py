@@ -87,6 +87,20 @@ def test_sweep_and_reconciler_run_every_five_minutes(aws: Template) -> None:
         assert schedule["Target"]["DeadLetterConfig"]["Arn"] == failures
 
 
+def test_asynchronous_calls_are_tried_three_times_while_they_are_of_use(aws: Template) -> None:
+    """A late run of sweep or reconciler would only double the next one; a late timer still frees a ticket."""
+    configured = {
+        aws.name_of_function(each["FunctionName"]): (each["MaximumEventAgeInSeconds"], each["MaximumRetryAttempts"])
+        for each in aws.all_of("AWS::Lambda::EventInvokeConfig").values()
+    }
+    assert configured == {
+        "orders sweep": (300, 2),
+        "payments reconciler": (300, 2),
+        "expiration expire": (6 * 60 * 60, 2),
+    }
+    assert configured.keys() == ASYNCHRONOUS
+
+
 def test_expiration_has_its_own_schedule_group(aws: Template) -> None:
     (group,) = aws.all_of("AWS::Scheduler::ScheduleGroup")
     assert aws.function("expiration listener")["Environment"]["Variables"]["SCHEDULE_GROUP"] == {"Ref": group}

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def synthesize(stage: str, out: Path, **more: str) -> dict[str, Any]:
-    """Return a stage's CloudFormation template as plain JSON, without building zips. `more` is further context."""
+def synthesize(stage: str, out: Path) -> dict[str, Any]:
+    """Return a stage's CloudFormation template as plain JSON, without building zips."""
     from cdk.app import build  # imported here because it starts Node, which takes two seconds
 
-    build({**_context(), **more, "stage": stage}, outdir=str(out)).synth()
+    build({**_context(), "stage": stage}, outdir=str(out)).synth()
     template: dict[str, Any] = json.loads((out / f"AdmitOne-{stage}.template.json").read_text())
     return template
 

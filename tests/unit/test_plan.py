@@ -51,7 +51,8 @@ def made_up() -> Ground:
             "milliseconds": {"api": 100, "webhook": 100, "relay": 100, "listener": 200},
             "millisecondsForEachStripeCall": 500,
         },
-        throttles={"POST /api/orders": 50, "POST /api/users/signin": 5},
+        throttles={"POST /api/orders": 50, "POST /api/users/signin": 5, "POST /api/payments/webhook": 40},
+        listener_concurrency=10,
         window_seconds=10,
     )
 
@@ -85,7 +86,7 @@ def test_stripe_limits_each_endpoint_and_all_calls() -> None:
 def test_api_and_edge_limits_count_requests_without_webhooks() -> None:
     assert by_unit()["apiRequests"] == [pytest.approx(1000 / 3)]
     assert by_unit()["edgeRequests"] == [500]
-    assert by_unit()["requests a second"] == [5, 50], "our own throttles"
+    assert by_unit()["requests a second"] == [5, 40, 50], "our own throttles"
 
 
 def test_concurrency_is_the_busy_time_of_an_order() -> None:
@@ -94,6 +95,7 @@ def test_concurrency_is_the_busy_time_of_an_order() -> None:
     assert by_unit()["concurrency"] == [pytest.approx(1000 / taken)]
     assert by_unit()["ramp"] == [pytest.approx(1000 / 1.6)], "payments.api"
     assert by_unit()["queueBatches"] == [pytest.approx(1000 / 0.2)]
+    assert by_unit()["batches of a queue at once"] == [pytest.approx(10 / 0.2)], "our own setting"
 
 
 def test_timers_are_open_for_the_whole_window() -> None:
