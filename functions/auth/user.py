@@ -48,8 +48,8 @@ def parse_email(text: str) -> str:
     """
     from email_validator import EmailNotValidError, validate_email
 
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("must not contain control characters")
+    if any(unicodedata.category(character) == "Cc" or character == "\ufffd" for character in text):
+        raise ValueError("must not contain control or replacement characters")
     trimmed = text.strip()
     if len(trimmed) > LONGEST_EMAIL:
         raise ValueError(f"must have at most {LONGEST_EMAIL} characters")

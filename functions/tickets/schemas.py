@@ -17,7 +17,9 @@ class TicketIn(Input):
     """Title and price of a new ticket."""
 
     title: Annotated[str, AfterValidator(parse_title)] = Field(
-        description=f"1 to {LONGEST_TITLE} characters after trimming, without control characters.",
+        description=f"1 to {LONGEST_TITLE} characters after trimming, without control characters, bidirectional"
+        " embeddings, overrides and isolates (U+202A to U+202E, U+2066 to U+2069), U+FEFF and U+FFFD. Joiners and the"
+        " marks U+200E, U+200F and U+061C are allowed.",
         examples=["Row 1, seat 2"],
         json_schema_extra={"minLength": 1, "maxLength": LONGEST_TITLE},
     )

@@ -33,6 +33,11 @@ LONGEST_TITLE = 200
 # Characters in a letter or symbol category without a visible glyph: Hangul fillers and the Braille blank.
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
+# Bidirectional embeddings, overrides and isolates, which change how the text around a title is displayed (UAX #9); the
+# byte order mark, which is invisible; the replacement character, which stands for lost text. The joiners of emoji and
+# scripts and the marks U+200E, U+200F and U+061C affect only the characters beside them: they are allowed.
+_REFUSED = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ufffd")
+
 KEPT_DECISIONS = 8
 """Number of decided changes that a ticket stores, so that a repeated request returns the outcome of the first."""
 
@@ -317,10 +322,11 @@ class Ticket:
 def parse_title(text: str) -> str:
     """Return the title without surrounding whitespace.
 
-    Raises BadTitle if it has more than 200 characters, no visible character, control characters or line breaks.
+    Raises BadTitle if it has more than 200 characters, no visible character, or a control character: a line break, a
+    bidirectional embedding, override or isolate, U+FEFF or U+FFFD.
     """
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
-        raise BadTitle("must not have control characters or line breaks")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _REFUSED for character in text):
+        raise BadTitle("must not have control characters, line breaks or characters that change the text direction")
     title = text.strip()
     if not any(map(_is_visible, title)):
         raise BadTitle("must not be blank")

@@ -47,6 +47,7 @@ def test_spellings_of_one_address_have_one_normal_form(text: str, email: str) ->
         "someone\x7f@example.com",
         "someone@example.com\u200b",
         "\u202esomeone@example.com",
+        "some\ufffdone@example.com",
         "a@example.com,b@example.com",
         "a" * 65 + "@example.com",
         "a@" + "b." * 127 + "com",

@@ -524,7 +524,7 @@ export interface components {
         /** @description New title and price of a ticket. */
         TicketEdit: {
             /**
-             * @description 1 to 200 characters after trimming, without control characters.
+             * @description 1 to 200 characters after trimming, without control characters, bidirectional embeddings, overrides and isolates (U+202A to U+202E, U+2066 to U+2069), U+FEFF and U+FFFD. Joiners and the marks U+200E, U+200F and U+061C are allowed.
              * @example Row 1, seat 2
              */
             title: string;
@@ -542,7 +542,7 @@ export interface components {
         /** @description Title and price of a new ticket. */
         TicketIn: {
             /**
-             * @description 1 to 200 characters after trimming, without control characters.
+             * @description 1 to 200 characters after trimming, without control characters, bidirectional embeddings, overrides and isolates (U+202A to U+202E, U+2066 to U+2069), U+FEFF and U+FFFD. Joiners and the marks U+200E, U+200F and U+061C are allowed.
              * @example Row 1, seat 2
              */
             title: string;

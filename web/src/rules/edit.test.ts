@@ -13,6 +13,11 @@ test("titles are counted in code points, never truncated", () => {
   });
 });
 
+test("a title with a control character is refused, also one that trimming would remove", () => {
+  for (const title of ["Op\u202eera", "\ufeffOpera"])
+    expect(validate({ title, price: "1" }).title).toMatch(/control characters/);
+});
+
 describe("conflicts with a change made elsewhere", () => {
   test("an untouched field takes the new value and offers the old one", () => {
     expect(

@@ -1,5 +1,5 @@
 import { parsePrice } from "./price";
-import { codePointCount } from "./text";
+import { codePointCount, hasControlCharacters } from "./text";
 
 const MAX_TITLE = 200;
 
@@ -20,7 +20,9 @@ export function validate({ title, price }: TicketContent): Record<FieldName, str
         ? "Enter a title."
         : length > MAX_TITLE
           ? `Use at most ${MAX_TITLE} characters. This title has ${length}.`
-          : undefined,
+          : hasControlCharacters(title)
+            ? "Remove invisible control characters. Typing the title again removes them."
+            : undefined,
     price:
       parsePrice(price) === null
         ? "Enter a price in digits, for example 12.50. The maximum is 999999.99."
