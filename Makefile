@@ -82,7 +82,7 @@ openapi: .venv/.installed web/node_modules/.installed ## Generate docs/openapi.j
 
 lock: .venv/.installed ## Lock all requirement files, with hashes (UPGRADE=1 for newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
-	set -e; for each in requirements.in shared/requirements.in functions/*/requirements.in; do \
+	set -e; for each in requirements.in functions/*/requirements.in; do \
 	  $(COMPILE) -c requirements-dev.txt $$each -o $${each%.in}.txt; done
 	$(COMPILE) $(if $(UPGRADE),--upgrade) local/cloud/requirements-ministack.in -o local/cloud/requirements-ministack.txt
 

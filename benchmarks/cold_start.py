@@ -34,7 +34,7 @@ def measure(*, quick: bool) -> list[Result]:
         for number, function in enumerate(measured):
             if number % BETWEEN_REFERENCES == 0:
                 times["reference"].append(seconds(untouched(), REFERENCE))
-            times[function.name].append(seconds(content(function.service), start(function)))
+            times[function.name].append(seconds(content(function.package), start(function)))
     reference = statistics.median(times["reference"])
     ratios = {name: [taken / reference for taken in runs] for name, runs in times.items()}
     return [
@@ -58,7 +58,7 @@ def measure(*, quick: bool) -> list[Result]:
 
 def target(function: Function) -> float:
     """The target ratio. Payments' functions import Stripe's SDK; the sweep starts like a listener."""
-    if function.service == "payments":
+    if function.package == "payments":
         return TARGETS["payments"]
     return TARGETS.get(function.name.rpartition(" ")[2], TARGETS["listener"])
 
@@ -75,7 +75,11 @@ def seconds(packages: Path, program: str) -> float:
         f"import sys, time; sys.path.insert(0, {str(packages)!r}); began = time.process_time(); {program}; "
         "print(time.process_time() - began)"
     )
-    environment = {"AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "benchmark"}
+    environment = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
+        "POWERTOOLS_SERVICE_NAME": "benchmark",
+    }
     command = [sys.executable, "-I", "-S", "-B", "-c", timed]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
     return float(ran.stdout)

@@ -117,7 +117,7 @@ def _bill(rows: Sequence[Row], synthesized: dict[str, Any]) -> list[Line]:
 
 def _name(module: str) -> str:
     """The name of a function in the rows, from `functions.orders.api`; the relay is one for all services."""
-    return module.removeprefix("functions.").removeprefix("shared.")
+    return module.removeprefix("functions.").removeprefix("relay.")
 
 
 def _total(rows: Sequence[Row], amount: Callable[[Row], float]) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.result import Result
 from cdk import bundle
-from cdk.bundle import SERVICES, SHARED
+from cdk.bundle import PACKAGES
 from cdk.stages import read_stage
 
 LARGEST = 11
@@ -15,20 +15,20 @@ MEGABYTE = 1024 * 1024
 
 
 def measure() -> list[Result]:
-    """The zip of each service, built for the processor architecture of the deployed functions."""
+    """The zip of each package of functions, built for the processor architecture of the deployed functions."""
     return [
         Result(
-            what=f"zip of {'the relay' if service == SHARED else service}",
-            figure=_size(service) / MEGABYTE,
+            what=f"zip of {package}",
+            figure=_size(package) / MEGABYTE,
             unit="MB",
-            target=SMALLER.get(service, LARGEST),
+            target=SMALLER.get(package, LARGEST),
         )
-        for service in (*SERVICES, SHARED)
+        for package in PACKAGES
     ]
 
 
-def _size(service: str) -> int:
+def _size(package: str) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         content = Path(temporary) / "content"
-        bundle.bundle(service, content, architecture=read_stage("prod").architecture, local=False)
+        bundle.bundle(package, content, architecture=read_stage("prod").architecture, local=False)
         return Path(shutil.make_archive(f"{temporary}/zip", "zip", content)).stat().st_size

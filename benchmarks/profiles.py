@@ -34,7 +34,7 @@ def measure() -> list[Result]:
     for function in imported:
         shares: dict[str, list[float]] = defaultdict(list)
         for _ in range(ROUNDS):
-            times = _imports(f"{content(function.service)}", start(function))
+            times = _imports(f"{content(function.package)}", start(function))
             for group in (*PACKAGES, REST):
                 shares[group].append(100 * times[group] / times.total())
         results += [

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from cdk import bundle
-from cdk.bundle import SHARED
 from cdk.stages import LOCAL, read_stage
 from tests.support.synth import synthesize_stage
 
@@ -19,21 +18,21 @@ HERE = LOCAL.architecture
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function: its service or SHARED, the module of its handler, and its memory in MB."""
+    """A deployed function: its package, the module of its handler, and its memory in MB."""
 
     name: str
-    service: str
+    package: str
     module: str
     memory: int
 
 
 @cache
-def content(service: str) -> Path:
-    """The unpacked zip of a service, built if it is missing."""
-    made = FOLDER / bundle.fingerprint(service, architecture=HERE, local=True)
+def content(package: str) -> Path:
+    """The unpacked zip of a package, built if it is missing."""
+    made = FOLDER / bundle.fingerprint(package, architecture=HERE, local=True)
     if not made.exists():
         unfinished = made.with_suffix(".unfinished")
-        bundle.bundle(service, unfinished, architecture=HERE, local=True)
+        bundle.bundle(package, unfinished, architecture=HERE, local=True)
         unfinished.rename(made)
     return made
 
@@ -60,13 +59,12 @@ def functions(template: dict[str, Any]) -> Iterator[Function]:
     for resource in template["Resources"].values():
         properties = resource["Properties"] if resource["Type"] == "AWS::Lambda::Function" else {}
         module = properties.get("Handler", "").removesuffix(".handler")
-        if module in seen or not module.startswith(("functions.", "shared.")):
+        if module in seen or not module.startswith("functions."):
             continue
         seen.add(module)
-        first, second, *_ = module.split(".")
-        service = SHARED if first == SHARED else second
-        name = "relay" if first == SHARED else " ".join(module.split(".")[1:])
-        yield Function(name, service, module, properties["MemorySize"])
+        _, package, trigger = module.split(".")
+        name = package if package == trigger else f"{package} {trigger}"
+        yield Function(name, package, module, properties["MemorySize"])
 
 
 @cache

@@ -1,6 +1,7 @@
 """Builds the content of the functions' zips: reproducible, cached, and without Docker.
 
-A zip contains its service, `shared`, and the service's locked dependencies for the target, all compiled to bytecode.
+A zip contains its package of `functions`, `shared`, and the package's locked dependencies for the target, all compiled
+to bytecode.
 Without bytecode a cold start takes more than twice as long. Bytecode validated by timestamp would be ignored, since a
 zip changes all timestamps, so it is compiled with unchecked hashes. Dependencies are cached in `.local/build`, so that
 a change of our own source takes a second to bundle.
@@ -25,7 +26,8 @@ CACHE = ROOT / ".local" / "build"
 PYTHON = (3, 13)
 
 SERVICES = ("auth", "tickets", "orders", "expiration", "payments")
-SHARED = "shared"
+PACKAGES = (*SERVICES, "relay")
+"""The packages of `functions`, each with a zip of its own."""
 
 PLATFORMS: dict[Architecture, str] = {
     # The runtime is Amazon Linux 2023, whose glibc is 2.34.
@@ -69,65 +71,60 @@ class BundlingFailed(RuntimeError):
     """A zip's content could not be built; the message has the reason and what to do."""
 
 
-def bundle(service: str, output: Path, *, architecture: Architecture, local: bool) -> None:
-    """Write the content of a zip into the empty folder `output`. `service` is one of SERVICES, or SHARED.
+def bundle(package: str, output: Path, *, architecture: Architecture, local: bool) -> None:
+    """Write the content of a zip into the empty folder `output`. `package` is one of PACKAGES.
 
     `local` installs compiled packages for this machine. Raises BundlingFailed.
     """
-    _copy(_dependencies(service, architecture=architecture, local=local), output)
-    for source in _sources(service):
+    _copy(_dependencies(package, architecture=architecture, local=local), output)
+    for source in _sources(package):
         target = output / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     _compile(output, [output / "functions", output / "shared"])
 
 
-def fingerprint(service: str, *, architecture: Architecture, local: bool) -> str:
+def fingerprint(package: str, *, architecture: Architecture, local: bool) -> str:
     """Return a hash of all inputs of the content: sources, locked dependencies, target, and this module."""
-    digest = hashlib.sha256(_dependencies_key(service, architecture=architecture, local=local).encode())
-    for source in _sources(service):
+    digest = hashlib.sha256(_dependencies_key(package, architecture=architecture, local=local).encode())
+    for source in _sources(package):
         digest.update(f"\0{source.relative_to(ROOT).as_posix()}\0".encode())
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
-def _sources(service: str) -> list[Path]:
-    folders = [ROOT / "shared"]
-    files = []
-    if service != SHARED:
-        folders.append(ROOT / "functions" / service)
-        files.append(ROOT / "functions" / "__init__.py")
-    files += [file for folder in folders for file in folder.rglob("*.py")]
-    return sorted(files)
+def _sources(package: str) -> list[Path]:
+    folders = ROOT / "shared", ROOT / "functions" / package
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    return sorted([*files, ROOT / "functions" / "__init__.py"])
 
 
-def _requirements(service: str) -> Path:
-    folder = ROOT / SHARED if service == SHARED else ROOT / "functions" / service
-    return folder / "requirements.txt"
+def _requirements(package: str) -> Path:
+    return ROOT / "functions" / package / "requirements.txt"
 
 
-def _pins(service: str) -> str:
+def _pins(package: str) -> str:
     """Return the requirements without comments, which do not affect the content."""
-    lines = _requirements(service).read_text().splitlines()
+    lines = _requirements(package).read_text().splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
-def _dependencies_key(service: str, *, architecture: Architecture, local: bool) -> str:
+def _dependencies_key(package: str, *, architecture: Architecture, local: bool) -> str:
     digest = hashlib.sha256(Path(__file__).read_bytes())
     target = f"{sys.platform}-{architecture}" if local else PLATFORMS[architecture]
-    digest.update(f"\0{target}\0{_pins(service)}".encode())
+    digest.update(f"\0{target}\0{_pins(package)}".encode())
     return digest.hexdigest()
 
 
-def _dependencies(service: str, *, architecture: Architecture, local: bool) -> Path:
-    """Return the folder with the service's dependencies, pruned and compiled; builds it if it is not cached."""
-    ready = CACHE / _dependencies_key(service, architecture=architecture, local=local)
+def _dependencies(package: str, *, architecture: Architecture, local: bool) -> Path:
+    """Return the folder with the package's dependencies, pruned and compiled; builds it if it is not cached."""
+    ready = CACHE / _dependencies_key(package, architecture=architecture, local=local)
     if ready.exists():
         return ready
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="unfinished-") as temporary:
         target = Path(temporary) / "content"
-        _install(service, target, platform=None if local else PLATFORMS[architecture])
+        _install(package, target, platform=None if local else PLATFORMS[architecture])
         _prune(target)
         _slim(target / "botocore" / "data")
         _compile(target, [target])
@@ -139,7 +136,7 @@ def _dependencies(service: str, *, architecture: Architecture, local: bool) -> P
     return ready
 
 
-def _install(service: str, target: Path, *, platform: str | None) -> None:
+def _install(package: str, target: Path, *, platform: str | None) -> None:
     from uv import find_uv_bin
 
     command = [
@@ -152,7 +149,7 @@ def _install(service: str, target: Path, *, platform: str | None) -> None:
         str(target),
         "--require-hashes",
         "--requirements",
-        str(_requirements(service)),
+        str(_requirements(package)),
         "--only-binary",
         ":all:",
         "--no-deps",  # the file lists all of them
@@ -164,11 +161,11 @@ def _install(service: str, target: Path, *, platform: str | None) -> None:
     ]
     if subprocess.run([*command, "--offline"], capture_output=True, check=False).returncode == 0:  # noqa: S603
         return
-    sys.stderr.write(f"fetching the dependencies of {service}\n")
+    sys.stderr.write(f"fetching the dependencies of {package}\n")
     shutil.rmtree(target, ignore_errors=True)
     fetched = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if fetched.returncode:
-        raise BundlingFailed(f"the dependencies of {service} could not be installed:\n{fetched.stderr}")
+        raise BundlingFailed(f"the dependencies of {package} could not be installed:\n{fetched.stderr}")
 
 
 def _prune(content: Path) -> None:

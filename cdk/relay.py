@@ -42,7 +42,7 @@ class Relay(Construct):
             "Publish",
             stage=stage,
             service=service,
-            handler="shared.relay.handler",
+            handler="functions.relay.relay.handler",
             timeout=Duration.seconds(30),
             monitoring=monitoring,
             environment={

@@ -7,7 +7,7 @@ every cold start.
 from functools import cache
 from typing import TYPE_CHECKING
 
-from shared import begin_work
+from shared import cold_start
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,7 +31,7 @@ def _client(service: str) -> object:
         tcp_keepalive=True,
     )
     client: object = get_session().create_client(service, config=config)
-    begin_work()
+    cold_start.end_loading()
     return client
 
 

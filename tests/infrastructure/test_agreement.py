@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from cdk import edge
-from cdk.bundle import SERVICES
+from cdk.bundle import PACKAGES, SERVICES
 from cdk.stages import LOCAL, Stage, read_stage
 from functions.auth import client_ip, session
 from functions.payments import reconciler, webhook
@@ -48,13 +48,13 @@ def test_the_client_knows_the_local_stripe_by_its_key() -> None:
     assert re.findall(r'"(pk_test_\w+)"', source) == [stripe_account.PUBLISHABLE_KEY]
 
 
-def test_each_folder_of_functions_is_a_service() -> None:
+def test_each_folder_of_functions_has_a_zip_and_is_independent() -> None:
     folders = {folder.parent.name for folder in (ROOT / "functions").glob("*/__init__.py")}
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (independent,) = (each["modules"] for each in contracts if each["name"] == "A service never imports another")
 
-    assert set(SERVICES) == folders
-    assert {f"functions.{service}" for service in SERVICES} == set(independent)
+    assert set(PACKAGES) == folders
+    assert {f"functions.{package}" for package in PACKAGES} == set(independent)
 
 
 def test_the_document_has_every_service_with_an_api() -> None:

@@ -12,7 +12,7 @@ import pytest
 from botocore.loaders import Loader
 
 from cdk import bundle
-from cdk.bundle import SERVICES, SHARED, Architecture
+from cdk.bundle import PACKAGES, Architecture
 from cdk.stages import LOCAL
 from tests.infrastructure.functions import FUNCTIONS
 from tests.support.synth import ROOT
@@ -24,7 +24,7 @@ HERE: Architecture = LOCAL.architecture
 def zips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return every zip's content, built for this machine."""
     made = {}
-    for service in (*SERVICES, SHARED):
+    for service in PACKAGES:
         made[service] = tmp_path_factory.mktemp(f"zip-{service}")
         bundle.bundle(service, made[service], architecture=HERE, local=True)
     return made
@@ -54,7 +54,7 @@ def _digest(folder: Path) -> str:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_zip_holds_all_that_its_handler_imports(zips: dict[str, Path], name: str) -> None:
     module = FUNCTIONS[name][0].removesuffix(".handler")
-    zipped = zips[SHARED if module.startswith("shared.") else name.split()[0]]
+    zipped = zips[module.split(".")[1]]
     program = f"import sys; sys.path.insert(0, {str(zipped)!r}); import {module}; assert {module}.handler"
     ran = subprocess.run(  # noqa: S603
         [sys.executable, "-I", "-S", "-c", program],  # without any package other than the zip's own
@@ -76,7 +76,7 @@ def test_auth_zip_can_hash_passwords_and_parse_emails(zips: dict[str, Path]) -> 
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True)  # noqa: S603
 
 
-@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+@pytest.mark.parametrize("service", PACKAGES)
 def test_a_zip_can_create_each_aws_client_in_use(zips: dict[str, Path], service: str) -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(zips[service])!r})\n"
@@ -90,7 +90,7 @@ def test_a_zip_can_create_each_aws_client_in_use(zips: dict[str, Path], service:
 def test_botocore_models_lose_only_their_documentation(zips: dict[str, Path], called: str) -> None:
     slim, whole = (
         Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
-        for data in (zips[SHARED] / "botocore" / "data", Path(botocore.__file__).parent / "data")
+        for data in (zips["relay"] / "botocore" / "data", Path(botocore.__file__).parent / "data")
     )
     for kind in ("service-2", "endpoint-rule-set-1"):
         ours, theirs = (loader.load_service_model(called, kind) for loader in (slim, whole))
@@ -118,13 +118,13 @@ def test_stripped_clients_use_the_same_endpoints(zips: dict[str, Path], region: 
         subprocess.run(  # noqa: S603
             [sys.executable, "-I", "-S", "-c", program, *paths], capture_output=True, text=True, check=True
         ).stdout
-        for paths in ([str(zips[SHARED])], [site_packages])
+        for paths in ([str(zips["relay"])], [site_packages])
     )
     assert len(ours.splitlines()) == len(bundle.AWS_SERVICES_CALLED)
     assert ours == theirs
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", PACKAGES)
 def test_a_zip_holds_only_its_own_service(zips: dict[str, Path], service: str) -> None:
     assert [path.name for path in (zips[service] / "functions").iterdir() if path.is_dir()] in (
         [service, "__pycache__"],
@@ -133,11 +133,7 @@ def test_a_zip_holds_only_its_own_service(zips: dict[str, Path], service: str) -
     assert (zips[service] / "shared").is_dir()
 
 
-def test_the_relay_zip_holds_no_service(zips: dict[str, Path]) -> None:
-    assert not (zips[SHARED] / "functions").exists()
-
-
-@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+@pytest.mark.parametrize("service", PACKAGES)
 def test_a_zip_holds_no_unused_files(zips: dict[str, Path], service: str) -> None:
     present = {path.name for path in zips[service].iterdir()}
     assert not present & {"bin", "tests", "pip", "pytest", "aws_cdk", "requests", "dns", "boto3", "s3transfer"}
@@ -145,14 +141,14 @@ def test_a_zip_holds_no_unused_files(zips: dict[str, Path], service: str) -> Non
     assert {path.name for path in (zips[service] / "botocore" / "data").iterdir()} == bundle.BOTOCORE_DATA_KEPT
 
 
-@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+@pytest.mark.parametrize("service", PACKAGES)
 def test_every_source_has_unchecked_bytecode(zips: dict[str, Path], service: str) -> None:
     for source in zips[service].rglob("*.py"):
         compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
         assert compiled.read_bytes()[4:8] == b"\x01\0\0\0", source  # PEP 552: by hash, unchecked
 
 
-@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+@pytest.mark.parametrize("service", PACKAGES)
 def test_a_zip_holds_no_build_path(zips: dict[str, Path], service: str) -> None:
     for file in zips[service].rglob("*.pyc"):
         assert str(zips[service].parent).encode() not in file.read_bytes(), file
@@ -172,7 +168,7 @@ AARCH64 = 183  # `e_machine` of the ELF header
 LARGEST = 11 * 1024 * 1024
 
 
-@pytest.mark.parametrize("service", [*SERVICES, SHARED])
+@pytest.mark.parametrize("service", PACKAGES)
 def test_the_zips_for_aws_are_small_and_built_for_its_processor(service: str, tmp_path: Path) -> None:
     made = tmp_path / "made"
     bundle.bundle(service, made, architecture="arm64", local=False)
@@ -185,13 +181,13 @@ def test_the_zips_for_aws_are_small_and_built_for_its_processor(service: str, tm
 
 
 def test_fingerprints_do_not_depend_on_the_location(sources: Path) -> None:
-    elsewhere = {service: _fingerprint(service) for service in (*SERVICES, SHARED)}
+    elsewhere = {service: _fingerprint(service) for service in PACKAGES}
     bundle.ROOT = ROOT
-    assert {service: _fingerprint(service) for service in (*SERVICES, SHARED)} == elsewhere
+    assert {service: _fingerprint(service) for service in PACKAGES} == elsewhere
 
 
 def test_a_changed_service_changes_only_its_own_fingerprint(sources: Path) -> None:
-    before = {service: _fingerprint(service) for service in (*SERVICES, SHARED)}
+    before = {service: _fingerprint(service) for service in PACKAGES}
     with (sources / "functions" / "orders" / "order.py").open("a") as file:
         file.write("# changed\n")
     changed = {service for service in before if _fingerprint(service) != before[service]}
@@ -199,7 +195,7 @@ def test_a_changed_service_changes_only_its_own_fingerprint(sources: Path) -> No
 
 
 def test_a_shared_change_changes_every_fingerprint(sources: Path) -> None:
-    before = {service: _fingerprint(service) for service in (*SERVICES, SHARED)}
+    before = {service: _fingerprint(service) for service in PACKAGES}
     (sources / "shared" / "new.py").write_text("")
     assert all(_fingerprint(service) != before[service] for service in before)
 
@@ -227,4 +223,4 @@ def test_another_target_changes_the_fingerprint() -> None:
 def test_bytecode_for_another_python_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "PYTHON", (3, 12))
     with pytest.raises(bundle.BundlingFailed, match=r"run CDK from the project's \.venv"):
-        bundle.bundle(SHARED, tmp_path, architecture=HERE, local=True)
+        bundle.bundle("relay", tmp_path, architecture=HERE, local=True)

@@ -9,7 +9,8 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
-from shared import aws, relay, settings
+from functions.relay import relay
+from shared import aws, settings
 from shared.events import TicketCreated, TicketUpdated, outbox_entry
 from shared.ids import TicketID, UserID, new_id
 from shared.money import Price

@@ -145,7 +145,7 @@ CLOCKS: dict[str, set[str]] = {
     },
 }
 
-ENTRY_POINT = re.compile(r"functions\.(\w+)\.(api|authorizer|expire|listener|reconciler|sweep|webhook)|shared\.(relay)")
+ENTRY_POINT = re.compile(r"functions\.(\w+)\.(api|authorizer|expire|listener|reconciler|relay|sweep|webhook)")
 
 
 @contextmanager
@@ -188,8 +188,9 @@ def _calling_function(caller: FrameType) -> list[str]:
             return []
         ours = ours or module.startswith(("functions.", "shared."))
         if entry := ENTRY_POINT.fullmatch(module):
-            service, trigger, relay = entry.groups()
-            return [name for name in GRANTS if name.endswith(" relay")] if relay else [f"{service} {trigger}"]
+            package, trigger = entry.groups()
+            is_relay = package == "relay"
+            return [name for name in GRANTS if name.endswith(" relay")] if is_relay else [f"{package} {trigger}"]
         frame = frame.f_back
     return []
 

@@ -166,7 +166,7 @@ class MeteredStack:
         self.time.advance(milliseconds=MILLISECONDS_APART)
         images = {"NewImage": change.after} | ({"OldImage": change.before} if change.before else {})
         record = {"eventName": "MODIFY" if change.before else "INSERT", "dynamodb": images}
-        relay = importlib.import_module("shared.relay")
+        relay = importlib.import_module("functions.relay.relay")
         with self.ledger.run(f"{change.table}.relay", str(_event_of(change)["type"]["S"])):
             relay.handler({"Records": [record]}, LambdaContext())
 

@@ -238,7 +238,8 @@ def run_call(call: Invocation, environment: Mapping[str, str]) -> Outcome:
     ahead = clock.to_millis(call.at) - time.time_ns() // 1_000_000 if call.at else 0
     clock.now = lambda: clock.from_millis(time.time_ns() // 1_000_000 + ahead)
     try:
-        module = importlib.import_module("shared.relay" if service == "relay" else f"functions.{call.function}")
+        function = "relay.relay" if service == "relay" else call.function
+        module = importlib.import_module(f"functions.{function}")
         return Outcome(module.handler(call.event, LambdaContext()))
     except Exception:  # an exception of a handler is an outcome
         return Outcome(None, traceback.format_exc())
