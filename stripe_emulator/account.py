@@ -484,6 +484,10 @@ class StripeAccount:
         def close_dispute(call: Call) -> Reply:
             return payments.close_dispute(call.object_id, call.params["status"])
 
+        def refuse(call: Call) -> Reply:
+            return payments.refuse(call.params)
+
+        yield Route("POST", "/local/refusals", parameters.REFUSE, refuse)
         yield Route("POST", r"/local/3ds/(\w+)", parameters.AUTHENTICATE, authenticate)
         yield Route("POST", "/local/disputes", parameters.CREATE_DISPUTE, dispute)
         yield Route("POST", r"/local/disputes/(\w+)/close", parameters.CLOSE_DISPUTE, close_dispute)

@@ -107,3 +107,13 @@ LIST_EVENTS = Schema({"type": string, "types": strings, "delivery_success": bool
 AUTHENTICATE = Schema({"outcome": one_of("complete", "fail"), "return_url": string}, required=("outcome",))
 CREATE_DISPUTE = Schema({"payment_intent": string, "reason": string}, required=("payment_intent",))
 CLOSE_DISPUTE = Schema({"status": one_of("won", "lost")}, required=("status",))
+REFUSE = Schema(
+    {
+        "payment_intent": string,
+        "call": one_of("capture", "cancel", "refund"),
+        "code": string,
+        "type": one_of("invalid_request_error", "card_error"),
+        "seconds": integer(1),
+    },
+    required=("payment_intent", "call", "code"),
+)

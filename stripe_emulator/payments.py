@@ -122,6 +122,7 @@ class Payments:
 
     def capture(self, intent_id: str, params: Json) -> Reply:
         intent = self.intent(intent_id)
+        self._check_refusals(intent_id, "capture")
         if intent["status"] == "succeeded":
             raise _unexpected_state(
                 intent, "This PaymentIntent could not be captured because it has already been captured."
@@ -153,6 +154,7 @@ class Payments:
 
     def cancel(self, intent_id: str, params: Json) -> Reply:
         intent = self.intent(intent_id)
+        self._check_refusals(intent_id, "cancel")
         if intent["status"] not in CANCELABLE:
             raise _unexpected_state(
                 intent,
@@ -174,6 +176,7 @@ class Payments:
 
     def refund(self, params: Json) -> Reply:
         charged = self._charge_to_refund(params)
+        self._check_refusals(charged["payment_intent"], "refund")
         left = charged["amount_captured"] - charged["amount_refunded"]
         if left == 0:
             raise StripeError(400, f"Charge {charged['id']} has already been refunded.", code="charge_already_refunded")
@@ -219,6 +222,14 @@ class Payments:
         if status == "won":
             self._emit("charge.dispute.funds_reinstated", disputed)
         return Reply(200, {}, disputed)
+
+    def refuse(self, params: Json) -> Reply:
+        """Refuse one kind of call about a PaymentIntent from now on, for `seconds` if given. Not in Stripe's API."""
+        until = self._clock() + params["seconds"] if "seconds" in params else None
+        kind = params.get("type", "invalid_request_error")
+        refusal = {"code": params["code"], "type": kind, "until": until}
+        self._tables.put("refusals", f"{params['payment_intent']} {params['call']}", refusal)
+        return Reply(200, {}, refusal)
 
     # Reading
 
@@ -475,6 +486,13 @@ class Payments:
         return card
 
     # Checks and storage
+
+    def _check_refusals(self, intent_id: str, call: str) -> None:
+        refusal = self._tables.get("refusals", f"{intent_id} {call}")
+        if refusal is None or (refusal["until"] is not None and refusal["until"] <= self._clock()):
+            return
+        status = 402 if refusal["type"] == "card_error" else 400
+        raise StripeError(status, f"Refused: {refusal['code']}.", kind=refusal["type"], code=refusal["code"])
 
     def _now(self) -> int:
         return int(self._clock())

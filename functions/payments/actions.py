@@ -50,8 +50,8 @@ def start_payment(store: PaymentStore, *, user_id: UserID, order_id: str, token:
 
     Returns the payment and whether it is new or was confirmed (False: an existing payment is returned unchanged).
 
-    Raises OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, BadToken, CardDeclined, StripeUnavailable,
-    PaymentsNotConfigured, Contention.
+    Raises OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, AmountRefused, BadToken, CardDeclined,
+    StripeUnavailable, PaymentsNotConfigured, Contention.
     """
     payment = _find(store, user_id, order_id)
     if payment.has_funds():
@@ -110,7 +110,7 @@ def settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID, *, rep
     intent = _capture_if_due(stripe, payment) or stripe.retrieve(payment.stripe_id)
     action = payment.required_action(intent, clock.now())
     if action:
-        intent = _perform(stripe, action, intent)
+        intent = _perform(stripe, payment, action, intent)
     after, event_type = payment.observe(intent, now=clock.now(), republish=republish)
     if after == payment and event_type is None:
         return Settled(payment, acted=False)
@@ -223,7 +223,7 @@ def _capture_if_due(stripe: StripeGateway, payment: Payment) -> Intent | None:
         return None
 
 
-def _perform(stripe: StripeGateway, action: RequiredAction, intent: Intent) -> Intent:
+def _perform(stripe: StripeGateway, payment: Payment, action: RequiredAction, intent: Intent) -> Intent:
     """Perform the action at Stripe and return the resulting PaymentIntent."""
     try:
         match action:
@@ -233,9 +233,12 @@ def _perform(stripe: StripeGateway, action: RequiredAction, intent: Intent) -> I
                 return stripe.cancel(intent.id)
             case RequiredAction.REFUND:
                 return stripe.refund(intent.id)
-    except WrongState:
+    except WrongState as refusal:
         # A concurrent call came first, or an earlier attempt had succeeded: continue with the actual state.
-        return stripe.retrieve(intent.id)
+        logger.warning("Stripe refused an action", action=action, stripe_id=intent.id, reason=str(refusal))
+        intent = stripe.retrieve(intent.id)
+        following = payment.action_after_refusal(action, intent) if refusal.is_final else None
+        return _perform(stripe, payment, following, intent) if following else intent
 
 
 def _void(stripe: StripeGateway, stripe_id: str) -> None:

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from functions.payments import actions, stripe_gateway
 from functions.payments.payment import (
+    AmountRefused,
     BadToken,
     CardDeclined,
     OrderCancelled,
@@ -49,6 +50,7 @@ api = Api(
         OrderCancelled: problem_type(409, "order_cancelled"),
         OrderExpired: problem_type(409, "order_expired"),
         PaymentOver: problem_type(409, "payment_over"),
+        AmountRefused: problem_type(409, "amount_refused"),
         BadToken: problem_type(400, "bad_token", lambda error: {"errors": [FieldError(str(error), "token")]}),
         CardDeclined: problem_type(
             402, "card_declined", lambda error: {"members": {"declineCode": error.decline_code or error.code}}
@@ -71,7 +73,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 @api.post("/api/payments", status_code=201)
 @api.raises(
-    *(OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, BadToken, CardDeclined),
+    *(OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, AmountRefused, BadToken, CardDeclined),
     *(StripeUnavailable, PaymentsNotConfigured, stripe_gateway.IntentMissing),
     successes={200: "The existing payment; nothing was changed."},
 )

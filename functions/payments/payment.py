@@ -10,6 +10,7 @@ Orders decides, Payments follows: capture only once the order is `awaiting:payme
     PaymentError
     ├── OrderNotFound, PaymentNotFound
     ├── OrderCancelled, OrderExpired, PaymentOver
+    ├── AmountRefused
     ├── BadToken
     ├── CardDeclined
     ├── StripeUnavailable
@@ -60,6 +61,10 @@ class OrderExpired(PaymentError):
 
 class PaymentOver(PaymentError):
     """The order's one payment has ended without success."""
+
+
+class AmountRefused(PaymentError):
+    """Stripe does not charge this amount: it is below the minimum or above the maximum of the account."""
 
 
 class BadToken(PaymentError):
@@ -255,6 +260,14 @@ class Payment:
                 return RequiredAction.VOID
             case _:
                 return None
+
+    def action_after_refusal(self, refused: RequiredAction, intent: Intent) -> RequiredAction | None:
+        """Return the action that follows a final refusal, given the PaymentIntent as read after it.
+
+        An authorisation that can never be captured is released, which ends the payment as `failed`.
+        """
+        is_still_authorised = refused is RequiredAction.CAPTURE and intent.status is IntentStatus.AUTHORIZED
+        return RequiredAction.VOID if is_still_authorised else None
 
     def observe(self, intent: Intent, *, now: datetime, republish: bool = False) -> tuple["Payment", EventType | None]:
         """Return the payment in the state that Stripe shows, and the event to publish, if any.

@@ -1,7 +1,8 @@
 """The calls to Stripe, through its SDK.
 
-Calls are never retried here. After a timeout the outcome is unknown, so the caller reads the PaymentIntent again before
-it continues. Each attempt therefore has its own idempotency key.
+A call that failed without an answer is repeated once, under the same idempotency key, so that it acts once (Stripe,
+"Idempotent requests"). If that fails too, the outcome is unknown, and the caller reads the PaymentIntent again before
+it continues. Each call has an idempotency key of its own: under a shared one Stripe would replay a refusal for a day.
 """
 
 import json
@@ -9,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import stripe
 import urllib3
 
 from functions.payments.payment import (
+    AmountRefused,
     BadToken,
     CardDeclined,
     Intent,
@@ -28,10 +31,15 @@ from shared.ids import OrderID, new_id
 from shared.money import MinorUnits
 
 if TYPE_CHECKING:
+    from stripe import RequestOptions
     from stripe.params import EventListParams, PaymentIntentConfirmParams
 
 TIMEOUT_SECONDS = 8.0
 KEYS_TTL = timedelta(minutes=1)
+RETRY_WITHIN = timedelta(seconds=5)
+"""A call is repeated only within this time of the gateway's creation, so that a request of a few calls, of which one is
+repeated, ends before the function's timeout."""
+RETRY_AFTER_SECONDS = 0.2
 CURRENT_API = "https://api.stripe.com"
 
 _STATUSES = {
@@ -39,13 +47,18 @@ _STATUSES = {
     "succeeded": IntentStatus.SUCCEEDED,
     "canceled": IntentStatus.CANCELED,
 }
-_WRONG_STATE = frozenset(
-    {"payment_intent_unexpected_state", "charge_already_refunded", "charge_already_captured", "charge_disputed"}
-)
+_EXPIRED = frozenset({"charge_expired_for_capture", "capture_charge_authorization_expired"})
 
 
 class WrongState(Exception):
-    """The PaymentIntent's state does not allow this call; read it again."""
+    """Stripe refused the call, most often because of the PaymentIntent's state; read it again.
+
+    `is_final`: the authorisation has expired or the bank refuses the capture, so that the same call can never succeed.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 class IntentMissing(Exception):
@@ -146,12 +159,13 @@ class StripeGateway:
     """The Stripe calls of a payment.
 
     Every method may raise StripeUnavailable and PaymentsNotConfigured and, depending on the call, WrongState,
-    IntentMissing, CardDeclined or BadToken.
+    IntentMissing, CardDeclined, BadToken or AmountRefused.
     """
 
     def __init__(self) -> None:
         env = settings.load(Settings)
         self.stage = env.stage
+        self._retry_until = clock.now() + RETRY_WITHIN
         self._client = stripe.StripeClient(
             keys().secret,
             base_addresses={"api": env.stripe_api_base},
@@ -161,6 +175,7 @@ class StripeGateway:
 
     def create(self, order: PayableOrder) -> Intent:
         """Create an unconfirmed PaymentIntent for the order: cards only, manual capture."""
+        options = _new_key()
         return self._intent(
             lambda: self._client.v1.payment_intents.create(
                 {
@@ -170,7 +185,7 @@ class StripeGateway:
                     "allowed_payment_method_types": ["card"],
                     "metadata": {"stage": self.stage, "orderID": order.id, "userID": order.user_id},
                 },
-                {"idempotency_key": new_id()},
+                options,
             )
         )
 
@@ -185,25 +200,26 @@ class StripeGateway:
             asked["payment_method_data"] = {"type": "card", "card": {"token": token}}  # type: ignore[typeddict-unknown-key]
         else:
             asked["payment_method"] = token
-        return self._intent(
-            lambda: self._client.v1.payment_intents.confirm(stripe_id, asked, {"idempotency_key": new_id()})
-        )
+        options = _new_key()
+        return self._intent(lambda: self._client.v1.payment_intents.confirm(stripe_id, asked, options))
 
     def capture(self, stripe_id: str) -> Intent:
-        """Capture the authorised amount."""
-        return self._intent(
-            lambda: self._client.v1.payment_intents.capture(stripe_id, {}, {"idempotency_key": new_id()})
-        )
+        """Capture the authorised amount. Raises WrongState for every refusal."""
+        options = _new_key()
+        return self._intent(lambda: self._client.v1.payment_intents.capture(stripe_id, {}, options), acts=True)
 
     def cancel(self, stripe_id: str) -> Intent:
-        """Cancel the PaymentIntent, which releases authorised money; it can never be confirmed again."""
-        return self._intent(
-            lambda: self._client.v1.payment_intents.cancel(stripe_id, {}, {"idempotency_key": new_id()})
-        )
+        """Cancel the PaymentIntent, which releases authorised money; it can never be confirmed again.
+
+        Raises WrongState for every refusal.
+        """
+        options = _new_key()
+        return self._intent(lambda: self._client.v1.payment_intents.cancel(stripe_id, {}, options), acts=True)
 
     def refund(self, stripe_id: str) -> Intent:
-        """Refund the remaining captured amount, and return the PaymentIntent."""
-        self._call(lambda: self._client.v1.refunds.create({"payment_intent": stripe_id}, {"idempotency_key": new_id()}))
+        """Refund the remaining captured amount, and return the PaymentIntent. Raises WrongState for every refusal."""
+        options = _new_key()
+        self._call(lambda: self._client.v1.refunds.create({"payment_intent": stripe_id}, options), acts=True)
         return self.retrieve(stripe_id)
 
     def intents_changed_since(self, instant: datetime, types: list[str]) -> Iterator[str]:
@@ -232,8 +248,8 @@ class StripeGateway:
         while (event := self._call(lambda: next(events, None))) is not None:
             yield event
 
-    def _intent(self, call: Any) -> Intent:
-        found: stripe.PaymentIntent = self._call(call)
+    def _intent(self, call: Any, *, acts: bool = False) -> Intent:
+        found: stripe.PaymentIntent = self._call(call, acts=acts)
         charge = found.latest_charge if isinstance(found.latest_charge, stripe.Charge) else None
         disputes = self._disputes(found.id) if charge and charge.disputed else []
         metadata: dict[str, str] = found.metadata.to_dict()
@@ -260,16 +276,43 @@ class StripeGateway:
         )
         return found.data
 
-    @staticmethod
-    def _call(call: Any) -> Any:
+    def _call(self, call: Any, *, acts: bool = False) -> Any:
+        """Make the call, at most twice. `acts`: it moves money, and the caller reads the state after a refusal."""
         try:
+            try:
+                return call()
+            except stripe.StripeError as error:
+                if not (_may_be_repeated(error) and clock.now() < self._retry_until):
+                    raise
+            clock.sleep(RETRY_AFTER_SECONDS)
             return call()
         except stripe.StripeError as error:
-            _raise(error)
+            _raise(error, acts=acts)
 
 
-def _raise(error: stripe.StripeError) -> NoReturn:
+def _new_key() -> "RequestOptions":
+    return {"idempotency_key": new_id()}
+
+
+def _may_be_repeated(error: stripe.StripeError) -> bool:
+    """Whether the outcome is unknown and Stripe does not forbid another attempt.
+
+    Source: Stripe, "Advanced error handling": connection errors, 409 and 5xx; `Stripe-Should-Retry` decides if sent.
+    """
+    if isinstance(error, stripe.APIConnectionError):
+        return True
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    is_open = error.http_status == HTTPStatus.CONFLICT or (error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_open and headers.get("stripe-should-retry") != "false"
+
+
+def _raise(error: stripe.StripeError, *, acts: bool) -> NoReturn:
     match error:
+        case stripe.InvalidRequestError() if error.code == "resource_missing" and error.param in _INTENT_PARAMS:
+            raise IntentMissing(str(error)) from error
+        case stripe.CardError() | stripe.InvalidRequestError() if acts:
+            is_final = isinstance(error, stripe.CardError) or error.code in _EXPIRED
+            raise WrongState(str(error), is_final=is_final) from error
         case stripe.CardError():
             detail = error.error
             raise CardDeclined(
@@ -277,18 +320,22 @@ def _raise(error: stripe.StripeError) -> NoReturn:
                 code=error.code or "card_declined",
                 decline_code=getattr(detail, "decline_code", None),
             ) from error
-        case stripe.InvalidRequestError() if error.code in _WRONG_STATE:
+        case stripe.InvalidRequestError() if error.code == "payment_intent_unexpected_state":
             raise WrongState(str(error)) from error
-        case stripe.InvalidRequestError() if error.code == "resource_missing" and error.param == "intent":
-            raise IntentMissing(str(error)) from error
+        case stripe.InvalidRequestError() if error.code in _AMOUNTS:
+            raise AmountRefused(f"Stripe does not accept this amount: {error.user_message}") from error
         case stripe.InvalidRequestError() if error.code == "resource_missing" or error.param in _TOKEN_PARAMS:
             raise BadToken("Stripe does not know this token or payment method") from error
         case stripe.AuthenticationError() | stripe.PermissionError():
             raise PaymentsNotConfigured("payments are not set up: Stripe rejects the keys of this stage") from error
-        case stripe.APIConnectionError() | stripe.APIError() | stripe.RateLimitError():
+        case (
+            stripe.APIConnectionError() | stripe.APIError() | stripe.RateLimitError() | stripe.IdempotencyError()
+        ):  # the last one: another attempt under the same key is in progress
             raise StripeUnavailable("Stripe did not respond; try again") from error
         case _:
             raise error
 
 
+_INTENT_PARAMS = frozenset({"intent", "payment_intent"})
+_AMOUNTS = frozenset({"amount_too_small", "amount_too_large"})
 _TOKEN_PARAMS = frozenset({"payment_method", "payment_method_data[card][token]"})

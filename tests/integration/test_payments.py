@@ -8,7 +8,7 @@ import pytest
 
 from shared.ids import new_id
 from tests.integration.placing import offer, place
-from tests.support.faults import RESPONSE_LOST, UNREACHABLE
+from tests.support.faults import RESPONSE_LOST, UNREACHABLE, FaultKind
 from tests.support.lambda_events import Person, new_event
 from tests.support.stripe_in_process import Stripe, deliver_webhook
 from tests.support.world import Response, World
@@ -109,6 +109,26 @@ def test_nothing_is_captured_before_orders_decides(
     reconcile(world)
 
     assert stripe.intents()[0]["status"] == "requires_capture"
+
+
+def test_an_amount_that_stripe_does_not_charge_is_refused(world: World, stripe: Stripe, buyer: Person) -> None:
+    placed = place(world, offer(world, world.person()), buyer).json
+    created = next(event for event in world.published() if event["detail-type"] == "order:created")
+    created["detail"]["data"]["ticket"]["price"] = "0.10"  # accepted before Stripe raised its minimum
+    world.deliver(created, "payments")
+
+    answer = pay(world, placed, buyer)
+    assert (answer.status, answer.code) == (409, "amount_refused")
+
+
+def test_a_call_is_not_repeated_late_in_a_request(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer, token=None)
+    stripe.inject(UNREACHABLE, "confirm", attempts=1)
+    stripe.seconds_per_call = 6
+
+    assert pay(world, order, buyer).code == "stripe_unavailable"
 
 
 def test_paying_twice_authorises_once(world: World, order: dict[str, Any], buyer: Person, stripe: Stripe) -> None:
@@ -333,6 +353,78 @@ def test_a_timeout_does_not_fail_the_payment(
 
     assert not world.deliver(awaiting, "payments")
     assert world.published() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("charge_expired_for_capture", "invalid_request_error"),
+        ("capture_charge_authorization_expired", "invalid_request_error"),
+        ("card_declined", "card_error"),
+    ],
+)
+def test_a_finally_refused_capture_cancels_the_order(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, code: str, kind: str
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    stripe.refuse(stripe_id, "capture", code, kind)
+
+    assert settle(world)[:4] == ["payment:authorized", "order:awaiting-payment", "payment:failed", "order:cancelled"]
+    assert stripe.intents()[0]["status"] == "canceled"
+    assert payment_of(world, order)["status"] == "failed"
+    assert "unsettledPartition" not in payment_of(world, order)
+
+
+def test_a_capture_refused_for_an_unknown_reason_is_tried_again_later(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """Not by retries of the message, which would end in the dead-letter queue."""
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    stripe.account.handle(
+        "POST", "/local/refusals", {}, f"payment_intent={stripe_id}&call=capture&code=account_closed&seconds=60"
+    )
+
+    assert settle(world) == ["payment:authorized", "order:awaiting-payment"]
+    assert stripe.intents()[0]["status"] == "requires_capture"
+
+    reconcile(world)
+    assert settle(world) == ["payment:created", "order:completed"]
+
+
+def test_a_refused_void_is_tried_again_later(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    stripe.account.handle(
+        "POST", "/local/refusals", {}, f"payment_intent={stripe_id}&call=cancel&code=account_closed&seconds=60"
+    )
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    settle(world)
+    assert stripe.intents()[0]["status"] == "requires_capture"
+
+    reconcile(world)
+    assert stripe.intents()[0]["status"] == "canceled"
+
+
+@pytest.mark.parametrize("call", ["payment_intents", "confirm", "capture", "cancel", "refunds"])
+@pytest.mark.parametrize("kind", [UNREACHABLE, RESPONSE_LOST])
+def test_a_call_without_an_answer_is_repeated_and_acts_once(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, call: str, kind: FaultKind
+) -> None:
+    stripe.inject(kind, call, attempts=1)
+    paid = pay(world, order, buyer)
+    assert paid.status == 201
+    if call in ("cancel", "refunds"):
+        if call == "refunds":
+            stripe.api("POST", f"/v1/payment_intents/{paid.json['stripeId']}/capture")
+        world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    settle(world)
+
+    assert len([made for made in stripe.calls if made.startswith("post") and made.endswith(f"/{call}")]) == 2
+    (intent,) = stripe.intents()
+    assert intent["status"] == ("canceled" if call == "cancel" else "succeeded")
+    assert len(stripe.api("GET", "/v1/refunds")["data"]) == (call == "refunds")
+    assert len(stripe.api("GET", "/v1/events?type=charge.succeeded")["data"]) == 1
 
 
 def test_money_captured_for_a_cancelled_order_is_refunded(

@@ -36,6 +36,8 @@ class Stripe(stripe.HTTPClient):
         )
         self.secret_arn = secret_arn
         self.calls: list[str] = []
+        self.seconds_per_call = 0
+        self._clock = clock
         self._faults: list[tuple[FaultKind, str]] = []
 
     def request(
@@ -50,6 +52,7 @@ class Stripe(stripe.HTTPClient):
         path = url.removeprefix("https://api.stripe.com")
         act = path.partition("?")[0].rpartition("/")[2] if method == "post" else "get"
         self.calls.append(f"{method} {path.partition('?')[0]}")
+        self._clock.advance(seconds=self.seconds_per_call)
         if self._meets(UNREACHABLE, act):
             raise stripe.APIConnectionError("timed out")  # type: ignore[no-untyped-call]
         reply = self.account.handle(method.upper(), path, headers, post_data or b"")
@@ -57,9 +60,17 @@ class Stripe(stripe.HTTPClient):
             raise stripe.APIConnectionError("timed out")  # type: ignore[no-untyped-call]
         return json.dumps(reply.body), reply.status, {name.lower(): value for name, value in reply.headers.items()}
 
-    def inject(self, kind: FaultKind, act: str) -> None:
-        """Inject a fault into the next call of an act: the last part of its path, or `get` for every read."""
-        self._faults.append((kind, act))
+    def inject(self, kind: FaultKind, act: str, *, attempts: int = 2) -> None:
+        """Inject a fault into the next call of an act: the last part of its path, or `get` for every read.
+
+        `attempts`: how many attempts fail; by default the call and its repetition.
+        """
+        self._faults += [(kind, act)] * attempts
+
+    def refuse(self, stripe_id: str, call: str, code: str, kind: str = "invalid_request_error") -> None:
+        """Let Stripe refuse a call about this PaymentIntent: `capture`, `cancel` or `refund`."""
+        form = f"payment_intent={stripe_id}&call={call}&code={code}&type={kind}"
+        assert self.account.handle("POST", "/local/refusals", {}, form).status == 200
 
     def _meets(self, kind: FaultKind, act: str) -> bool:
         if (kind, act) not in self._faults:

@@ -90,6 +90,15 @@ def test_the_order_status_decides_the_required_action(order_status: OrderStatus,
     assert required_action is REQUIRED_ACTIONS.get((order_status, intent_status))
 
 
+@pytest.mark.parametrize("seen", IntentStatus)
+@pytest.mark.parametrize("refused", RequiredAction)
+def test_only_a_refused_capture_of_held_money_is_followed_by_a_void(refused: RequiredAction, seen: IntentStatus) -> None:
+    following = payment(OrderStatus.AWAITING_PAYMENT).action_after_refusal(refused, intent(seen))
+
+    is_held = (refused, seen) == (RequiredAction.CAPTURE, IntentStatus.AUTHORIZED)
+    assert following is (RequiredAction.VOID if is_held else None)
+
+
 @pytest.mark.parametrize("order_status", OrderStatus)
 @pytest.mark.parametrize("status", [None, *PaymentStatus])
 def test_money_is_due_if_authorised_and_the_order_awaits_it(

@@ -429,7 +429,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
+            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
             errors: {
                 message: string;
                 field?: string;
@@ -770,6 +770,20 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description Conflict: `amount_refused`, `idempotency_in_progress`, `order_cancelled`, `order_expired`, `payment_over`. */
+        "409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "amount_refused" | "idempotency_in_progress" | "order_cancelled" | "order_expired" | "payment_over";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description Conflict: `change_pending`, `idempotency_in_progress`, `ticket_changed`, `ticket_held`, `ticket_sold`. */
         "409_change_pending.idempotency_in_progress.ticket_changed.ticket_held.ticket_sold": {
             headers: {
@@ -823,20 +837,6 @@ export interface components {
                     status?: 409;
                     /** @enum {unknown} */
                     code?: "idempotency_in_progress";
-                } & components["schemas"]["Problem"];
-            };
-        };
-        /** @description Conflict: `idempotency_in_progress`, `order_cancelled`, `order_expired`, `payment_over`. */
-        "409_idempotency_in_progress.order_cancelled.order_expired.payment_over": {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @constant */
-                    status?: 409;
-                    /** @enum {unknown} */
-                    code?: "idempotency_in_progress" | "order_cancelled" | "order_expired" | "payment_over";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1226,7 +1226,7 @@ export interface operations {
             402: components["responses"]["402_card_declined"];
             403: components["responses"]["403_cross_site_request"];
             404: components["responses"]["404_order_not_found"];
-            409: components["responses"]["409_idempotency_in_progress.order_cancelled.order_expired.payment_over"];
+            409: components["responses"]["409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             422: components["responses"]["422_idempotency_key_reused"];
