@@ -27,5 +27,8 @@ def client_ip(event: Mapping[str, Any], *, edge_secret_arn: str) -> str:
 
 @cache
 def _edge_secret(arn: str) -> str:
-    """Read once per process: a new secret needs a new deployment anyway, as CloudFront needs one."""
+    """Read once per process: a new secret needs a new deployment anyway, as CloudFront needs one.
+
+    So the cached value never expires, and an outage of Secrets Manager affects new processes only.
+    """
     return aws.secretsmanager().get_secret_value(SecretId=arn)["SecretString"]

@@ -29,6 +29,7 @@ from functions.payments.payment import (
 from shared import aws, clock, settings
 from shared.ids import OrderID, new_id
 from shared.money import MinorUnits
+from shared.secret_cache import SecretCache
 
 if TYPE_CHECKING:
     from stripe import RequestOptions
@@ -83,10 +84,15 @@ class Keys:
     webhook: str
 
 
-@dataclass(slots=True)
-class _CachedKeys:
-    keys: Keys | None = None
-    read_at: datetime | None = None
+def _read_keys() -> Keys:
+    secret = aws.secretsmanager().get_secret_value(SecretId=settings.load(Settings).stripe_secret_arn)
+    stored = json.loads(secret["SecretString"])
+    return Keys(stored["secretKey"], stored["publishableKey"], stored["webhookSecret"])
+
+
+class _CachedKeys(SecretCache[Keys]):
+    def __init__(self) -> None:
+        super().__init__(_read_keys, ttl=KEYS_TTL)
 
 
 _cached = _CachedKeys()
@@ -95,17 +101,13 @@ _cached = _CachedKeys()
 def keys() -> Keys:
     """Return the keys, read from Secrets Manager at most once a minute, so that new keys need no deployment.
 
-    Raises PaymentsNotConfigured if the secret key is empty.
+    While Secrets Manager does not respond, the cached keys stay in use. Raises PaymentsNotConfigured if the secret key
+    is empty.
     """
-    now = clock.now()
-    if _cached.keys is None or _cached.read_at is None or now - _cached.read_at >= KEYS_TTL:
-        secret = aws.secretsmanager().get_secret_value(SecretId=settings.load(Settings).stripe_secret_arn)
-        stored = json.loads(secret["SecretString"])
-        _cached.keys = Keys(stored["secretKey"], stored["publishableKey"], stored["webhookSecret"])
-        _cached.read_at = now
-    if not _cached.keys.secret:
+    found = _cached.get()
+    if not found.secret:
         raise PaymentsNotConfigured("payments are not set up: the Stripe secret of this stage holds no keys")
-    return _cached.keys
+    return found
 
 
 def publishable_key() -> str:

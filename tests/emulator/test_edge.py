@@ -11,7 +11,6 @@ from functions.auth.session import OLD_COOKIE
 from functions.auth.tokens import MOST_CANDIDATES, Identity, Tokens
 from functions.auth.user import parse_email
 from local.edge.functions import FUNCTIONS, EdgeFunction, Headers
-from shared import clock
 from shared.ids import UserID, new_id
 
 LONGEST_EMAILS = (
@@ -115,7 +114,7 @@ def test_the_longest_token_fits(api_request: EdgeFunction) -> None:
         key=lambda identity: len(json.dumps(identity.email)),
     )
     ring = KeyRing("unused")
-    ring._keys, ring._read_at = (Key("8e03978e-40d5-43dd-bc93-6894a57f9324", "k" * 64),), clock.now()
+    ring._keys.put((Key("8e03978e-40d5-43dd-bc93-6894a57f9324", "k" * 64),))
     token = Tokens(ring, stage="a-stage-of-20-chars-").issue(longest)
 
     assert len(token) > 1_200
