@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/node_modules/.node:$(PATH)
 WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
 	-prune -o -type f -print)
 
-.PHONY: help install run demo reset test pr e2e screenshots simulate bench plan check format openapi lock web browser synth deploy destroy smoke republish restore clean
+.PHONY: help install run demo reset test pr e2e screenshots simulate soak bench plan check format openapi lock web browser synth deploy destroy smoke republish restore clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -54,6 +54,9 @@ screenshots: install web/dist/index.html browser ## Retake the pictures in docs/
 
 simulate: .venv/.installed ## Simulate the whole system with injected faults (RUNS=1000, SEED=0)
 	@exec $(BIN)/python -m tests.simulation --runs $(or $(RUNS),1000) --seed $(or $(SEED),0)
+
+soak: install ## Load and faults on the local stack, then the simulation's checks (MINUTES=10, SEED=0)
+	@exec $(BIN)/python -m tests.simulation.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),0)
 
 bench: install ## Measure the figures in docs/performance.md, in ten minutes (QUICK=1: two)
 	@exec $(BIN)/python -m benchmarks $(if $(QUICK),--quick)

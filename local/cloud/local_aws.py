@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
 
 PYTHON = ROOT / ".local" / "ministack" / "bin" / "python"
 MINISTACK = Path(__file__).with_name("ministack_patched.py")
@@ -140,6 +141,9 @@ class LocalAws:
 
     def parameters(self) -> Any:
         return self._session().client("ssm", endpoint_url=self.url)
+
+    def queues(self) -> "SQSClient":
+        return self._session().client("sqs", endpoint_url=self.url)
 
     def secrets(self) -> "SecretsManagerClient":
         return self._session().client("secretsmanager", endpoint_url=self.url)

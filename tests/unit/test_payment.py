@@ -92,7 +92,9 @@ def test_the_order_status_decides_the_required_action(order_status: OrderStatus,
 
 @pytest.mark.parametrize("seen", IntentStatus)
 @pytest.mark.parametrize("refused", RequiredAction)
-def test_only_a_refused_capture_of_held_money_is_followed_by_a_void(refused: RequiredAction, seen: IntentStatus) -> None:
+def test_only_a_refused_capture_of_held_money_is_followed_by_a_void(
+    refused: RequiredAction, seen: IntentStatus
+) -> None:
     following = payment(OrderStatus.AWAITING_PAYMENT).action_after_refusal(refused, intent(seen))
 
     is_held = (refused, seen) == (RequiredAction.CAPTURE, IntentStatus.AUTHORIZED)
