@@ -43,7 +43,7 @@ class Monitoring(Construct):
         self.rollback_alarms: list[cloudwatch.Alarm] = []
         self._alarms: list[cloudwatch.Alarm] = []
         self._functions: list[lambda_.IFunction] = []
-        self._unattended: list[lambda_.IFunction] = []
+        self._asynchronous: list[lambda_.IFunction] = []
         self._dead_letters: list[sqs.IQueue] = []
         self._queues: list[sqs.IQueue] = []
         self._tables: list[dynamodb.ITable] = []
@@ -67,7 +67,7 @@ class Monitoring(Construct):
         """
         self._functions.append(function)
         if not synchronous:
-            self._unattended.append(function)
+            self._asynchronous.append(function)
         self._alarm(
             f"{_name(function)}-throttled",
             "Lambda throttled calls: the concurrency of the function or the account is used up.",
@@ -147,7 +147,7 @@ class Monitoring(Construct):
     def complete(self, api: apigateway.IHttpApi) -> None:
         """Add the alarms on the API and on the metrics emitted by code, and the dashboard. Must be called last."""
         self._watch_api(api)
-        self._watch_unattended()
+        self._watch_asynchronous()
         self._watch_business()
         self._draw(api)
 
@@ -178,8 +178,8 @@ class Monitoring(Construct):
             rolls_back=True,
         )
 
-    def _watch_unattended(self) -> None:
-        functions = self._unattended
+    def _watch_asynchronous(self) -> None:
+        functions = self._asynchronous
         if len(functions) > MOST_METRICS_IN_AN_ALARM:
             raise ValueError("an alarm supports ten metrics at most: split functions-crash in two")
         crashes = [function.metric_errors(period=MINUTE, statistic="Sum") for function in functions]

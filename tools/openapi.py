@@ -41,7 +41,7 @@ route answers HEAD too. In browsers only the client's own origin can write: a PO
 """
 
 type Json = dict[str, Any]
-type Refusal = tuple[int, str]
+type StatusAndCode = tuple[int, str]
 """A status, and the code of its problem document."""
 type CodesByStatus = list[tuple[int, tuple[str, ...]]]
 
@@ -98,7 +98,7 @@ STRIPE_EVENT: Json = {
     "required": ["type", "data"],
 }
 
-ANY_ROUTE: tuple[Refusal, ...] = (
+ANY_ROUTE: tuple[StatusAndCode, ...] = (
     (400, "invalid_json"),
     (400, "invalid_request"),
     (413, "body_too_large"),
@@ -106,7 +106,7 @@ ANY_ROUTE: tuple[Refusal, ...] = (
     (500, "internal_error"),
     (503, "unavailable"),
 )
-WEBHOOK: tuple[Refusal, ...] = (
+WEBHOOK: tuple[StatusAndCode, ...] = (
     (400, "bad_signature"),
     (400, "invalid_json"),
     (400, "invalid_request"),
@@ -285,7 +285,7 @@ def _of_a_body(schema: Json) -> Json:
             return schema
 
 
-def _by_status(refusals: Iterable[Refusal]) -> CodesByStatus:
+def _by_status(refusals: Iterable[StatusAndCode]) -> CodesByStatus:
     groups = groupby(sorted(set(refusals)), key=lambda each: each[0])
     return [(status, tuple(code for _, code in group)) for status, group in groups]
 

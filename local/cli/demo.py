@@ -31,7 +31,7 @@ class RealMoney(RuntimeError):
     """The stage charges real cards."""
 
 
-class NotYet(RuntimeError):
+class NotSettled(RuntimeError):
     """An expected state was not reached in time."""
 
 
@@ -46,7 +46,7 @@ def main() -> int:
         with _stack(url) as api:
             console.print(f"A purchase at [bold]{api.url}[/]")
             Story(api).run()
-    except (*FAILURES, NotYet, RealMoney) as error:
+    except (*FAILURES, NotSettled, RealMoney) as error:
         where = "the stage's log groups" if url else f"{LOGS.relative_to(LOGS.parent.parent)}/"
         return fail(f"{error}\nThe functions' logs are in {where}")
     except Stopped:
@@ -212,7 +212,7 @@ class Story:
         deadline = time.monotonic() + SETTLED_WITHIN
         while not has_come():
             if time.monotonic() > deadline:
-                raise NotYet(f"after {SETTLED_WITHIN:.0f} s still not true: {what}")
+                raise NotSettled(f"after {SETTLED_WITHIN:.0f} s still not true: {what}")
             time.sleep(0.2)
 
 

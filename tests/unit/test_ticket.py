@@ -146,9 +146,9 @@ def test_an_accepted_edit_applies_under_a_new_version() -> None:
 
 
 def test_an_accepted_withdrawal_applies_at_its_decision() -> None:
-    after, told = applied(requested(TICKET, TICKET.withdrawn()), now=DEADLINE)
+    after, change = applied(requested(TICKET, TICKET.withdrawn()), now=DEADLINE)
 
-    assert (after.withdrawn_at, after.status(DEADLINE), told) == (DEADLINE, TicketStatus.WITHDRAWN, "withdrawn")
+    assert (after.withdrawn_at, after.status(DEADLINE), change) == (DEADLINE, TicketStatus.WITHDRAWN, "withdrawn")
     assert (after.title, after.price, after.edited_version) == (TICKET.title, TICKET.price, after.version)
 
 
@@ -160,17 +160,17 @@ def test_an_edit_uses_the_currency_of_the_stage() -> None:
 
 
 def test_an_edited_ticket_keeps_its_withdrawal_time() -> None:
-    after, told = applied(
+    after, change = applied(
         requested(WITHDRAWN, WITHDRAWN.edited(title="Two seats", price=Price("30.00"), currency="usd")), now=DEADLINE
     )
 
-    assert (after.status(NOW), after.withdrawn_at, told) == (TicketStatus.WITHDRAWN, NOW, "edited")
+    assert (after.status(NOW), after.withdrawn_at, change) == (TicketStatus.WITHDRAWN, NOW, "edited")
 
 
 def test_a_declined_change_leaves_the_ticket_unchanged() -> None:
-    after, told = declined(requested(TICKET), "held")
+    after, change = declined(requested(TICKET), "held")
 
-    assert told == "declined"
+    assert change == "declined"
     assert (after.content, after.version, after.edited_version, after.pending) == (TICKET.content, 3, 1, None)
 
 
@@ -328,14 +328,14 @@ def follow(ticket: Ticket, news: News) -> Ticket:
     word, number = news
     match word:
         case "created":
-            told = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=DEADLINE), hold_version=number)
+            change = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=DEADLINE), hold_version=number)
         case "awaiting:payment":
-            told = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=None), hold_version=number)
+            change = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=None), hold_version=number)
         case "completed":
-            told = ticket.sell(OrderID(f"order-{number}"), hold_version=number, now=NOW)
+            change = ticket.sell(OrderID(f"order-{number}"), hold_version=number, now=NOW)
         case _:
-            told = ticket.free(hold_version=number)
-    return told[0] if told else ticket
+            change = ticket.free(hold_version=number)
+    return change[0] if change else ticket
 
 
 @given(
