@@ -222,6 +222,19 @@ class Monitoring(Construct):
             threshold=1,
         )
         self._alarm(
+            "refunds-failed",
+            "A refund has failed or was refused by Stripe, and an operator has to return the money.",
+            self._counted("RefundsFailed", statistic="Sum", period=quarter),
+            threshold=1,
+        )
+        self._alarm(
+            "refunds-pending",
+            "Refunds have been pending for a day: Stripe's balance may be too low.",
+            self._counted("RefundsPending", statistic="Sum", period=Duration.hours(1)),
+            threshold=1,
+            periods=24,
+        )
+        self._alarm(
             "authorizations-near-their-end",
             "An authorisation is five days old; banks release the money after about seven.",
             self._counted("OldestAuthorization", statistic="Maximum", period=quarter),
@@ -335,7 +348,7 @@ class Monitoring(Construct):
             "Repairs, and the oldest authorisation in seconds (right)",
             [
                 self._counted(name, statistic="Sum", period=five)
-                for name in ("PaymentsRepaired", "OrdersSwept", "EventsNotHandled")
+                for name in ("PaymentsRepaired", "OrdersSwept", "EventsNotHandled", "RefundsFailed", "RefundsPending")
             ],
             right=[self._counted("OldestAuthorization", statistic="Maximum", period=five)],
         )

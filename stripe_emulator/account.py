@@ -487,6 +487,10 @@ class StripeAccount:
         def refuse(call: Call) -> Reply:
             return payments.refuse(call.params)
 
+        def end_refund(call: Call) -> Reply:
+            return payments.end_refund(call.object_id, call.params["status"])
+
+        yield Route("POST", r"/local/refunds/(\w+)", parameters.END_REFUND, end_refund)
         yield Route("POST", "/local/refusals", parameters.REFUSE, refuse)
         yield Route("POST", r"/local/3ds/(\w+)", parameters.AUTHENTICATE, authenticate)
         yield Route("POST", "/local/disputes", parameters.CREATE_DISPUTE, dispute)
@@ -533,18 +537,31 @@ class StripeAccount:
         return Reply(200, {}, body)
 
     def _expand(self, body: Json, names: Iterable[str]) -> None:
-        """Replace an id by its object: `latest_charge`, or `data.latest_charge` in a list."""
+        """Replace ids by objects: `latest_charge`, `data.latest_charge` in a list, `latest_charge.refunds` in it."""
         for name in names:
-            *way, last = name.split(".")
             holders: list[Any] = [body]
-            for step in way:
-                inner = [holder.get(step) for holder in holders if isinstance(holder, dict)]
+            for step in name.split("."):
+                inner = [self._expanded(holder, step, name) for holder in holders]
                 holders = [item for found in inner for item in (found if isinstance(found, list) else [found])]
-            for holder in holders:
-                if not isinstance(holder, dict) or last not in holder or last not in _EXPANDABLE:
-                    raise StripeError(400, f"This property cannot be expanded ({name}).", param="expand")
-                if isinstance(holder[last], str):
-                    holder[last] = self._tables.get(_EXPANDABLE[last], holder[last])
+                holders = [holder for holder in holders if holder is not None]
+
+    def _expanded(self, holder: Any, step: str, name: str) -> Any:
+        """Expand one property and return its value: an object, a list of objects, or None."""
+        if isinstance(holder, dict) and (holder.get("object"), step) == ("charge", "refunds"):
+            holder[step] = self._refunds_of(holder)
+        elif isinstance(holder, dict) and holder.get("object") == "list" and step == "data":
+            return holder["data"]
+        elif not isinstance(holder, dict) or step not in holder or step not in _EXPANDABLE:
+            raise StripeError(400, f"This property cannot be expanded ({name}).", param="expand")
+        elif isinstance(holder[step], str):
+            holder[step] = self._tables.get(_EXPANDABLE[step], holder[step])
+        return holder[step]
+
+    def _refunds_of(self, charge: Json) -> Json:
+        """The charge's ten newest refunds."""
+        found = [row for row in self._tables.newest("refunds") if row["charge"] == charge["id"]]
+        url = f"/v1/charges/{charge['id']}/refunds"
+        return {"object": "list", "data": found[:10], "has_more": len(found) > 10, "url": url}
 
     # Events
 

@@ -25,6 +25,8 @@ class TestCard:
     decline: Decline | None = None
     needs_authentication: bool = False
     brings_dispute: str | None = None
+    refund: tuple[str, str] = ("succeeded", "succeeded")
+    """The status of a refund when it is made, and some time later."""
 
     @property
     def last4(self) -> str:
@@ -108,6 +110,8 @@ CARDS = (
         ("createDisputeProductNotReceived",),
         brings_dispute="product_not_received",
     ),
+    TestCard("4000000000007726", ("pendingRefund",), refund=("pending", "succeeded")),
+    TestCard("4000000000005126", ("refundFail",), refund=("succeeded", "failed")),
 )
 
 _BY_NUMBER = {card.number: card for card in CARDS}

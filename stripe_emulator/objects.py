@@ -194,8 +194,9 @@ def failed_charge(charge_id: str, created: int, intent: Json, method: Json, decl
     }
 
 
-def refund(refund_id: str, created: int, charged: Json, amount: int, params: Json) -> Json:
-    return {
+def refund(refund_id: str, created: int, charged: Json, amount: int, params: Json, status: str) -> Json:
+    pending = {"pending_reason": "processing"} if status == "pending" else {}
+    return pending | {
         "id": refund_id,
         "object": "refund",
         "amount": amount,
@@ -209,7 +210,7 @@ def refund(refund_id: str, created: int, charged: Json, amount: int, params: Jso
         "reason": params.get("reason"),
         "receipt_number": None,
         "source_transfer_reversal": None,
-        "status": "succeeded",
+        "status": status,
         "transfer_reversal": None,
     }
 

@@ -107,6 +107,7 @@ LIST_EVENTS = Schema({"type": string, "types": strings, "delivery_success": bool
 AUTHENTICATE = Schema({"outcome": one_of("complete", "fail"), "return_url": string}, required=("outcome",))
 CREATE_DISPUTE = Schema({"payment_intent": string, "reason": string}, required=("payment_intent",))
 CLOSE_DISPUTE = Schema({"status": one_of("won", "lost")}, required=("status",))
+END_REFUND = Schema({"status": one_of("succeeded", "failed")}, required=("status",))
 REFUSE = Schema(
     {
         "payment_intent": string,

@@ -17,6 +17,8 @@ from stripe_emulator.state import Tables
 from stripe_emulator.wire import Json, Reply, StripeError, error_object, missing_object
 
 AUTHORISATION_SECONDS = 7 * 24 * 3600
+REFUND_SECONDS = 10
+"""After this time the refund of a card with a late outcome changes its status."""
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 CAPTURABLE = ("requires_capture",)
@@ -167,12 +169,18 @@ class Payments:
         return Reply(200, {}, intent)
 
     def expire(self) -> None:
-        """Cancel the intents whose authorisation has expired (docs: "Place a hold on a payment method")."""
+        """Cancel the intents whose authorisation has expired (docs: "Place a hold on a payment method").
+
+        Refunds whose outcome comes later end, too.
+        """
         due = [pi for pi, hold in self._tables.rows("authorisations") if hold["expires"] <= self._clock()]
         for intent_id in due:
             intent = self.intent(intent_id)
             self._emit("charge.expired", self.charge(intent["latest_charge"]))
             self._void(intent, reason="expired")
+        ended = [(re, row) for re, row in self._tables.rows("refund_outcomes") if row["due"] <= self._clock()]
+        for refund_id, outcome in ended:
+            self.end_refund(refund_id, outcome["status"])
 
     def refund(self, params: Json) -> Reply:
         charged = self._charge_to_refund(params)
@@ -191,10 +199,37 @@ class Payments:
             )
         charged["amount_refunded"] += amount
         charged["refunded"] = amount == left
-        made = objects.refund(self._ids("re_"), self._now(), charged, amount, params)
+        at_once, later = self._card_of(charged["payment_method"]).refund
+        made = objects.refund(self._ids("re_"), self._now(), charged, amount, params, at_once)
         self._save(charged, made)
+        if later != at_once:
+            self._tables.put("refund_outcomes", made["id"], {"due": self._clock() + REFUND_SECONDS, "status": later})
         self._emit("refund.created", made)
         self._emit("charge.refunded", charged)
+        return Reply(200, {}, made)
+
+    def end_refund(self, refund_id: str, status: str) -> Reply:
+        """Let a refund succeed or fail. Not in Stripe's API: the bank decides.
+
+        The amount of a failed refund is on the charge again (docs: "Refunds", failed refunds).
+        """
+        made = self._tables.get("refunds", refund_id)
+        if made is None:
+            raise missing_object("refund", refund_id, "refund", in_path=True)
+        self._tables.delete("refund_outcomes", refund_id)
+        if made["status"] == "failed" or made["status"] == status:
+            raise StripeError(400, f"This refund is already {made['status']}.")
+        made.pop("pending_reason", None)
+        made["status"] = status
+        if status == "failed":
+            made["failure_reason"] = "expired_or_canceled_card"
+            charged = self.charge(made["charge"])
+            charged |= {"amount_refunded": charged["amount_refunded"] - made["amount"], "refunded": False}
+            self._save(charged)
+        self._save(made)
+        self._emit("refund.updated", made)
+        if status == "failed":
+            self._emit("refund.failed", made)
         return Reply(200, {}, made)
 
     def dispute(self, intent_id: str, reason: str) -> Reply:

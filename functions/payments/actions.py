@@ -19,6 +19,7 @@ from functions.payments.payment import (
     PaymentNotFound,
     PaymentsNotConfigured,
     PaymentStatus,
+    RefundStatus,
     RequiredAction,
     StripeUnavailable,
     action_for_unrecorded,
@@ -112,6 +113,8 @@ def settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID, *, rep
     if action:
         intent = _perform(stripe, payment, action, intent)
     after, event_type = payment.observe(intent, now=clock.now(), republish=republish)
+    if after.refund_status is RefundStatus.PENDING:
+        count("RefundsPending")
     if after == payment and event_type is None:
         return Settled(payment, acted=False)
     return Settled(_record(store, payment, after, event_type), acted=True)
@@ -156,6 +159,7 @@ def _release_orphan(stripe: StripeGateway, payment: Payment | None, intent: Inte
             if intent.holds_money():
                 # Disputed: the bank decides. Or the order is paid and its payment record was lost in a restore.
                 logger.warning("not refunding an orphan PaymentIntent that holds money", stripe_id=intent.id)
+            _report_failed_refund(intent)
             return False
 
 
@@ -237,6 +241,8 @@ def _perform(stripe: StripeGateway, payment: Payment, action: RequiredAction, in
         # A concurrent call came first, or an earlier attempt had succeeded: continue with the actual state.
         logger.warning("Stripe refused an action", action=action, stripe_id=intent.id, reason=str(refusal))
         intent = stripe.retrieve(intent.id)
+        if action is RequiredAction.REFUND:
+            return intent.with_refused_refund()
         following = payment.action_after_refusal(action, intent) if refusal.is_final else None
         return _perform(stripe, payment, following, intent) if following else intent
 
@@ -251,10 +257,19 @@ def _void(stripe: StripeGateway, stripe_id: str) -> None:
 def _refund(stripe: StripeGateway, stripe_id: str) -> bool:
     try:
         stripe.refund(stripe_id)
-    except WrongState:
-        logger.info("PaymentIntent was already refunded or disputed", stripe_id=stripe_id)
+    except WrongState as refusal:
+        logger.warning("Stripe refused a refund", stripe_id=stripe_id, reason=str(refusal))
+        _report_failed_refund(stripe.retrieve(stripe_id).with_refused_refund())
         return False
     return True
+
+
+def _report_failed_refund(intent: Intent | Payment) -> None:
+    """Count a failed refund, which only an operator can repair."""
+    if intent.refund_status is RefundStatus.FAILED:
+        stripe_id = intent.id if isinstance(intent, Intent) else intent.stripe_id
+        logger.error("a refund has failed: return the money by hand", stripe_id=stripe_id)
+        count("RefundsFailed")
 
 
 def _record(
@@ -266,6 +281,8 @@ def _record(
     """
     stored = store.replace(before, after, event_type)
     store.commit(stored if is_complete else None)
+    if stored.refund_status is not before.refund_status:
+        _report_failed_refund(stored)
     if stored.status is PaymentStatus.CAPTURED and before.status is not PaymentStatus.CAPTURED:
         order = stored.order
         count("MoneyCaptured", float(format_amount(order.amount, CURRENCIES[order.currency])))

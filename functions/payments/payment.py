@@ -3,7 +3,7 @@
 Orders decides, Payments follows: capture only once the order is `awaiting:payment`, void or refund only once it is
 `cancelled`. The PaymentIntent is read from Stripe before each decision.
 
-    open ──► authorized ──► captured ──► refunded      a partial refund leaves the payment captured
+    open ──► authorized ──► captured ──► refunded      a partial or pending refund leaves the payment captured
       │          │
       └──────────┴──► voided, failed       failed: Orders requires a capture that can never succeed
 
@@ -132,6 +132,15 @@ class IntentStatus(StrEnum):
     CANCELED = "canceled"
 
 
+class RefundStatus(StrEnum):
+    """The status of a refund that has not returned the money. The values are part of the API contract."""
+
+    PENDING = "pending"
+    """Stripe has accepted the refund, and the money has not gone yet: for example, the balance is too low."""
+    FAILED = "failed"
+    """Stripe or the bank could not return the money, or Stripe refused the refund: an operator has to act."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """A PaymentIntent as just read from Stripe."""
@@ -144,6 +153,8 @@ class Intent:
     order_id: OrderID | None
     captured: MinorUnits = NOTHING
     refunded: MinorUnits = NOTHING
+    """The sum of the refunds that have succeeded."""
+    refund_status: RefundStatus | None = None
     lost: MinorUnits = NOTHING
     """The amount that banks returned to the buyer in lost disputes."""
     with_the_bank: bool = False
@@ -169,8 +180,15 @@ class Intent:
         )
 
     def is_refundable(self) -> bool:
-        """Whether a refund is possible now. A lost dispute ends all refunds."""
-        return not (self.is_returned() or self.lost or self.with_the_bank)
+        """Whether a refund is possible now. A lost dispute ends all refunds, and a failed one would fail again."""
+        return not (self.is_returned() or self.lost or self.with_the_bank or self.refund_status)
+
+    def with_refused_refund(self) -> "Intent":
+        """Return the PaymentIntent as read after Stripe has refused to refund it.
+
+        The refund has failed, unless the state shows a reason: it was refunded or disputed meanwhile.
+        """
+        return replace(self, refund_status=RefundStatus.FAILED) if self.is_refundable() else self
 
 
 class RequiredAction(StrEnum):
@@ -221,6 +239,7 @@ class Payment:
     status: PaymentStatus | None = None
     reason: str | None = None
     refunded: MinorUnits = NOTHING
+    refund_status: RefundStatus | None = None
     paid_at: datetime | None = None
     version: int = 0
     revision: int = 0
@@ -254,7 +273,7 @@ class Payment:
                 return RequiredAction.VOID  # the authorisation is gone; it must not be paid again
             case OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
                 return RequiredAction.VOID
-            case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if intent.is_refundable():
+            case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if self._may_be_refunded(intent):
                 return RequiredAction.REFUND
             case OrderStatus.CREATED, IntentStatus.UNCONFIRMED if now >= self.order.expires_at + ABANDONED_AFTER:
                 return RequiredAction.VOID
@@ -282,7 +301,14 @@ class Payment:
         refunded = max(self.refunded, intent.returned)
         is_paid = status in (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED)
         paid_at = self.paid_at or (now if is_paid else None)
-        seen = replace(self, status=status, reason=reason, refunded=refunded, paid_at=paid_at)
+        seen = replace(
+            self,
+            status=status,
+            reason=reason,
+            refunded=refunded,
+            refund_status=self._refund_status_of(intent),
+            paid_at=paid_at,
+        )
         if status is not self.status:
             return seen, _EVENT_TYPES[status]
         unanswered = seen.unanswered() if republish else None
@@ -322,12 +348,19 @@ class Payment:
                 return None
 
     def is_settled(self) -> bool:
-        """Whether no action at Stripe and no answer from Orders is pending."""
+        """Whether no action at Stripe, no refund and no answer from Orders is pending.
+
+        A failed refund is settled: only an operator can return the money, and Stripe reports it.
+        """
+        if self.refund_status is RefundStatus.PENDING:
+            return False
         match self.status:
             case None:
                 return True
             case PaymentStatus.OPEN | PaymentStatus.AUTHORIZED:
                 return False
+            case PaymentStatus.CAPTURED if self.order.status is OrderStatus.CANCELLED:
+                return self.refund_status is RefundStatus.FAILED
             case PaymentStatus.CAPTURED:
                 return self.order.status is OrderStatus.COMPLETED and self.unanswered() is None
             case PaymentStatus.VOIDED:
@@ -336,6 +369,14 @@ class Payment:
                 return self.order.status is OrderStatus.CANCELLED
             case PaymentStatus.REFUNDED:
                 return self.order.status in (OrderStatus.REFUNDED, OrderStatus.CANCELLED)
+
+    def _may_be_refunded(self, intent: Intent) -> bool:
+        return intent.is_refundable() and self._refund_status_of(intent) is None
+
+    def _refund_status_of(self, intent: Intent) -> RefundStatus | None:
+        """Return the status of the refund. One that Stripe refused is known here only, until money has gone back."""
+        is_known_here = self.refund_status is RefundStatus.FAILED and intent.returned <= self.refunded
+        return intent.refund_status or (RefundStatus.FAILED if is_known_here else None)
 
     def _status_of(self, intent: Intent) -> tuple[PaymentStatus, str | None]:
         ours = "order_cancelled" if self.order.status is OrderStatus.CANCELLED else None

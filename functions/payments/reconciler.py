@@ -28,7 +28,7 @@ from shared.telemetry import count, logger, measure
 NORMAL_COURSE = timedelta(minutes=2)
 FIRST_LOOK_BACK = timedelta(hours=1)
 OVERLAP = timedelta(minutes=10)  # events may appear late in Stripe's log
-BY_HAND = ["charge.refunded", "charge.dispute.created", "charge.dispute.closed"]
+BY_HAND = ["charge.refunded", "refund.updated", "refund.failed", "charge.dispute.created", "charge.dispute.closed"]
 PAID = ["payment_intent.amount_capturable_updated", "payment_intent.succeeded"]
 MOST_UNDELIVERED = 1000
 """Maximum number of undelivered events read in one run, newest first. While the webhook is down there is one for each

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from functions.payments.payment import Payment, PaymentStatus
+from functions.payments.payment import Payment, PaymentStatus, RefundStatus
 from shared.http import Input, Output
 from shared.ids import OrderID, PaymentID
 from shared.money import MinorUnits
@@ -24,7 +24,8 @@ class StartPayment(Input):
 class PaymentOut(Output):
     """A payment. Amounts are in minor units of the currency (cents for USD).
 
-    `amountRefunded` is the total refunded so far, and absent if nothing was refunded. `clientSecret` and
+    `amountRefunded` is the total refunded so far, and absent if nothing was refunded. `refundStatus` is present while a
+    refund is `pending` (accepted, the money has not gone yet) or after one has `failed`. `clientSecret` and
     `publishableKey` let a browser confirm the payment with Stripe; they are present only while the payment is open.
     """
 
@@ -35,6 +36,7 @@ class PaymentOut(Output):
     amount: MinorUnits
     currency: str
     amountRefunded: MinorUnits | None = Field(None, exclude_if=_is_absent)
+    refundStatus: RefundStatus | None = Field(None, exclude_if=_is_absent)
     clientSecret: str | None = Field(None, exclude_if=_is_absent)
     publishableKey: str | None = Field(None, exclude_if=_is_absent)
 
@@ -51,6 +53,7 @@ class PaymentOut(Output):
                 "amount": payment.order.amount,
                 "currency": payment.order.currency,
                 "amountRefunded": payment.refunded or None,
+                "refundStatus": payment.refund_status,
                 "clientSecret": payment.client_secret if is_open else None,
                 "publishableKey": (publishable_key or None) if is_open else None,
             }

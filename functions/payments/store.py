@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from functions.payments.payment import EventType, OrderStatus, PayableOrder, Payment, PaymentStatus
+from functions.payments.payment import EventType, OrderStatus, PayableOrder, Payment, PaymentStatus, RefundStatus
 from shared import clock, events
 from shared.ids import OrderID, PaymentID, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
@@ -122,6 +122,7 @@ def _to_item(payment: Payment) -> Item:
         "status": payment.status,
         "reason": payment.reason,
         "refunded": payment.refunded or None,
+        "refundStatus": payment.refund_status,
         "paidAt": clock.to_millis(payment.paid_at) if payment.paid_at else None,
         "version": payment.version,
         "revision": payment.revision,
@@ -149,6 +150,7 @@ def _to_payment(item: Item) -> Payment:
         status=PaymentStatus(item["status"]) if "status" in item else None,
         reason=item.get("reason"),
         refunded=_refunded(item),
+        refund_status=RefundStatus(item["refundStatus"]) if "refundStatus" in item else None,
         paid_at=clock.from_millis(item["paidAt"]) if "paidAt" in item else None,
         version=item["version"],
         revision=item["revision"],

@@ -24,6 +24,7 @@ from functions.payments.payment import (
     IntentStatus,
     PayableOrder,
     PaymentsNotConfigured,
+    RefundStatus,
     StripeUnavailable,
 )
 from shared import aws, clock, settings
@@ -33,7 +34,7 @@ from shared.secret_cache import SecretCache
 
 if TYPE_CHECKING:
     from stripe import RequestOptions
-    from stripe.params import EventListParams, PaymentIntentConfirmParams
+    from stripe.params import EventListParams, PaymentIntentConfirmParams, PaymentIntentRetrieveParams
 
 TIMEOUT_SECONDS = 8.0
 KEYS_TTL = timedelta(minutes=1)
@@ -192,8 +193,9 @@ class StripeGateway:
         )
 
     def retrieve(self, stripe_id: str) -> Intent:
-        """Read the PaymentIntent."""
-        return self._intent(lambda: self._client.v1.payment_intents.retrieve(stripe_id, {"expand": ["latest_charge"]}))
+        """Read the PaymentIntent with its charge and refunds."""
+        expand: PaymentIntentRetrieveParams = {"expand": ["latest_charge.refunds"]}
+        return self._intent(lambda: self._client.v1.payment_intents.retrieve(stripe_id, expand))
 
     def confirm(self, stripe_id: str, token: str) -> Intent:
         """Authorise the PaymentIntent with a Stripe token (`tok_…`) or payment method (`pm_…`)."""
@@ -254,6 +256,7 @@ class StripeGateway:
         found: stripe.PaymentIntent = self._call(call, acts=acts)
         charge = found.latest_charge if isinstance(found.latest_charge, stripe.Charge) else None
         disputes = self._disputes(found.id) if charge and charge.disputed else []
+        refunds = self._refunds(charge) if charge else []
         metadata: dict[str, str] = found.metadata.to_dict()
         order_id = metadata.get("orderID")
         return Intent(
@@ -264,13 +267,24 @@ class StripeGateway:
             stage=metadata.get("stage"),
             order_id=OrderID(order_id) if order_id else None,
             captured=MinorUnits(found.amount_received),
-            refunded=MinorUnits(charge.amount_refunded if charge else 0),
+            refunded=MinorUnits(sum(refund.amount for refund in refunds if refund.status == "succeeded")),
+            refund_status=_refund_status(refunds),
             lost=MinorUnits(sum(dispute.amount for dispute in disputes if dispute.status == "lost")),
             with_the_bank=any(
                 dispute.status not in ("lost", "won") and not dispute.is_charge_refundable for dispute in disputes
             ),
             cancellation_reason=found.cancellation_reason,
         )
+
+    def _refunds(self, charge: stripe.Charge) -> list[stripe.Refund]:
+        """Return the charge's refunds, newest first. More than ten of them take another call."""
+        expanded = charge.refunds
+        if expanded is not None and not expanded.has_more:  # an empty list is falsy
+            return expanded.data
+        found: stripe.ListObject[stripe.Refund] = self._call(
+            lambda: self._client.v1.refunds.list({"charge": charge.id, "limit": 100})
+        )
+        return found.data
 
     def _disputes(self, stripe_id: str) -> list[stripe.Dispute]:
         found: stripe.ListObject[stripe.Dispute] = self._call(
@@ -290,6 +304,18 @@ class StripeGateway:
             return call()
         except stripe.StripeError as error:
             _raise(error, acts=acts)
+
+
+def _refund_status(refunds: list[stripe.Refund]) -> RefundStatus | None:
+    """Return the status of the refunds, newest first; None if all money has gone, or there are none.
+
+    A failed refund counts until another was made after it. Source: Stripe, "Refunds", failed refunds.
+    """
+    if any(refund.status in ("pending", "requires_action") for refund in refunds):
+        return RefundStatus.PENDING
+    if refunds and refunds[0].status in ("failed", "canceled"):
+        return RefundStatus.FAILED
+    return None
 
 
 def _new_key() -> "RequestOptions":

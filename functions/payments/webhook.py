@@ -37,6 +37,8 @@ TYPES = frozenset(
         "payment_intent.succeeded",
         "payment_intent.canceled",
         "charge.refunded",
+        "refund.updated",
+        "refund.failed",
         "charge.dispute.created",
         "charge.dispute.closed",
     }
@@ -54,7 +56,7 @@ _INTENT_ID = re.compile(r"pi_\w{1,255}", re.ASCII)
 
 
 class _Subject(BaseModel):
-    """The object of the event: a PaymentIntent, or an object that refers to one (charge, dispute)."""
+    """The object of the event: a PaymentIntent, or an object that refers to one (charge, refund, dispute)."""
 
     object: str = ""
     id: str | None = None

@@ -148,6 +148,13 @@ def comparison() -> Comparison:
     paid, won, lost = (core.intent("succeeded")["id"] for _ in range(3))
     core.post("/v1/refunds", payment_intent=paid, amount=400, reason="requested_by_customer")
     core.post("/v1/refunds", payment_intent=paid)
+    for card in ("pm_card_pendingRefund", "pm_card_refundFail"):
+        path = f"/v1/payment_intents/{core.intent(capture_method='automatic')['id']}"
+        core.post(f"{path}/confirm", payment_method=card, return_url="https://example.com/")
+        core.post("/v1/refunds", payment_intent=path.rpartition("/")[2])
+        core.get(path, **{"expand[]": "latest_charge.refunds"})
+        core.now += 60
+        core.get(path, **{"expand[]": "latest_charge.refunds"})
     for intent, status in ((won, "won"), (lost, "lost")):
         disputed = core.post("/local/disputes", payment_intent=intent)
         core.post(f"/local/disputes/{disputed['id']}/close", status=status)

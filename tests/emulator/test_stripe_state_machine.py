@@ -294,3 +294,60 @@ def test_a_test_card_can_open_a_dispute(core: Core) -> None:
     core.post(f"/v1/payment_intents/{intent['id']}/capture")
     [dispute] = core.get("/v1/disputes", payment_intent=intent["id"])["data"]
     assert (dispute["status"], dispute["amount"]) == ("needs_response", 1000)
+
+
+def test_a_pending_refund_succeeds_later(core: Core) -> None:
+    intent = _paid_with(core, "pm_card_pendingRefund")
+    assert core.post("/v1/refunds", payment_intent=intent)["status"] == "pending"
+    assert _refunds(core, intent) == (1000, ["pending"])
+
+    core.now += 60
+    assert _refunds(core, intent) == (1000, ["succeeded"])
+    assert core.get("/v1/events", type="refund.updated")["data"][0]["data"]["object"]["status"] == "succeeded"
+
+
+def test_a_failed_refund_leaves_the_amount_on_the_charge(core: Core) -> None:
+    intent = _paid_with(core, "pm_card_refundFail")
+    assert core.post("/v1/refunds", payment_intent=intent)["status"] == "succeeded"
+
+    core.now += 60
+    assert _refunds(core, intent) == (0, ["failed"])
+    types = [event["type"] for event in core.get("/v1/events", limit=2)["data"]]
+    assert types == ["refund.failed", "refund.updated"]
+    assert core.post("/v1/refunds", payment_intent=intent)["amount"] == 1000, "another refund can be made"
+
+
+def test_the_bank_can_end_a_pending_refund(core: Core) -> None:
+    intent = _paid_with(core, "pm_card_pendingRefund")
+    made = core.post("/v1/refunds", payment_intent=intent)
+
+    assert core.post(f"/local/refunds/{made['id']}", status="failed")["status"] == "failed"
+    assert core.call("POST", f"/local/refunds/{made['id']}", status="failed").status == 400
+    core.now += 60
+    assert _refunds(core, intent) == (0, ["failed"])
+
+
+@pytest.mark.parametrize("call", ["capture", "cancel", "refund"])
+def test_calls_can_be_refused_with_any_code_for_a_time(core: Core, call: str) -> None:
+    intent = core.intent("succeeded" if call == "refund" else "requires_capture")["id"]
+    core.post("/local/refusals", payment_intent=intent, call=call, code="account_closed", seconds=60)
+    path, params = f"/v1/payment_intents/{intent}/{call}", {}
+    if call == "refund":
+        path, params = "/v1/refunds", {"payment_intent": intent}
+
+    refused = core.call("POST", path, **params)
+    assert (refused.status, refused.body["error"]["code"]) == (400, "account_closed")
+    core.now += 60
+    assert core.call("POST", path, **params).status == 200
+
+
+def _paid_with(core: Core, card: str) -> str:
+    intent = core.intent(capture_method="automatic")["id"]
+    core.post(f"/v1/payment_intents/{intent}/confirm", payment_method=card, return_url="https://example.com/")
+    return str(intent)
+
+
+def _refunds(core: Core, intent: str) -> tuple[int, list[str]]:
+    """The charge's refunded amount, and the statuses of its refunds."""
+    charge = core.get(f"/v1/payment_intents/{intent}", **{"expand[]": "latest_charge.refunds"})["latest_charge"]
+    return charge["amount_refunded"], [refund["status"] for refund in charge["refunds"]["data"]]

@@ -156,7 +156,10 @@ def test_the_dashboard_shows_every_metric_of_the_functions(aws: Template) -> Non
 def test_every_alarm_is_on_a_metric_that_is_published(aws: Template) -> None:
     named = {alarm["MetricName"] for alarm in _alarms(aws).values() if alarm.get("Namespace") == monitoring.NAMESPACE}
     assert named <= set(_counted_in_code())
-    assert {"EventsNotHandled", "PaymentsRepaired", "OrdersSwept", "OldestAuthorization"} == named
+    assert named == {
+        *("EventsNotHandled", "PaymentsRepaired", "OrdersSwept", "OldestAuthorization"),
+        *("RefundsFailed", "RefundsPending"),
+    }
 
 
 def test_alarms_and_functions_use_the_same_metric_names(aws: Template) -> None:

@@ -1,11 +1,13 @@
 """Payments: authorise first, capture, void or refund when Orders decides, and repair after losses."""
 
 import json
+from collections import Counter
 from typing import Any
 
 import boto3
 import pytest
 
+from shared import telemetry
 from shared.ids import new_id
 from tests.integration.placing import offer, place
 from tests.support.faults import RESPONSE_LOST, UNREACHABLE, FaultKind
@@ -20,6 +22,14 @@ UNKNOWN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 @pytest.fixture
 def buyer(world: World) -> Person:
     return world.person("buyer@example.com")
+
+
+@pytest.fixture
+def metrics(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the values of each business metric."""
+    counted: Counter[str] = Counter()
+    monkeypatch.setattr(telemetry, "_put", lambda metric, _value, _unit: counted.update([metric]))
+    return counted
 
 
 @pytest.fixture
@@ -457,6 +467,137 @@ def test_a_disputed_payment_waits_for_the_bank(
 
     assert payment_of(world, order)["status"] == "refunded"
     assert len(stripe.api("GET", "/v1/refunds")["data"]) == (verdict == "won")
+
+
+def _cancelled_with_captured_money(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, token: str = VISA
+) -> str:
+    """Cancel the order after its payment was captured by hand; returns the PaymentIntent's id."""
+    stripe_id = str(pay(world, order, buyer, token).json["stripeId"])
+    stripe.api("POST", f"/v1/payment_intents/{stripe_id}/capture")
+    world.call("DELETE", f"/api/orders/{order['id']}", by=buyer)
+    return stripe_id
+
+
+def test_a_pending_refund_is_shown_until_the_money_has_gone(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    _cancelled_with_captured_money(world, order, buyer, stripe, "tok_pendingRefund")
+    assert "payment:refunded" not in settle(world)
+    shown = world.call("GET", f"/api/payments/{order['id']}", by=buyer).json
+    assert (shown["status"], shown["refundStatus"]) == ("captured", "pending")
+    assert "amountRefunded" not in shown
+
+    world.time.advance(seconds=60)
+    stripe.account.tick()
+    stripe.webhooks(world, only="refund.updated")
+
+    assert settle(world) == ["payment:refunded"]
+    shown = world.call("GET", f"/api/payments/{order['id']}", by=buyer).json
+    assert (shown["status"], shown["amountRefunded"]) == ("refunded", 1250)
+    assert "refundStatus" not in shown
+
+
+@pytest.mark.parametrize("ends", ["succeeded", "failed"])
+def test_the_reconciler_finds_the_end_of_a_refund_without_webhook(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, ends: str
+) -> None:
+    _cancelled_with_captured_money(world, order, buyer, stripe, "tok_pendingRefund")
+    settle(world)
+    (made,) = stripe.api("GET", "/v1/refunds")["data"]
+    assert payment_of(world, order)["refundStatus"] == "pending"
+
+    stripe.account.handle("POST", f"/local/refunds/{made['id']}", {}, f"status={ends}")
+    reconcile(world)
+
+    payment = payment_of(world, order)
+    assert (payment["status"], payment.get("refundStatus")) == (
+        ("refunded", None) if ends == "succeeded" else ("captured", "failed")
+    )
+    assert "unsettledPartition" not in payment
+    assert len(stripe.api("GET", "/v1/refunds")["data"]) == 1
+
+
+def test_a_failed_refund_is_counted_once_and_not_tried_again(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, metrics: Counter[str]
+) -> None:
+    _cancelled_with_captured_money(world, order, buyer, stripe, "tok_pendingRefund")
+    settle(world)
+    (made,) = stripe.api("GET", "/v1/refunds")["data"]
+    stripe.account.handle("POST", f"/local/refunds/{made['id']}", {}, "status=failed")
+    stripe.webhooks(world)
+    stripe.account.deliver_again(since=0)
+    stripe.webhooks(world)
+    reconcile(world)
+
+    assert payment_of(world, order)["refundStatus"] == "failed"
+    assert metrics["RefundsFailed"] == 1
+    assert metrics["RefundsPending"] >= 1
+    assert len(stripe.api("GET", "/v1/refunds")["data"]) == 1
+
+
+def test_a_refused_refund_ends_without_a_dead_letter_and_can_be_made_by_hand(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, metrics: Counter[str]
+) -> None:
+    stripe_id = _cancelled_with_captured_money(world, order, buyer, stripe)
+    stripe.account.handle(
+        "POST", "/local/refusals", {}, f"payment_intent={stripe_id}&call=refund&code=charge_not_refundable&seconds=60"
+    )
+    settle(world)
+    reconcile(world)
+
+    payment = payment_of(world, order)
+    assert (payment["status"], payment["refundStatus"]) == ("captured", "failed")
+    assert "unsettledPartition" not in payment
+    assert metrics["RefundsFailed"] == 1
+    assert len([call for call in stripe.calls if call == "post /v1/refunds"]) == 1
+
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}")
+    stripe.webhooks(world)
+    assert payment_of(world, order)["status"] == "refunded"
+    assert "refundStatus" not in payment_of(world, order)
+
+
+def test_a_refund_by_hand_that_fails_after_all_is_recorded(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, metrics: Counter[str]
+) -> None:
+    stripe_id = pay(world, order, buyer, "tok_refundFail").json["stripeId"]
+    settle(world)
+    stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}")
+    stripe.webhooks(world)
+    settle(world)
+    assert status_of(world, order, buyer) == "refunded"
+
+    world.time.advance(seconds=60)
+    stripe.account.tick()
+    stripe.webhooks(world, only="refund.failed")
+
+    payment = payment_of(world, order)
+    assert (payment["status"], payment["refundStatus"]) == ("refunded", "failed")
+    assert metrics["RefundsFailed"] == 1
+
+
+def test_a_refused_refund_of_an_orphan_is_counted(
+    world: World, order: dict[str, Any], stripe: Stripe, metrics: Counter[str]
+) -> None:
+    orphan = charge_by_hand(stripe, order["id"])
+    stripe.refuse(orphan, "refund", "charge_not_refundable")
+    world.time.advance(minutes=6)
+
+    assert {answer.status for answer in stripe.webhooks(world, only="payment_intent.succeeded")} == {200}
+    assert metrics["RefundsFailed"] == 1
+
+
+def test_more_than_ten_refunds_are_all_counted(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    stripe_id = pay(world, order, buyer).json["stripeId"]
+    settle(world)
+    for _ in range(12):
+        stripe.api("POST", "/v1/refunds", f"payment_intent={stripe_id}&amount=100")
+    stripe.webhooks(world)
+
+    assert payment_of(world, order)["refunded"] == 1200
 
 
 def test_a_refund_whose_response_was_lost_is_not_made_twice(

@@ -20,6 +20,7 @@ from functions.payments.payment import (
     PaymentError,
     PaymentOver,
     PaymentStatus,
+    RefundStatus,
     RequiredAction,
     action_for_unrecorded,
 )
@@ -58,7 +59,14 @@ def payment(
     )
 
 
-def intent(status: IntentStatus, *, refunded: int = 0, lost: int = 0, with_the_bank: bool = False) -> Intent:
+def intent(
+    status: IntentStatus,
+    *,
+    refunded: int = 0,
+    lost: int = 0,
+    with_the_bank: bool = False,
+    refund_status: RefundStatus | None = None,
+) -> Intent:
     return Intent(
         id="pi_1",
         status=status,
@@ -68,6 +76,7 @@ def intent(status: IntentStatus, *, refunded: int = 0, lost: int = 0, with_the_b
         order_id=OrderID("order"),
         captured=MinorUnits(1250 if status is IntentStatus.SUCCEEDED else 0),
         refunded=MinorUnits(refunded),
+        refund_status=refund_status,
         lost=MinorUnits(lost),
         with_the_bank=with_the_bank,
     )
@@ -459,3 +468,75 @@ def test_a_payment_can_be_started_only_before_the_deadline() -> None:
 
     with pytest.raises(OrderExpired):
         payment(OrderStatus.CREATED).check_can_be_started(deadline)
+
+
+PENDING, FAILED = RefundStatus.PENDING, RefundStatus.FAILED
+
+
+@pytest.mark.parametrize("at_stripe", RefundStatus)
+@pytest.mark.parametrize("recorded", [None, *RefundStatus])
+def test_no_other_refund_is_made_while_one_is_pending_or_after_one_has_failed(
+    recorded: RefundStatus | None, at_stripe: RefundStatus
+) -> None:
+    seen = intent(IntentStatus.SUCCEEDED, refund_status=at_stripe)
+
+    assert replace(payment(OrderStatus.CANCELLED), refund_status=recorded).required_action(seen, NOW) is None
+    assert action_for_unrecorded(None, seen, NOW + RECORDED_WITHIN) is None
+
+
+def test_a_refund_that_stripe_refused_is_not_tried_again() -> None:
+    refused = replace(payment(OrderStatus.CANCELLED, PaymentStatus.CAPTURED), refund_status=FAILED)
+
+    assert refused.required_action(intent(IntentStatus.SUCCEEDED), NOW) is None
+
+
+@pytest.mark.parametrize("status", [PaymentStatus.CAPTURED, PaymentStatus.REFUNDED])
+@pytest.mark.parametrize("order_status", OrderStatus)
+def test_a_payment_with_a_pending_refund_is_not_settled(order_status: OrderStatus, status: PaymentStatus) -> None:
+    before = payment(order_status, status, paid_at=NOW)
+    after, event_type = before.observe(intent(IntentStatus.SUCCEEDED, refund_status=PENDING), now=NOW)
+
+    assert (after.status, after.refunded, after.refund_status) == (status, 0, PENDING)
+    assert event_type is None
+    assert not after.is_settled()
+
+
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("recorded", [None, *RefundStatus])
+def test_a_failed_refund_leaves_the_money_captured(order_status: OrderStatus, recorded: RefundStatus | None) -> None:
+    before = replace(payment(order_status, PaymentStatus.CAPTURED, paid_at=NOW), refund_status=recorded)
+    after, event_type = before.observe(intent(IntentStatus.SUCCEEDED, refund_status=FAILED), now=NOW)
+
+    assert (after.status, after.refund_status, event_type) == (PaymentStatus.CAPTURED, FAILED, None)
+    assert after.is_settled() is (order_status in (OrderStatus.CANCELLED, OrderStatus.COMPLETED))
+
+
+@pytest.mark.parametrize("recorded", [None, *RefundStatus])
+def test_a_refund_that_succeeds_ends_a_pending_or_failed_one(recorded: RefundStatus | None) -> None:
+    before = replace(payment(OrderStatus.CANCELLED, PaymentStatus.CAPTURED, paid_at=NOW), refund_status=recorded)
+    after, event_type = before.observe(intent(IntentStatus.SUCCEEDED, refunded=1250), now=NOW)
+
+    assert (after.status, after.refund_status, event_type) == (PaymentStatus.REFUNDED, None, EventType.REFUNDED)
+    assert after.is_settled()
+
+
+def test_a_refund_that_fails_after_it_had_succeeded_is_recorded() -> None:
+    before = payment(OrderStatus.REFUNDED, PaymentStatus.REFUNDED, paid_at=NOW, refunded=1250)
+    after, event_type = before.observe(intent(IntentStatus.SUCCEEDED, refund_status=FAILED), now=NOW)
+
+    assert (after.status, after.refunded, after.refund_status, event_type) == (before.status, 1250, FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (intent(IntentStatus.SUCCEEDED), FAILED),
+        (intent(IntentStatus.SUCCEEDED, refunded=500), FAILED),
+        (intent(IntentStatus.SUCCEEDED, refunded=1250), None),
+        (intent(IntentStatus.SUCCEEDED, refund_status=PENDING), PENDING),
+        (intent(IntentStatus.SUCCEEDED, with_the_bank=True), None),
+        (intent(IntentStatus.SUCCEEDED, lost=300), None),
+    ],
+)
+def test_a_refused_refund_has_failed_unless_the_state_explains_it(seen: Intent, expected: RefundStatus | None) -> None:
+    assert seen.with_refused_refund().refund_status is expected

@@ -357,7 +357,8 @@ export interface components {
         /**
          * @description A payment. Amounts are in minor units of the currency (cents for USD).
          *
-         *     `amountRefunded` is the total refunded so far, and absent if nothing was refunded. `clientSecret` and
+         *     `amountRefunded` is the total refunded so far, and absent if nothing was refunded. `refundStatus` is present while a
+         *     refund is `pending` (accepted, the money has not gone yet) or after one has `failed`. `clientSecret` and
          *     `publishableKey` let a browser confirm the payment with Stripe; they are present only while the payment is open.
          */
         Payment: {
@@ -374,6 +375,7 @@ export interface components {
             currency: string;
             /** @example 500 */
             amountRefunded?: number;
+            refundStatus?: components["schemas"]["RefundStatus"];
             /** @description For confirming the payment at Stripe. Only while it is open. */
             clientSecret?: string;
             /** @description For Stripe.js. Only while the payment is open. */
@@ -451,6 +453,11 @@ export interface components {
         };
         /** @enum {string} */
         RefundReason: "refunded_at_stripe" | "dispute_lost";
+        /**
+         * @description The status of a refund that has not returned the money. The values are part of the API contract.
+         * @enum {string}
+         */
+        RefundStatus: "pending" | "failed";
         /** @description E-mail and password of an account. A password shorter than the minimum is treated like any wrong password. */
         SignIn: {
             email: components["schemas"]["Email"];
@@ -485,6 +492,8 @@ export interface components {
              * @example payment_intent.amount_capturable_updated
              * @example payment_intent.canceled
              * @example payment_intent.succeeded
+             * @example refund.failed
+             * @example refund.updated
              */
             type: string;
             /** @description Another account's events are left alone. */

@@ -20,6 +20,7 @@ import {
   type OrderState,
   orderState,
   pollInterval,
+  REFUND_FAILED,
 } from "../rules/order";
 import { describeRefund } from "../rules/refund";
 import { NotFound } from "./NotFound";
@@ -63,7 +64,7 @@ function KnownOrder({ order }: { order: Order }) {
   // Reading the payment makes the API read it from Stripe, so a late webhook causes no delay.
   const latest = useQuery({
     ...paymentQuery(user.id, order.id),
-    enabled: !isOpen && order.status !== "completed" && order.status !== "refunded",
+    enabled: !isOpen && order.status !== "completed",
     refetchInterval: ({ state }) => pollInterval(stateWith(state.data), state.data),
   });
   const { data: payment, dataUpdatedAt: receivedAt } = latest;
@@ -163,7 +164,7 @@ function OrderNotice({
     case "refunded":
       return (
         <NoticeBox tone="plain" title="This order was refunded.">
-          <Refunded order={order} />
+          {payment?.refundStatus === "failed" ? <p>{REFUND_FAILED}</p> : <Refunded order={order} />}
           <p>The ticket is no longer yours.</p>
           <Link className="button" to="/orders">
             See all your orders

@@ -99,6 +99,20 @@ describe("payment of a cancelled order", () => {
     expect(describeMoney("cancelled", payment("voided"))).toMatch(/not been charged.*released/);
   });
 
+  test("a failed refund is not called a refund", () => {
+    for (const status of ["captured", "refunded"] as const) {
+      const failed: Payment = { ...payment(status), refundStatus: "failed" };
+      expect(describeMoney("cancelled", failed)).toMatch(/did not accept the refund/);
+      expect(pollInterval("cancelled", failed)).toBe(false);
+    }
+  });
+
+  test("a pending refund is not called done", () => {
+    const pending: Payment = { ...payment("captured"), refundStatus: "pending" };
+    expect(describeMoney("cancelled", pending)).toMatch(/being refunded/);
+    expect(pollInterval("cancelled", pending)).toBe(60_000);
+  });
+
   test("captured: being refunded, then refunded", () => {
     expect(describeMoney("cancelled", payment("captured"))).toMatch(/being refunded in full/);
     expect(describeMoney("cancelled", payment("refunded"))).toMatch(/was refunded/);

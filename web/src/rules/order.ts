@@ -65,6 +65,7 @@ export function pollInterval(state: OrderState, payment: Payment | null | undefi
     case "lapsed":
       return 5000;
     case "cancelled":
+      if (payment?.refundStatus === "pending") return 60_000; // it may take days
       return isMoneySettled(payment) ? false : 2000;
     case "completed":
     case "refunded":
@@ -74,6 +75,7 @@ export function pollInterval(state: OrderState, payment: Payment | null | undefi
 
 /** Whether the payment of a cancelled order cannot change any more. */
 function isMoneySettled(payment: Payment | null | undefined): boolean {
+  if (payment?.refundStatus === "failed") return true;
   return payment === null || ["voided", "failed", "refunded"].includes(payment?.status ?? "");
 }
 
@@ -90,6 +92,7 @@ export function hadNoEffect(
 
 /** Describes the payment of a lapsed or cancelled order. Every statement rests on a response of the API. */
 export function describeMoney(state: OrderState, payment: Payment | null | undefined): string {
+  if (payment?.refundStatus === "failed") return REFUND_FAILED;
   switch (payment?.status) {
     case undefined:
       return payment === null ? NOT_CHARGED : "We are checking whether you were charged.";
@@ -108,6 +111,8 @@ export function describeMoney(state: OrderState, payment: Payment | null | undef
   }
 }
 
+export const REFUND_FAILED =
+  "Your bank did not accept the refund. We have been notified and will return your money in another way.";
 const NOT_CHARGED = "You have not been charged.";
 
 /** Why an order was cancelled, as a sentence; empty if the reason is not known. */
