@@ -126,6 +126,7 @@ test("a draft survives the end of the session, for its user only", async ({
   await signIn(page, buyer);
   await expect(page.getByLabel("Title")).toHaveValue("");
   await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByRole("link", { name: "Sign in" })).toBeVisible();
   await page.goto("/signin?next=/sell");
   await signIn(page, seller);
   await expect(page.getByLabel("Title")).toHaveValue("");

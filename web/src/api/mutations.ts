@@ -25,7 +25,8 @@ export function useSignIn(page: "signin" | "signup") {
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => unwrap(api.POST("/api/users/signout")),
+    // `keepalive`: the call completes even if the tab is closed or another page opened meanwhile.
+    mutationFn: () => unwrap(api.POST("/api/users/signout", { keepalive: true })),
     onSuccess: () => setUser(client, null),
   });
 }
