@@ -22,8 +22,8 @@ class ServiceFunction(Construct):
 
     `function` is the Lambda function, `name` its name in a stage's `reserved_concurrency` (`orders-api`). Its role may
     initially write its log group and X-Ray traces only; `grant` and the `may_…` methods add permissions. `synchronous`:
-    a caller waits for the response and sees failures, so errors need no alarm. `async_failures` receives asynchronous
-    invocations that failed.
+    a caller waits for the response and sees failures, so errors need no alarm. `is_worker`: it performs what a
+    scheduled function has queued. `async_failures` receives asynchronous invocations that failed.
 
     Lambda allocates CPU in proportion to memory (one full vCPU at 1,769 MB) and bills memory times duration. So
     CPU-bound work costs the same at any size, and waiting costs less with less memory. A cold start in Python is almost
@@ -41,6 +41,7 @@ class ServiceFunction(Construct):
         timeout: Duration,
         monitoring: Monitoring,
         synchronous: bool = False,
+        is_worker: bool = False,
         environment: Mapping[str, str] | None = None,
         memory_mb: int = 1024,
         async_failures: sqs.IQueue | None = None,
@@ -94,7 +95,7 @@ class ServiceFunction(Construct):
         suppress(
             self.role, "IAM5[Resource::*]", "X-Ray's two write actions (and a relay's ListStreams) support no resource."
         )
-        monitoring.watch_function(self.function, synchronous=synchronous)
+        monitoring.watch_function(self.function, synchronous=synchronous, is_worker=is_worker)
         if async_failures:
             self.grant("sqs:SendMessage", on=async_failures.queue_arn)
 

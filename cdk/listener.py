@@ -1,6 +1,5 @@
 """`EventListener`: delivers events from the bus to a function, through a queue."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,19 +7,15 @@ from typing import Any
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.monitoring import Monitoring
-from cdk.queues import LONGEST_RETENTION, DeadLetterQueue
 from cdk.stages import Stage
+from cdk.work_queue import RETRY_FOR, WorkQueue
 
 ORDER_EVENTS = ("order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled")
 """All events of an order, for consumers that need every status."""
-RETRY_FOR = Duration.minutes(4)
-"""How long a listener retries a message, counted from the first attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +29,11 @@ class EventSubscription:
     """Field of the event's `data` to its allowed values."""
 
 
-class EventListener(Construct):
+class EventListener(WorkQueue):
     """Rules → queue → function.
 
-    `queue` buffers bursts and retries single messages instead of the batch, for at least `retry_for` after the first
-    attempt. `dead_letters` receives the events that a rule could not deliver and the messages that still failed then;
-    both have the same format and can be redriven the same way.
+    `dead_letters` also receives the events that a rule could not deliver; they have the same format as the messages
+    that failed, and can be redriven the same way.
     """
 
     def __init__(
@@ -55,24 +49,15 @@ class EventListener(Construct):
         batch_size: int = 10,
         retry_for: Duration = RETRY_FOR,
     ) -> None:
-        super().__init__(scope, construct_id)
-        self.dead_letters = DeadLetterQueue(self, "DeadLetters", monitoring=monitoring)
-        # Six times the function's timeout (AWS Lambda Developer Guide); otherwise a message can reappear while Lambda
-        # still retries it. A failed message is received again once this time has passed.
-        visibility_seconds = 6 * function.timeout.to_seconds()
-        self.queue = sqs.Queue(
-            self,
-            "Queue",
-            visibility_timeout=Duration.seconds(visibility_seconds),
-            retention_period=LONGEST_RETENTION,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self.dead_letters,
-                max_receive_count=1 + math.ceil(retry_for.to_seconds() / visibility_seconds),
-            ),
+        super().__init__(
+            scope,
+            construct_id,
+            function=function,
+            monitoring=monitoring,
+            concurrency=stage.listener_concurrency,
+            batch_size=batch_size,
+            retry_for=retry_for,
         )
-        monitoring.watch_queue(self.queue)
         target = targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)
         for each in subscriptions:
             events.Rule(
@@ -86,20 +71,6 @@ class EventListener(Construct):
                 ),
                 targets=[target],
             )
-        function.grant("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=self.queue.queue_arn)
-        lambda_.CfnEventSourceMapping(
-            self,
-            "Messages",
-            function_name=function.function.function_name,
-            event_source_arn=self.queue.queue_arn,
-            batch_size=batch_size,
-            function_response_types=["ReportBatchItemFailures"],
-            # By default one queue's backlog may use the whole account's concurrency, and what Lambda then throttles
-            # costs its messages receives.
-            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(
-                maximum_concurrency=stage.listener_concurrency
-            ),
-        )
 
 
 def _detail(data: Mapping[str, Sequence[str]] | None) -> dict[str, Any] | None:

@@ -44,6 +44,7 @@ class Monitoring(Construct):
         self._alarms: list[cloudwatch.Alarm] = []
         self._functions: list[lambda_.IFunction] = []
         self._asynchronous: list[lambda_.IFunction] = []
+        self._workers: list[lambda_.IFunction] = []
         self._dead_letters: list[sqs.IQueue] = []
         self._queues: list[sqs.IQueue] = []
         self._tables: list[dynamodb.ITable] = []
@@ -60,13 +61,16 @@ class Monitoring(Construct):
         if stage.alarm_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
 
-    def watch_function(self, function: lambda_.IFunction, *, synchronous: bool) -> None:
+    def watch_function(self, function: lambda_.IFunction, *, synchronous: bool, is_worker: bool) -> None:
         """Alarm when Lambda throttles calls.
 
-        `synchronous`: a caller receives the function's errors. The errors of all other functions have an alarm.
+        `synchronous`: a caller receives the function's errors. The errors of all other functions have an alarm, those
+        of workers one of their own.
         """
         self._functions.append(function)
-        if not synchronous:
+        if is_worker:
+            self._workers.append(function)
+        elif not synchronous:
             self._asynchronous.append(function)
         self._alarm(
             f"{_name(function)}-throttled",
@@ -182,14 +186,27 @@ class Monitoring(Construct):
         functions = self._asynchronous
         if len(functions) > MOST_METRICS_IN_AN_ALARM:
             raise ValueError("an alarm supports ten metrics at most: split functions-crash in two")
-        crashes = [function.metric_errors(period=MINUTE, statistic="Sum") for function in functions]
         self._alarm(
             "functions-crash",
             "Asynchronous functions (listeners, relays, scheduled functions) fail.",
-            _sum(crashes, label="crashes"),
+            _crashes(functions),
             threshold=3,
             for_minutes=(2, 3),
             rolls_back=True,
+        )
+        self._alarm(
+            "workers-crash",
+            "Workers (settler, expirer) fail.",
+            _crashes(self._workers),
+            threshold=3,
+            for_minutes=(2, 3),
+        )
+        self._alarm(
+            "repairs-failing",
+            "The settler or the expirer could not repair a payment or an order, in three runs of their finders.",
+            self._counted("RepairsFailed", statistic="Sum", period=Duration.minutes(5)),
+            threshold=1,
+            periods=3,
         )
         self._alarm(
             "events-not-handled",
@@ -348,7 +365,10 @@ class Monitoring(Construct):
             "Repairs, and the oldest authorisation in seconds (right)",
             [
                 self._counted(name, statistic="Sum", period=five)
-                for name in ("PaymentsRepaired", "OrdersSwept", "EventsNotHandled", "RefundsFailed", "RefundsPending")
+                for name in (
+                    *("PaymentsDue", "PaymentsRepaired", "OrdersSwept", "RepairsFailed", "EventsNotHandled"),
+                    *("RefundsFailed", "RefundsPending"),
+                )
             ],
             right=[self._counted("OldestAuthorization", statistic="Maximum", period=five)],
         )
@@ -419,6 +439,10 @@ def _sum(metrics: Sequence[cloudwatch.IMetric], *, label: str) -> cloudwatch.Mat
     return cloudwatch.MathExpression(
         expression=" + ".join(f"FILL({name}, 0)" for name in names), using_metrics=names, period=MINUTE, label=label
     )
+
+
+def _crashes(functions: Sequence[lambda_.IFunction]) -> cloudwatch.MathExpression:
+    return _sum([function.metric_errors(period=MINUTE, statistic="Sum") for function in functions], label="crashes")
 
 
 def _name(construct: IConstruct) -> str:

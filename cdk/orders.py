@@ -9,11 +9,14 @@ from cdk.http_api import Route, Throttle
 from cdk.listener import EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.queues import DeadLetterQueue
-from cdk.schedule import Recurring
+from cdk.schedule import RUN_TIMEOUT, Recurring
 from cdk.stages import Stage
 from cdk.table import NUMBER, Index, ServiceTable
+from cdk.work_queue import WorkQueue
 
 SERVICE = "orders"
+EXPIRER_CONCURRENCY = 2
+"""The least that Lambda accepts: enough to end 100,000 overdue orders within an hour, and too little to slow a sale."""
 SUBSCRIPTIONS = [
     EventSubscription(name="TicketsCreated", source="admit-one.tickets", types=("ticket:created",)),
     EventSubscription(name="TicketsRequested", source="admit-one.tickets", types=("ticket:change-requested",)),
@@ -41,7 +44,7 @@ SUBSCRIPTIONS = [
 
 
 class Orders(Construct):
-    """The Orders service: its table, API, listener and sweep. `routes` are its routes."""
+    """The Orders service: its table, API, listener, and sweep with its expirer. `routes` are its routes."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
@@ -104,6 +107,19 @@ class Orders(Construct):
         ]
 
     def _add_sweep(self, orders: ServiceTable, *, stage: Stage, monitoring: Monitoring) -> None:
+        expirer = ServiceFunction(
+            self,
+            "Expirer",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.orders.expirer.handler",
+            timeout=Duration.seconds(10),
+            monitoring=monitoring,
+            environment={"TABLE_NAME": orders.table.table_name},
+            is_worker=True,
+        )
+        orders.allow(expirer, "GetItem", "PutItem", "UpdateItem")
+        overdue = WorkQueue(self, "Overdue", function=expirer, monitoring=monitoring, concurrency=EXPIRER_CONCURRENCY)
         failures = DeadLetterQueue(self, "SweepFailures", monitoring=monitoring)
         sweep = ServiceFunction(
             self,
@@ -111,11 +127,11 @@ class Orders(Construct):
             stage=stage,
             service=SERVICE,
             handler="functions.orders.sweep.handler",
-            timeout=Duration.seconds(60),
+            timeout=RUN_TIMEOUT,
             monitoring=monitoring,
-            environment={"TABLE_NAME": orders.table.table_name},
+            environment={"TABLE_NAME": orders.table.table_name, "OVERDUE_QUEUE_URL": overdue.queue.queue_url},
             async_failures=failures,
         )
-        orders.allow(sweep, "GetItem", "PutItem", "UpdateItem")
         orders.allow_query(sweep, index="open")
+        overdue.may_be_filled_by(sweep)
         Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=failures)

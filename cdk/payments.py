@@ -11,9 +11,10 @@ from cdk.listener import ORDER_EVENTS, EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.nag_suppressions import suppress
 from cdk.queues import DeadLetterQueue
-from cdk.schedule import Recurring
+from cdk.schedule import RUN_TIMEOUT, Recurring
 from cdk.stages import Stage
 from cdk.table import NUMBER, Index, ServiceTable
+from cdk.work_queue import WorkQueue
 
 SERVICE = "payments"
 WAITING_MB = 512
@@ -23,7 +24,7 @@ OUTLASTS_STRIPE = Duration.hours(24)
 
 
 class Payments(Construct):
-    """The Payments service: its table, API, webhook, listener and reconciler.
+    """The Payments service: its table, API, webhook, listener, and reconciler with its settler.
 
     `routes` are its routes; `stripe_keys` is the secret that an operator fills.
     """
@@ -45,6 +46,7 @@ class Payments(Construct):
                     partition_key="unsettledPartition",
                     sort_key="updatedAt",
                     sort_key_type=NUMBER,
+                    attributes=["orderStatus", "expiresAt", "status", "paidAt"],
                 )
             ],
             published_on=bus,
@@ -60,8 +62,9 @@ class Payments(Construct):
         api = self._add_api()
         webhook = self._add_webhook()
         listener = self._add_listener()
-        reconciler = self._add_reconciler()
-        for caller in (api, webhook, listener, reconciler):
+        settler, due = self._add_settler()
+        reconciler = self._add_reconciler(due)
+        for caller in (api, webhook, listener, settler, reconciler):
             caller.may_read_secret(self.stripe_keys)
 
         self.routes = [
@@ -151,7 +154,32 @@ class Payments(Construct):
         )
         return listener
 
-    def _add_reconciler(self) -> ServiceFunction:
+    def _add_settler(self) -> tuple[ServiceFunction, WorkQueue]:
+        settler = ServiceFunction(
+            self,
+            "Settler",
+            stage=self._stage,
+            service=SERVICE,
+            handler="functions.payments.settler.handler",
+            timeout=Duration.seconds(30),
+            monitoring=self._monitoring,
+            environment=self._environment,
+            memory_mb=WAITING_MB,
+            is_worker=True,
+        )
+        self._payments.allow(settler, "GetItem", "PutItem")
+        due = WorkQueue(
+            self,
+            "Due",
+            function=settler,
+            monitoring=self._monitoring,
+            concurrency=self._stage.settler_concurrency,
+            batch_size=1,
+            retry_for=OUTLASTS_STRIPE,
+        )
+        return settler, due
+
+    def _add_reconciler(self, due: WorkQueue) -> ServiceFunction:
         failures = DeadLetterQueue(self, "ReconcilerFailures", monitoring=self._monitoring)
         reconciler = ServiceFunction(
             self,
@@ -159,13 +187,14 @@ class Payments(Construct):
             stage=self._stage,
             service=SERVICE,
             handler="functions.payments.reconciler.handler",
-            timeout=Duration.seconds(120),
+            timeout=RUN_TIMEOUT,
             monitoring=self._monitoring,
-            environment=self._environment,
+            environment=self._environment | {"DUE_QUEUE_URL": due.queue.queue_url},
             memory_mb=WAITING_MB,
             async_failures=failures,
         )
         self._payments.allow(reconciler, "GetItem", "PutItem")
         self._payments.allow_query(reconciler, index="unsettled")
+        due.may_be_filled_by(reconciler)
         Recurring(self, "EveryFiveMinutes", function=reconciler, every=Duration.minutes(5), failures=failures)
         return reconciler

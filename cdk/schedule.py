@@ -9,6 +9,9 @@ from constructs import Construct
 from cdk.function import ServiceFunction
 from cdk.queues import DeadLetterQueue
 
+RUN_TIMEOUT = Duration.minutes(4)
+"""For functions that run every five minutes: they work until shortly before it, and two runs do not overlap."""
+
 
 class Recurring(Construct):
     """Calls a function at a fixed rate. Failed invocations go to `failures`."""

@@ -43,6 +43,9 @@ class Stage:
     listener_concurrency: int = 2
     """How many batches of each of the four event queues are processed at once, 2 (the least that Lambda accepts) to
     1,000. The default fits a new account, which may run ten functions at once."""
+    settler_concurrency: int = 2
+    """How many due payments are settled at once, 2 to 1,000. The calls to Stripe for one follow each other and take a
+    tenth of a second at least, so 2 make at most 20 a second: Stripe takes 25 from a sandbox, 100 in live mode."""
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     """How many instances only this function may have, and no more than these, by `ServiceFunction.name`. Lambda wants
     100 of the account's concurrency left to all other functions, so an account needs the sum and 100 more."""
@@ -158,8 +161,9 @@ def _has_type(value: object, wanted: Any) -> bool:
 def _check_values(stage: Stage) -> None:
     if not 1 <= stage.order_window_seconds <= 86_400:
         raise ValueError(f"order_window_seconds must be 1 to 86400, not {stage.order_window_seconds}")
-    if not 2 <= stage.listener_concurrency <= 1000:
-        raise ValueError(f"listener_concurrency must be 2 to 1000, not {stage.listener_concurrency}")
+    for setting in ("listener_concurrency", "settler_concurrency"):
+        if not 2 <= getattr(stage, setting) <= 1000:
+            raise ValueError(f"{setting} must be 2 to 1000, not {getattr(stage, setting)}")
     if any(number < 0 for number in stage.reserved_concurrency.values()):
         raise ValueError("reserved_concurrency cannot be negative")
     if bool(stage.domain_name) != bool(stage.certificate_arn):

@@ -1,17 +1,17 @@
-"""The sweep: expires orders that are more than GRACE past their deadline, since their timer was lost.
+"""The sweep: finds orders that are more than GRACE past their deadline, since their timer was lost, and queues them.
 
-Until then a lapsed hold can be taken over, but the payment of such an order stays unsettled.
+Runs on a schedule. Until an order is expired a lapsed hold can be taken over, but its payment stays unsettled.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from functions.orders import actions
 from functions.orders.store import OrderStore
 from shared import clock, settings
 from shared.table import Table
-from shared.telemetry import count, logger
+from shared.telemetry import logger
+from shared.work_queue import WorkQueue, remaining_time
 
 GRACE = timedelta(minutes=3)  # a timer fires up to 60 s late, and its message may be retried
 
@@ -21,22 +21,14 @@ class Settings:
     """Environment of the sweep."""
 
     table_name: str
+    overdue_queue_url: str
 
 
-def handler(_event: dict[str, Any], _context: object) -> None:
-    """Expire overdue orders; runs on a schedule.
-
-    Raises RuntimeError with the number of orders that could not be expired, after all have been tried.
-    """
-    store = OrderStore(Table(settings.load(Settings).table_name, has_sort_key=True))
-    failed = 0
-    for user_id, order_id in store.overdue(clock.now() - GRACE):
-        try:
-            if actions.expire_order(store, user_id=user_id, order_id=order_id):
-                logger.warning("expired an order whose timer was lost", order_id=order_id)
-                count("OrdersSwept")
-        except Exception:
-            failed += 1
-            logger.exception("could not expire an overdue order", order_id=order_id)
-    if failed:
-        raise RuntimeError(f"{failed} overdue orders could not be expired; the next sweep retries them")
+def handler(_event: dict[str, Any], context: object) -> None:
+    """Queue the overdue orders for the expirer."""
+    env = settings.load(Settings)
+    store = OrderStore(Table(env.table_name, has_sort_key=True))
+    overdue = store.overdue(clock.now() - GRACE)
+    tasks = ({"userID": user_id, "orderID": order_id} for user_id, order_id in overdue)
+    if queued := WorkQueue(env.overdue_queue_url).fill(tasks, remaining_time(context)):
+        logger.warning("queued orders whose timers were lost", queued=queued)

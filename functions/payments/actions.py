@@ -1,7 +1,7 @@
 """The use cases of Payments.
 
 `settle` is the saga: it reads the order's status and the PaymentIntent, performs the required action at Stripe, and
-writes the result together with its outbox entry. Requests of buyers, webhooks, events of Orders and the reconciler all
+writes the result together with its outbox entry. Requests of buyers, webhooks, events of Orders and the settler all
 call it, so the second of two concurrent changes always acts on both.
 """
 

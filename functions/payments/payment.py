@@ -26,6 +26,8 @@ from typing import Any
 from shared.ids import OrderID, PaymentID, UserID
 from shared.money import NOTHING, MinorUnits
 
+NORMAL_COURSE = timedelta(minutes=2)
+"""How long a step of a payment takes at most, unless an event or a webhook is lost."""
 ABANDONED_AFTER = timedelta(minutes=10)  # after the deadline; by then the sweep has expired the order
 RECORDED_WITHIN = timedelta(minutes=5)
 """An unrecorded PaymentIntent older than this will never be recorded: the request that creates it also records it, and
@@ -323,6 +325,10 @@ class Payment:
         """Whether the payment is recorded as authorised and the order waits for its capture."""
         return self.order.status is OrderStatus.AWAITING_PAYMENT and self.status is PaymentStatus.AUTHORIZED
 
+    def has_recorded_funds_of(self, stripe_id: str) -> bool:
+        """Whether the payment has this PaymentIntent and was recorded as authorised, or as what follows from it."""
+        return self.stripe_id == stripe_id and self.status is not PaymentStatus.OPEN
+
     def agrees_with(self, intent: Intent, now: datetime) -> bool:
         """Whether the PaymentIntent requires no action, no write and no event."""
         return self.required_action(intent, now) is None and self.observe(intent, now=now) == (self, None)
@@ -399,6 +405,27 @@ class Payment:
                 return PaymentStatus.CAPTURED, "dispute_lost" if intent.lost else "refunded_at_stripe"
             case IntentStatus.SUCCEEDED:
                 return PaymentStatus.CAPTURED, None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsettledPayment:
+    """A payment that is not settled, with the attributes that the index has."""
+
+    order_id: OrderID
+    order_status: OrderStatus
+    expires_at: datetime
+    status: PaymentStatus
+    paid_at: datetime | None
+    updated_at: datetime
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether the payment has left its normal course: its next step should have happened by now.
+
+        An open payment waits for the buyer until the order's deadline, every other one for services and webhooks only.
+        """
+        waits_for_buyer = self.status is PaymentStatus.OPEN and self.order_status is OrderStatus.CREATED
+        since = max(self.updated_at, self.expires_at) if waits_for_buyer else self.updated_at
+        return now > since + NORMAL_COURSE
 
 
 def action_for_unrecorded(payment: Payment | None, intent: Intent, now: datetime) -> RequiredAction | None:

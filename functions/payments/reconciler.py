@@ -1,38 +1,36 @@
-"""The reconciler: settles payments whose events or webhooks were lost. Runs on a schedule.
+"""The reconciler: finds payments whose events or webhooks were lost, and queues them for the settler.
 
-Each run settles the unsettled payments and publishes their events again. It reads Stripe's event log for refunds and
-disputes whose webhooks were not delivered, and for orphan PaymentIntents that hold money. Payments changed within the
-last two minutes are skipped, as their normal processing may not have ended. A refund still requires that Orders has
-cancelled the order.
+It runs on a schedule. Each run reads Stripe's event log first: refunds and disputes, and authorisations that are not
+recorded and whose webhooks were not delivered. Then it queues the payments that have left their normal course, oldest
+first. Payments on their normal course cost no more than the query of the index.
 
-Each run also emits the age of the oldest authorisation, because banks release one after about 7 days. It emits 0 if
-there is none, so that an alarm on missing data detects a reconciler that does not run.
+A run ends before its timeout, and the next one continues where it ended: in the log after each page, in the payments
+after the last one that was queued. Each run also emits the age of the oldest authorisation, because banks release one
+after about 7 days. It emits 0 if there is none, so that an alarm on missing data detects a reconciler that does not
+run.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import chain, islice
 from typing import Any
 
-from functions.payments import actions
-from functions.payments.payment import NotRecordedYet, PaymentsNotConfigured, PaymentStatus
+from functions.payments.payment import NORMAL_COURSE, PaymentsNotConfigured, PaymentStatus, StripeUnavailable
+from functions.payments.progress import LogName, LogWindow, Progress
 from functions.payments.store import PaymentStore
-from functions.payments.stripe_gateway import StripeGateway
+from functions.payments.stripe_gateway import LogEntry, StripeGateway
 from shared import clock, settings
 from shared.ids import OrderID
 from shared.table import Table
 from shared.telemetry import count, logger, measure
+from shared.work_queue import Remaining, WorkQueue, remaining_time
 
-NORMAL_COURSE = timedelta(minutes=2)
 FIRST_LOOK_BACK = timedelta(hours=1)
 OVERLAP = timedelta(minutes=10)  # events may appear late in Stripe's log
 BY_HAND = ["charge.refunded", "refund.updated", "refund.failed", "charge.dispute.created", "charge.dispute.closed"]
 PAID = ["payment_intent.amount_capturable_updated", "payment_intent.succeeded"]
-MOST_UNDELIVERED = 1000
-"""Maximum number of undelivered events read in one run, newest first. While the webhook is down there is one for each
-purchase; Stripe delivers them all once it is back."""
+KEPT_FOR_PAYMENTS = 90.0
+"""Seconds of a run that are left to the due payments, however long the log is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,86 +38,112 @@ class Settings:
     """Environment variables of the reconciler; those for Stripe are in `stripe_gateway`."""
 
     table_name: str
+    due_queue_url: str
 
 
-def handler(_event: dict[str, Any], _context: object) -> None:
-    """Run once. Raises RuntimeError if a payment could not be reconciled; the others have been processed."""
-    store = PaymentStore(Table(settings.load(Settings).table_name))
-    unsettled = list(store.unsettled(clock.now() - NORMAL_COURSE))
-    _measure_longest_wait(store, unsettled)
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The events of these types. `undelivered`: only those that no webhook has acknowledged."""
+
+    name: LogName
+    types: list[str]
+    undelivered: bool = False
+
+
+LOGS = (Log(LogName.REFUNDS, BY_HAND), Log(LogName.AUTHORISATIONS, PAID, undelivered=True))
+
+
+@dataclass(frozen=True, slots=True)
+class DuePayment:
+    """A payment to settle, unchanged since `updated_at`."""
+
+    order_id: OrderID
+    updated_at: datetime
+
+
+def handler(_event: dict[str, Any], context: object) -> None:
+    """Run once. Raises StripeUnavailable if a log could not be read; the due payments are queued then, too."""
+    env = settings.load(Settings)
+    store = PaymentStore(Table(env.table_name))
+    due = _find_due(store)
     try:
         stripe = StripeGateway()
     except PaymentsNotConfigured:
-        if unsettled:
+        if due:
             raise
-        logger.info("nothing to reconcile: no Stripe keys and no unsettled payments")
+        logger.info("nothing to reconcile: no Stripe keys and no due payments")
         return
-    failures = _settle_unsettled(store, stripe, unsettled) + _read_log(store, stripe)
-    if failures:
-        raise RuntimeError(f"{failures} payments could not be reconciled; the next run will retry them")
-
-
-def _measure_longest_wait(store: PaymentStore, unsettled: Iterable[OrderID]) -> None:
-    payments = [store.payment(order_id) for order_id in unsettled]
-    since = [
-        payment.paid_at
-        for payment in payments
-        if payment and payment.paid_at and payment.status is PaymentStatus.AUTHORIZED
-    ]
-    measure("OldestAuthorization", (clock.now() - min(since)).total_seconds() if since else 0)
-
-
-def _settle_unsettled(store: PaymentStore, stripe: StripeGateway, unsettled: Iterable[OrderID]) -> int:
-    failures = 0
-    for order_id in unsettled:
-        failures += _repair(order_id, partial(_settle, store, stripe, order_id))
-    return failures
-
-
-def _settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID) -> bool:
-    return actions.settle(store, stripe, order_id, republish=True).acted
-
-
-def _read_log(store: PaymentStore, stripe: StripeGateway) -> int:
-    """Process refunds, disputes and orphan PaymentIntents in Stripe's event log since the last run.
-
-    Returns the number of failures. The position advances only if there were none.
-    """
-    started = clock.now()
-    since = store.log_read_to() or started - FIRST_LOOK_BACK
-    failures = 0
-    spoken_of = chain(stripe.intents_changed_since(since, BY_HAND), _unrecorded(store, stripe, since))
-    for stripe_id in dict.fromkeys(spoken_of):
-        failures += _repair(stripe_id, partial(actions.reconcile_intent, store, stripe, stripe_id))
-    if not failures:
-        store.set_log_read_to(started - OVERLAP)
-    return failures
-
-
-def _unrecorded(store: PaymentStore, stripe: StripeGateway, since: datetime) -> Iterator[str]:
-    """Yield PaymentIntents that were authorised or captured, are not recorded, and whose webhook was not delivered.
-
-    Recorded ones are found through the index of unsettled payments instead.
-    """
-    undelivered = islice(stripe.undelivered_since(since, PAID), MOST_UNDELIVERED)
-    for order_id, stripe_id in dict.fromkeys(undelivered):
-        payment = store.payment(order_id)
-        if payment is None or payment.stripe_id != stripe_id:
-            yield stripe_id
-
-
-def _repair(subject: str, settle: Callable[[], bool]) -> int:
-    """Settle one payment, and count it if it needed a repair.
-
-    Logs any error so that the run continues with the next payment. Returns the number of failures: 0 or 1.
-    """
+    run = _Run(store, stripe, WorkQueue(env.due_queue_url), remaining_time(context), store.progress())
+    failure = None
     try:
-        if settle():
-            logger.warning("repaired a payment", subject=subject)
-            count("PaymentsRepaired")
-    except NotRecordedYet:
-        logger.warning("a PaymentIntent of ours is not recorded yet", subject=subject)
-    except Exception:
-        logger.exception("could not reconcile a payment", subject=subject)
-        return 1
-    return 0
+        for log in LOGS:
+            run.read(log)
+    except StripeUnavailable as error:
+        failure = error
+    run.queue_due(due)
+    if failure:
+        raise failure
+
+
+def _find_due(store: PaymentStore) -> list[DuePayment]:
+    """Return the due payments, oldest first, and measure the age of the oldest authorisation."""
+    now = clock.now()
+    due, oldest = [], now
+    for payment in store.unsettled(now - NORMAL_COURSE):
+        if payment.paid_at and payment.status is PaymentStatus.AUTHORIZED:
+            oldest = min(oldest, payment.paid_at)
+        if payment.is_due(now):
+            due.append(DuePayment(payment.order_id, payment.updated_at))
+    measure("OldestAuthorization", (now - oldest).total_seconds())
+    return sorted(due, key=lambda each: each.updated_at)
+
+
+@dataclass(slots=True)
+class _Run:
+    """The progress of this run."""
+
+    store: PaymentStore
+    stripe: StripeGateway
+    queue: WorkQueue
+    remaining: Remaining
+    progress: Progress
+
+    def read(self, log: Log) -> None:
+        """Queue the PaymentIntents in the log, and note after each page how far it was read.
+
+        An entry that fails later is retried by the queue, so it never stops the log.
+        """
+        now = clock.now()
+        window = self.progress.logs.get(log.name, LogWindow(now - FIRST_LOOK_BACK)).opened(now, overlap=OVERLAP)
+        for page in self.stripe.log(log.types, since=window.since, until=window.until, undelivered=log.undelivered):
+            self.queue.send({"stripeID": each} for each in self._unrecorded(page.entries))
+            window = window.read_to(page.reached)
+            self.progress = self.progress.with_log(log.name, window)
+            if not page.has_more:
+                break
+            self.store.save_progress(self.progress)
+            if self.remaining() < KEPT_FOR_PAYMENTS:
+                logger.warning("the log continues in the next run", log=log.name, reached=str(page.reached))
+                return
+        self.progress = self.progress.with_log(log.name, window.closed())
+
+    def queue_due(self, due: list[DuePayment]) -> None:
+        """Queue the due payments from where the last run ended; from the oldest if that run reached the newest."""
+        since = self.progress.due_from
+        waiting = [each for each in due if since is None or each.updated_at >= since] or due
+        queued = self.queue.fill(({"orderID": each.order_id} for each in waiting), self.remaining)
+        left = waiting[queued:]
+        self.progress = replace(self.progress, due_from=left[0].updated_at if left else None)
+        self.store.save_progress(self.progress)
+        count("PaymentsDue", len(due))
+        logger.info("due payments queued", due=len(due), queued=queued, left=len(left))
+
+    def _unrecorded(self, entries: Iterable[LogEntry]) -> Iterator[str]:
+        """Yield the PaymentIntents that may have news for us.
+
+        While webhooks are down there is an undelivered event for each purchase; those that are recorded are left out.
+        """
+        for entry in dict.fromkeys(entries):
+            payment = self.store.payment(entry.order_id) if entry.order_id else None
+            if payment is None or not payment.has_recorded_funds_of(entry.stripe_id):
+                yield entry.stripe_id

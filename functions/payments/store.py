@@ -1,7 +1,7 @@
-"""The Payments table: one item for each order and its payment, and the reconciler's position in Stripe's event log.
+"""The Payments table: one item for each order and its payment, and the progress of the reconciler.
 
     pk order#<orderID>     the copy of the order, and its payment with its outbox entry
-    pk reconciler          the instant up to which Stripe's event log was read
+    pk reconciler          the progress of the reconciler: `Progress`
 
 Every write of a payment is conditional on the item's revision, or on the item's absence.
 """
@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from functions.payments.payment import EventType, OrderStatus, PayableOrder, Payment, PaymentStatus, RefundStatus
+from functions.payments.payment import (
+    EventType,
+    OrderStatus,
+    PayableOrder,
+    Payment,
+    PaymentStatus,
+    RefundStatus,
+    UnsettledPayment,
+)
+from functions.payments.progress import LogName, LogWindow, Progress
 from shared import clock, events
 from shared.ids import OrderID, PaymentID, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
@@ -65,8 +74,8 @@ class PaymentStore(UnitOfWork[Payment]):
             return False
         return True
 
-    def unsettled(self, until: datetime) -> Iterator[OrderID]:
-        """Yield orders whose payment is unsettled and unchanged since `until`, oldest first within each partition."""
+    def unsettled(self, until: datetime) -> Iterator[UnsettledPayment]:
+        """Yield the unsettled payments that are unchanged since `until`, oldest first within each partition."""
         for number in range(UNSETTLED_PARTITIONS):
             for item in self.table.query(
                 "unsettledPartition = :partition AND updatedAt < :until",
@@ -74,16 +83,22 @@ class PaymentStore(UnitOfWork[Payment]):
                 partition=str(number),
                 until=clock.to_millis(until),
             ):
-                yield OrderID(item["pk"].removeprefix("order#"))
+                yield _to_unsettled(item)
 
-    def log_read_to(self) -> datetime | None:
-        """Return the instant up to which Stripe's event log was read; None before the first run."""
-        item = self.table.get(RECONCILER)
-        return clock.from_millis(item["logReadTo"]) if item else None
+    def progress(self) -> Progress:
+        """Return the progress of the reconciler. Before 2026-11-28 both logs had one position, `logReadTo`."""
+        item = self.table.get(RECONCILER) or {}
+        shared = {"since": item["logReadTo"]} if "logReadTo" in item else None
+        windows = {name: item.get(name, shared) for name in LogName}
+        return Progress(
+            logs={name: _to_window(window) for name, window in windows.items() if window},
+            due_from=_to_instant(item.get("dueFrom")),
+        )
 
-    def set_log_read_to(self, instant: datetime) -> None:
-        """Save the position in Stripe's event log. Unconditional: reading events twice is idempotent."""
-        self.table.write(Put(item=RECONCILER | {"logReadTo": clock.to_millis(instant)}))
+    def save_progress(self, progress: Progress) -> None:
+        """Save the progress of the reconciler. Unconditional: reading a log or queueing a payment twice is harmless."""
+        windows = {name: _from_window(window) for name, window in progress.logs.items()}
+        self.table.write(Put(item=RECONCILER | {"dueFrom": _to_millis(progress.due_from)} | windows))
 
 
 def _key(order_id: OrderID) -> dict[str, str]:
@@ -123,7 +138,7 @@ def _to_item(payment: Payment) -> Item:
         "reason": payment.reason,
         "refunded": payment.refunded or None,
         "refundStatus": payment.refund_status,
-        "paidAt": clock.to_millis(payment.paid_at) if payment.paid_at else None,
+        "paidAt": _to_millis(payment.paid_at),
         "version": payment.version,
         "revision": payment.revision,
         "updatedAt": clock.to_millis(clock.now()),
@@ -151,11 +166,40 @@ def _to_payment(item: Item) -> Payment:
         reason=item.get("reason"),
         refunded=_refunded(item),
         refund_status=RefundStatus(item["refundStatus"]) if "refundStatus" in item else None,
-        paid_at=clock.from_millis(item["paidAt"]) if "paidAt" in item else None,
+        paid_at=_to_instant(item.get("paidAt")),
         version=item["version"],
         revision=item["revision"],
         last_event=item.get("event"),
     )
+
+
+def _to_unsettled(item: Item) -> UnsettledPayment:
+    return UnsettledPayment(
+        order_id=OrderID(item["pk"].removeprefix("order#")),
+        order_status=OrderStatus(item["orderStatus"]),
+        expires_at=clock.from_millis(item["expiresAt"]),
+        status=PaymentStatus(item["status"]),
+        paid_at=_to_instant(item.get("paidAt")),
+        updated_at=clock.from_millis(item["updatedAt"]),
+    )
+
+
+def _to_window(item: Item) -> LogWindow:
+    return LogWindow(
+        clock.from_millis(item["since"]), until=_to_instant(item.get("until")), then=_to_instant(item.get("then"))
+    )
+
+
+def _from_window(window: LogWindow) -> Item:
+    return {"since": clock.to_millis(window.since), "until": _to_millis(window.until), "then": _to_millis(window.then)}
+
+
+def _to_millis(instant: datetime | None) -> int | None:
+    return None if instant is None else clock.to_millis(instant)
+
+
+def _to_instant(millis: int | None) -> datetime | None:
+    return None if millis is None else clock.from_millis(millis)
 
 
 def _refunded(item: Item) -> MinorUnits:

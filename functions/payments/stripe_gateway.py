@@ -34,7 +34,12 @@ from shared.secret_cache import SecretCache
 
 if TYPE_CHECKING:
     from stripe import RequestOptions
-    from stripe.params import EventListParams, PaymentIntentConfirmParams, PaymentIntentRetrieveParams
+    from stripe.params import (
+        EventListParams,
+        EventListParamsCreated,
+        PaymentIntentConfirmParams,
+        PaymentIntentRetrieveParams,
+    )
 
 TIMEOUT_SECONDS = 8.0
 KEYS_TTL = timedelta(minutes=1)
@@ -42,6 +47,7 @@ RETRY_WITHIN = timedelta(seconds=5)
 """A call is repeated only within this time of the gateway's creation, so that a request of a few calls, of which one is
 repeated, ends before the function's timeout."""
 RETRY_AFTER_SECONDS = 0.2
+LOG_PAGE = 100  # events, the maximum of Stripe
 CURRENT_API = "https://api.stripe.com"
 
 _STATUSES = {
@@ -158,6 +164,23 @@ def http_client() -> stripe.HTTPClient:
     return Urllib3Client()
 
 
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An event about a PaymentIntent. `order_id` is known if it is an event of the PaymentIntent itself."""
+
+    stripe_id: str
+    order_id: OrderID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Entries of Stripe's event log, newest first, back to the instant `reached`."""
+
+    entries: list[LogEntry]
+    reached: datetime
+    has_more: bool
+
+
 class StripeGateway:
     """The Stripe calls of a payment.
 
@@ -226,31 +249,37 @@ class StripeGateway:
         self._call(lambda: self._client.v1.refunds.create({"payment_intent": stripe_id}, options), acts=True)
         return self.retrieve(stripe_id)
 
-    def intents_changed_since(self, instant: datetime, types: list[str]) -> Iterator[str]:
-        """Yield the ids of PaymentIntents that charge or dispute events since `instant` refer to.
+    def log(
+        self, types: list[str], *, since: datetime, until: datetime | None = None, undelivered: bool = False
+    ) -> Iterator[LogPage]:
+        """Yield the pages of Stripe's event log from `until` (inclusive; by default the newest) back to `since`.
 
-        The order is undefined, and an id may repeat.
+        `undelivered`: only events that no webhook has acknowledged yet. Source: Stripe, "List all events".
         """
-        for event in self._events({"types": types, "created": {"gte": int(instant.timestamp())}, "limit": 100}):
-            if isinstance(stripe_id := getattr(event.data.object, "payment_intent", None), str):
-                yield stripe_id
+        created: EventListParamsCreated = {"gte": int(since.timestamp())}
+        if until:
+            created["lte"] = int(until.timestamp())
+        asked: EventListParams = {"types": types, "created": created, "limit": LOG_PAGE}
+        if undelivered:
+            asked["delivery_success"] = False
+        page = self._call(lambda: self._client.v1.events.list(asked))
+        while page.data:
+            entries = [entry for event in page.data if (entry := self._to_entry(event))]
+            yield LogPage(entries, clock.from_millis(page.data[-1].created * 1000), has_more=page.has_more)
+            if not page.has_more:
+                return
+            page = self._call(page.next_page)
 
-    def undelivered_since(self, instant: datetime, types: list[str]) -> Iterator[tuple[OrderID, str]]:
-        """Yield order id and PaymentIntent id for this stage's PaymentIntent events that no webhook has acknowledged.
-
-        `types` must be types of PaymentIntent events. Source: Stripe, "List all events", `delivery_success`.
-        """
-        for event in self._events(
-            {"types": types, "created": {"gte": int(instant.timestamp())}, "delivery_success": False, "limit": 100}
-        ):
-            metadata: dict[str, str] = event.data.object.metadata.to_dict()
-            if metadata.get("stage") == self.stage and "orderID" in metadata:
-                yield OrderID(metadata["orderID"]), event.data.object.id
-
-    def _events(self, asked: "EventListParams") -> Iterator[Any]:
-        events = self._call(lambda: self._client.v1.events.list(asked)).auto_paging_iter()
-        while (event := self._call(lambda: next(events, None))) is not None:
-            yield event
+    def _to_entry(self, event: Any) -> LogEntry | None:
+        """Return the entry of an event; None if it has no PaymentIntent, or one that is not this stage's."""
+        subject = event.data.object
+        if subject.object != "payment_intent":
+            stripe_id = getattr(subject, "payment_intent", None)
+            return LogEntry(stripe_id) if isinstance(stripe_id, str) else None
+        metadata: dict[str, str] = subject.metadata.to_dict()
+        if metadata.get("stage") != self.stage or "orderID" not in metadata:
+            return None
+        return LogEntry(subject.id, OrderID(metadata["orderID"]))
 
     def _intent(self, call: Any, *, acts: bool = False) -> Intent:
         found: stripe.PaymentIntent = self._call(call, acts=acts)

@@ -8,11 +8,13 @@ from typing import Any
 
 from boto3 import client
 
+from functions.payments.progress import LogName, LogWindow, Progress
 from functions.payments.store import PaymentStore
 from shared import clock, events
 from shared.ids import new_id
 from shared.table import Table, _to_dynamodb
 from tests.fault_injection.fault_case import Act, FaultCase
+from tests.support.lambda_events import sqs_batch
 from tests.support.race_environment import ask_stripe, delivery, expired, http, order, paid, person, webhook
 from tests.support.worker_pool import Invocation, Outcome
 
@@ -432,8 +434,28 @@ operation("orders: payment:refunded")(_orders_hear_of_refund("payment:refunded",
 @operation("sweep")
 def _sweep(fault_case: FaultCase) -> Act:
     placed = _placed(fault_case)
+    queue = _TaskQueue(fault_case, "OVERDUE_QUEUE_URL")
     later = datetime.fromisoformat(placed["expiresAt"]) + timedelta(minutes=4)
-    return Act(Invocation("orders.sweep", {}, later), lambda _: _is_cancelled(fault_case, "expired"))
+
+    def right(_: Outcome) -> None:
+        assert queue.tasks() == [{"userID": placed["userID"], "orderID": placed["id"]}]
+
+    return Act(Invocation("orders.sweep", {}, later), right)
+
+
+@operation("expire an overdue order")
+def _expire_overdue(fault_case: FaultCase) -> Act:
+    placed = _placed(fault_case)
+    later = datetime.fromisoformat(placed["expiresAt"]) + timedelta(minutes=4)
+    batch = sqs_batch({"userID": placed["userID"], "orderID": placed["id"]})
+
+    def right(_: Outcome) -> None:
+        """A task that failed is found again by the next sweep."""
+        if fault_case.items("orders", "user#")[0]["status"] == "created":
+            assert fault_case.run(Invocation("orders.expirer", batch, later)).is_taken
+        _is_cancelled(fault_case, "expired")
+
+    return Act(Invocation("orders.expirer", batch, later), right)
 
 
 # Payments
@@ -618,17 +640,35 @@ operation("payments: order:cancelled")(_payments_hear("order:cancelled", "cancel
 def _reconcile(fault_case: FaultCase) -> Act:
     placed, stripe_id = _started(fault_case)
     _confirm(fault_case, stripe_id)
-    later = clock.now() + timedelta(minutes=3)
-    # All cases share one Stripe: refunds of other cases are ignored.
-    PaymentStore(Table(f"payments-{fault_case.name}")).set_log_read_to(later)
+    queue = _TaskQueue(fault_case, "DUE_QUEUE_URL")
+    later = clock.now() + timedelta(minutes=8)
+    # All cases share one Stripe: events of other cases are ignored.
+    logs = {name: LogWindow(later) for name in LogName}
+    PaymentStore(Table(f"payments-{fault_case.name}")).save_progress(Progress(logs=logs))
 
     def right(_: Outcome) -> None:
+        assert queue.tasks() == [{"orderID": placed["id"]}]
+        [progress] = fault_case.items("payments", "reconciler")
+        assert "dueFrom" not in progress
+
+    return Act(Invocation("payments.reconciler", {}, later), right)
+
+
+@operation("settle a due payment")
+def _settle_due(fault_case: FaultCase) -> Act:
+    placed, stripe_id = _started(fault_case)
+    _confirm(fault_case, stripe_id)
+    batch = sqs_batch({"orderID": placed["id"]})
+
+    def right(_: Outcome) -> None:
+        """A task that failed is found again by the next run of the reconciler."""
+        if _payment(fault_case)["status"] == "open":
+            assert fault_case.run(Invocation("payments.settler", batch)).is_taken
         payment = _payment(fault_case)
         assert (payment["orderID"], payment["status"]) == (placed["id"], "authorized")
         assert payment["version"] in (1, 2)
-        assert fault_case.items("payments", "reconciler")
 
-    return Act(Invocation("payments.reconciler", {}, later), right)
+    return Act(Invocation("payments.settler", batch), right)
 
 
 # Events and timers
@@ -695,6 +735,22 @@ def _set_late_timer(fault_case: FaultCase) -> Act:
 # Set-up
 
 _MOMENT = timedelta(seconds=3)
+
+
+class _TaskQueue:
+    """An empty queue of tasks, whose URL is in the environment."""
+
+    def __init__(self, fault_case: FaultCase, variable: str) -> None:
+        self._sqs: Any = client("sqs")
+        self._url = self._sqs.create_queue(QueueName=f"tasks-{fault_case.name}")["QueueUrl"]
+        fault_case.environment |= {variable: self._url}
+
+    def tasks(self) -> list[dict[str, str]]:
+        """The distinct tasks, of which a retry may have queued some twice."""
+        tasks: dict[str, dict[str, str]] = {}
+        while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
+            tasks |= {message["Body"]: json.loads(message["Body"]) for message in messages}
+        return [*tasks.values()]
 
 
 class _Bus:

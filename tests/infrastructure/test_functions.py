@@ -140,15 +140,20 @@ def test_a_stage_reserves_no_concurrency_by_default(aws: Template) -> None:
 
 def test_a_stage_reserves_concurrency_by_function(tmp_path: Path) -> None:
     reserved = {"auth-authorizer": 50, "payments-api": 40}
-    stage = replace(read_stage("dev"), reserved_concurrency=reserved, listener_concurrency=100)
+    stage = replace(read_stage("dev"), reserved_concurrency=reserved, listener_concurrency=100, settler_concurrency=5)
     template = Template(synthesize_stage(stage, tmp_path))
     assert {
         name: function["ReservedConcurrentExecutions"]
         for name, (_, function) in template.functions().items()
         if "ReservedConcurrentExecutions" in function
     } == {"auth authorizer": 50, "payments api": 40}
-    mappings = template.all_of("AWS::Lambda::EventSourceMapping").values()
-    assert [each["ScalingConfig"]["MaximumConcurrency"] for each in mappings if "ScalingConfig" in each] == [100] * 4
+    concurrency = {
+        template.name_of_function(mapping["FunctionName"]): mapping["ScalingConfig"]["MaximumConcurrency"]
+        for mapping in template.all_of("AWS::Lambda::EventSourceMapping").values()
+        if "ScalingConfig" in mapping
+    }
+    assert (concurrency.pop("payments settler"), concurrency.pop("orders expirer")) == (5, 2)
+    assert [*concurrency.values()] == [100] * 4
 
 
 def test_a_reservation_for_no_function_is_refused(tmp_path: Path) -> None:

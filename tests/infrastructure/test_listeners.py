@@ -43,6 +43,9 @@ BATCH_SIZES = {"tickets listener": 10, "orders listener": 10, "expiration listen
 each_listener = pytest.mark.parametrize("listener", WANTED)
 
 
+WORKERS = ["orders expirer", "payments settler"]
+
+
 def _mappings(template: Template) -> dict[str, dict[str, Any]]:
     """Return the event source mapping of each function that reads a queue."""
     return {
@@ -67,7 +70,7 @@ def _dead_letters(template: Template, listener: str) -> object:
 
 
 def test_only_these_functions_are_listeners(aws: Template) -> None:
-    assert set(_mappings(aws)) == set(WANTED)
+    assert set(_mappings(aws)) == {*WANTED, *WORKERS}
 
 
 @each_listener
@@ -119,13 +122,27 @@ def test_a_queue_keeps_messages_for_14_days(aws: Template, listener: str) -> Non
 
 
 def test_no_backlog_can_use_up_the_accounts_concurrency(aws: Template) -> None:
-    """Two is the least that Lambda accepts. The four queues leave a new account, with ten, two for the API."""
+    """Two is the least that Lambda accepts. The four queues of events leave two of a new account's ten to the API."""
     limits = {
         aws.name_of_function(mapping["FunctionName"]): mapping.get("ScalingConfig")
         for mapping in aws.all_of("AWS::Lambda::EventSourceMapping").values()
         if "StreamArn" not in str(mapping["EventSourceArn"])
     }
-    assert limits == {listener: {"MaximumConcurrency": 2} for listener in WANTED}
+    assert limits == {function: {"MaximumConcurrency": 2} for function in [*WANTED, *WORKERS]}
+
+
+def test_the_log_of_stripe_is_settled_though_stripe_is_down_for_a_day(aws: Template) -> None:
+    queue = aws.properties(_mappings(aws)["payments settler"]["EventSourceArn"])
+    receives = queue["RedrivePolicy"]["maxReceiveCount"]
+    assert (receives - 1) * queue["VisibilityTimeout"] >= 24 * 60 * 60
+    assert _mappings(aws)["payments settler"]["BatchSize"] == 1
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_workers_retry_single_messages(aws: Template, worker: str) -> None:
+    mapping = _mappings(aws)[worker]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert aws.properties(mapping["EventSourceArn"])["VisibilityTimeout"] >= 6 * aws.function(worker)["Timeout"]
 
 
 @each_listener

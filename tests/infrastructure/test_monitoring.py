@@ -92,7 +92,8 @@ def test_an_event_that_fails_for_twenty_minutes_raises_an_alarm(aws: Template) -
 
 
 def test_asynchronous_functions_raise_an_alarm_on_errors(aws: Template) -> None:
-    watched = str(_alarms(aws)["functions-crash"]["Metrics"])
+    alarms = _alarms(aws)
+    watched = f"{alarms['functions-crash']['Metrics']} {alarms['workers-crash']['Metrics']}"
     unattended = {
         logical_id
         for name, (logical_id, _) in aws.functions().items()
@@ -157,7 +158,7 @@ def test_every_alarm_is_on_a_metric_that_is_published(aws: Template) -> None:
     named = {alarm["MetricName"] for alarm in _alarms(aws).values() if alarm.get("Namespace") == monitoring.NAMESPACE}
     assert named <= set(_counted_in_code())
     assert named == {
-        *("EventsNotHandled", "PaymentsRepaired", "OrdersSwept", "OldestAuthorization"),
+        *("EventsNotHandled", "PaymentsRepaired", "OrdersSwept", "RepairsFailed", "OldestAuthorization"),
         *("RefundsFailed", "RefundsPending"),
     }
 

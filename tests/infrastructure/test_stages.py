@@ -57,6 +57,7 @@ def test_local_lacks_only_what_local_aws_does_not_support(
         # alarms on metric math
         "Monitoring/Api5Xx/Resource",
         "Monitoring/FunctionsCrash/Resource",
+        "Monitoring/WorkersCrash/Resource",
         "Monitoring/AuthUsersTableThrottled/Resource",
         "Monitoring/OrdersTableThrottled/Resource",
         "Monitoring/PaymentsTableThrottled/Resource",
@@ -86,7 +87,7 @@ def test_resources_of_local_differ_only_as_listed(pair: tuple[Template, Template
         *(
             f"{logical_id}/Properties/Environment/Variables/STRIPE_API_BASE"
             for name, (logical_id, _) in aws.functions().items()
-            if name in {"payments api", "payments webhook", "payments listener", "payments reconciler"}
+            if name.startswith("payments ") and name != "payments relay"
         ),
         f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SESSION_COOKIE",
     }

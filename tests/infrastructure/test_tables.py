@@ -32,7 +32,9 @@ INDEXES: dict[str, dict[str, tuple[list[str], list[str] | str]]] = {
         "by-seller": (["userID:S", "id:S"], sorted(["refund", "pending", *LISTED])),
     },
     "Orders/Orders/Table": {"open": (["openPartition:S", "expiresAt:N"], "KEYS_ONLY")},
-    "Payments/Payments/Table": {"unsettled": (["unsettledPartition:S", "updatedAt:N"], "KEYS_ONLY")},
+    "Payments/Payments/Table": {
+        "unsettled": (["unsettledPartition:S", "updatedAt:N"], ["expiresAt", "orderStatus", "paidAt", "status"])
+    },
 }
 RELAYS = {
     "tickets relay": "Tickets/Tickets/Table",

@@ -43,6 +43,7 @@ READ_AND_PUT = {"GetItem": 1, "PutItem": 1}
 READ_AND_PUT_TWICE = {"GetItem": 2, "PutItem": 2}
 READ_AND_TRANSACTION = {"GetItem": 1, "TransactWriteItems": 1}
 PUBLISH = {"PutEvents": 1}
+QUEUE = {"GetQueueAttributes": 1, "SendMessageBatch": 1}
 
 COSTS = {
     "sign up": Cost({"TransactWriteItems": 1}, writes=4),
@@ -68,7 +69,7 @@ COSTS = {
     "find the order of a ticket": Cost({"GetItem": 2}, reads=2),
     "cancel an order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     "start a payment": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),
-    "start and confirm a payment": Cost({"GetItem": 1, "PutItem": 2}, reads=1, writes=3, stripe=2),
+    "start and confirm a payment": Cost({"GetItem": 1, "PutItem": 2}, reads=1, writes=4, stripe=2),
     "get a payment": Cost(READ, reads=1),
     "get a payment that is open": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
     "webhook authorised": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=3, stripe=2),
@@ -77,9 +78,17 @@ COSTS = {
     "relay an event": Cost(PUBLISH),
     "expire an order": Cost(PUBLISH),
     "sweep with nothing overdue": Cost({"Query": 8}, reads=4),
-    "sweep one order": Cost({"Query": 8} | READ_AND_TRANSACTION, reads=5, writes=5),
+    "sweep one order": Cost({"Query": 8} | QUEUE, reads=4),
+    "expire an overdue order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     "reconcile with nothing unsettled": Cost({"Query": 8} | READ_AND_PUT, reads=4.5, writes=1, stripe=2),
-    "reconcile one payment": Cost({"Query": 8, "GetItem": 4, "PutItem": 2}, reads=7.5, writes=4, stripe=3),
+    "reconcile one payment": Cost(
+        # One message for the undelivered event of the payment, one for the due payment.
+        {"Query": 8, "GetItem": 2, "PutItem": 1, "GetQueueAttributes": 1, "SendMessageBatch": 2},
+        reads=5.5,
+        writes=1,
+        stripe=2,
+    ),
+    "settle a due payment": Cost(READ_AND_PUT, reads=1, writes=3, stripe=1),
 }
 
 type Story = Callable[[MeteredStack], None]
@@ -106,7 +115,7 @@ REACTIONS: dict[tuple[str, str, Story], Cost] = {
     ("tickets.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=3),
     ("payments.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=1),
     ("payments.listener", "order:awaiting-payment", operations.bought): Cost(
-        READ_AND_PUT_TWICE, reads=2, writes=4, stripe=1
+        READ_AND_PUT_TWICE, reads=2, writes=5, stripe=1
     ),
     ("payments.listener", "order:completed", operations.bought): Cost(READ_AND_PUT, reads=1, writes=2),
     ("payments.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=1),

@@ -10,8 +10,9 @@ import boto3
 import pytest
 
 from functions.payments.payment import PaymentsNotConfigured
+from functions.payments.reconciler import DuePayment
 from shared import telemetry
-from shared.ids import new_id
+from shared.ids import OrderID, new_id
 from shared.telemetry import count, logger, measure
 from tests.support.event_bus import FakeEventBus
 from tests.support.faults import UNREACHABLE
@@ -173,8 +174,8 @@ def test_logs_hold_no_password_token_card_or_address(market: World, stripe: Stri
     stripe.webhooks(market)
     deliver_webhook(market, {"type": "payment_intent.succeeded"}, secret="whsec_of_another")
     deliver_webhook(market, None, raw=f'{{"type": "{EMAIL}"')
-    market.invoke("payments.reconciler", {})
-    market.invoke("orders.sweep", {})
+    market.repair("payments.reconciler")
+    market.repair("orders.sweep")
 
     assert len(log.lines) > 30
     for secret in [*secrets, client_secret]:
@@ -285,8 +286,8 @@ def test_an_order_ended_by_the_sweep_counts_as_lapsed(market: World, log: Log) -
     ticket = _on_sale(market, market.person())
     market.call("POST", "/api/orders", {"ticketID": ticket}, by=market.person())
     market.time.advance(minutes=9)
-    market.invoke("orders.sweep", {})
-    market.invoke("orders.sweep", {})
+    market.repair("orders.sweep")
+    market.repair("orders.sweep")
     assert log.counted() == {"OrdersPlaced": 1, "OrdersLapsed": 1, "OrdersSwept": 1}
 
 
@@ -303,7 +304,7 @@ def test_the_reconciler_reports_the_oldest_authorisations_age(market: World, log
 
 def test_the_reconciler_reports_zero_without_authorisations(market: World, log: Log) -> None:
     market.invoke("payments.reconciler", {})
-    assert log.counted() == {"OldestAuthorization": 0}
+    assert log.counted() == {"OldestAuthorization": 0, "PaymentsDue": 0}
 
 
 def test_missing_keys_do_not_fail_the_reconciler(market: World, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,6 +316,7 @@ def test_missing_keys_do_not_fail_the_reconciler(market: World, log: Log, monkey
     monkeypatch.setattr("functions.payments.reconciler.StripeGateway", no_keys)
     market.invoke("payments.reconciler", {})
     assert log.counted() == {"OldestAuthorization": 0}
-    monkeypatch.setattr("functions.payments.store.PaymentStore.unsettled", lambda _store, _until: iter([new_id()]))
+    due = [DuePayment(OrderID(new_id()), market.time.now())]
+    monkeypatch.setattr("functions.payments.reconciler._find_due", lambda _store: due)
     with pytest.raises(PaymentsNotConfigured):
         market.invoke("payments.reconciler", {})

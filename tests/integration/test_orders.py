@@ -523,12 +523,12 @@ def test_the_sweep_expires_only_orders_whose_timer_was_lost(world: World, seller
     world.deliver(payment("payment:authorized", paid), "orders")
     world.time.advance(minutes=7)
     fresh = place(world, offer(world, seller), buyer).json
-    world.invoke("orders.sweep", {})
+    world.repair("orders.sweep")
     statuses = {order["id"]: order["status"] for order in world.call("GET", "/api/orders", by=buyer).json["orders"]}
     assert statuses[lost["id"]] == "created", "within the grace period its own timer may still fire"
 
     world.time.advance(minutes=2)
-    world.invoke("orders.sweep", {})
+    world.repair("orders.sweep")
     statuses = {order["id"]: order["status"] for order in world.call("GET", "/api/orders", by=buyer).json["orders"]}
     assert statuses == {lost["id"]: "cancelled", paid["id"]: "awaiting:payment", fresh["id"]: "created"}
 

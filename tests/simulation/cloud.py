@@ -23,6 +23,7 @@ from tests.simulation.faults import ProcessDied, Profile
 from tests.simulation.patterns import matches
 from tests.support.fake_clock import FakeClock
 from tests.support.faults import CRASH, RESPONSE_LOST, SDK_RETRY, UNREACHABLE
+from tests.support.lambda_events import LambdaContext
 
 MOST_NESTED = 1  # nesting depth of functions that run within another function
 SLEPT_THROUGH = 0.25  # probability that others run while a function sleeps
@@ -216,7 +217,7 @@ class Cloud:
         module_name, _, name = properties["Handler"].rpartition(".")
         module = importlib.import_module(module_name)
         with _process_of_its_own(module, {name: _reference(value) for name, value in variables.items()}):
-            return getattr(module, name)(event, None)
+            return getattr(module, name)(event, LambdaContext())
 
     # The calls of functions. Each method has the name and the arguments of boto3's.
 
@@ -285,6 +286,21 @@ class Cloud:
         return self.network.pass_through(
             f"create_schedule {request['Name']}", create, refusal=_client_error("ThrottlingException", "CreateSchedule")
         )
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:
+        def send() -> dict[str, list[Any]]:
+            now = self.clock.now()
+            self.queues[QueueUrl].messages += [Message(json.loads(each["MessageBody"]), now) for each in Entries]
+            return {"Successful": [], "Failed": []}
+
+        return self.network.pass_through(
+            "send_message_batch", send, refusal=_client_error("ThrottlingException", "SendMessageBatch")
+        )
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:
+        assert AttributeNames == ["ApproximateNumberOfMessages"]
+        waiting = sum(message.visible_at <= self.clock.now() for message in self.queues[QueueUrl].messages)
+        return {"Attributes": {"ApproximateNumberOfMessages": str(waiting)}}
 
     def send_message(self, **request: Any) -> Any:
         return self.network.pass_through(

@@ -238,8 +238,9 @@ class SimulationRun:
         self._deliver(*self._choices.pick(self._visible()))
 
     def _deliver(self, queue: Queue, message: Message) -> None:
-        detail = message.body["detail"]
-        self._log(f"{queue.consumer[:16]} ← {message.body['detail-type']} {json.dumps(detail['data'])[:150]}")
+        event_type = message.body.get("detail-type", "task")
+        data = message.body["detail"]["data"] if "detail" in message.body else message.body
+        self._log(f"{queue.consumer[:16]} ← {event_type} {json.dumps(data)[:150]}")
         if self._is_lost():
             self._log("        lost to a dead-letter queue")
             queue.messages.remove(message)
@@ -249,8 +250,8 @@ class SimulationRun:
         message.received += 1
         answer = self._invoke(queue.consumer, sqs_batch(message.body))
         is_done = answer is not None and not answer["batchItemFailures"]
-        if is_done and message.body["detail-type"] == "payment:created":
-            check_after_capture(self._cloud, detail["data"]["orderId"])
+        if is_done and event_type == "payment:created":
+            check_after_capture(self._cloud, data["orderId"])
         if is_done and not self._comes_again():
             queue.messages[:] = [other for other in queue.messages if other is not message]
 

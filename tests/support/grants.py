@@ -43,6 +43,14 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:Query on Orders/Orders/Table",
         "dynamodb:UpdateItem on Orders/Orders/Table",
     },
+    "orders expirer": {
+        "dynamodb:GetItem on Orders/Orders/Table",
+        "dynamodb:PutItem on Orders/Orders/Table",
+        "dynamodb:UpdateItem on Orders/Orders/Table",
+        "sqs:DeleteMessage on Orders/Overdue/Queue",
+        "sqs:GetQueueAttributes on Orders/Overdue/Queue",
+        "sqs:ReceiveMessage on Orders/Overdue/Queue",
+    },
     "orders listener": {
         "dynamodb:GetItem on Orders/Orders/Table",
         "dynamodb:PutItem on Orders/Orders/Table",
@@ -61,10 +69,9 @@ GRANTS: dict[str, set[str]] = {
         "sqs:SendMessage on Orders/Orders/Relay/Unpublished",
     },
     "orders sweep": {
-        "dynamodb:GetItem on Orders/Orders/Table",
-        "dynamodb:PutItem on Orders/Orders/Table",
         "dynamodb:Query on Orders/Orders/Table/index/open",
-        "dynamodb:UpdateItem on Orders/Orders/Table",
+        "sqs:GetQueueAttributes on Orders/Overdue/Queue",
+        "sqs:SendMessage on Orders/Overdue/Queue",
         "sqs:SendMessage on Orders/SweepFailures",
     },
     "payments api": {
@@ -87,6 +94,8 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:PutItem on Payments/Payments/Table",
         "dynamodb:Query on Payments/Payments/Table/index/unsettled",
         "secretsmanager:GetSecretValue on Payments/StripeKeys",
+        "sqs:GetQueueAttributes on Payments/Due/Queue",
+        "sqs:SendMessage on Payments/Due/Queue",
         "sqs:SendMessage on Payments/ReconcilerFailures",
     },
     "payments relay": {
@@ -97,6 +106,14 @@ GRANTS: dict[str, set[str]] = {
         "events:PutEvents on Bus if every events:source is admit-one.payments",
         "sqs:SendMessage on Payments/Payments/Relay/Undelivered",
         "sqs:SendMessage on Payments/Payments/Relay/Unpublished",
+    },
+    "payments settler": {
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "secretsmanager:GetSecretValue on Payments/StripeKeys",
+        "sqs:DeleteMessage on Payments/Due/Queue",
+        "sqs:GetQueueAttributes on Payments/Due/Queue",
+        "sqs:ReceiveMessage on Payments/Due/Queue",
     },
     "payments webhook": {
         "dynamodb:GetItem on Payments/Payments/Table",
@@ -145,7 +162,9 @@ CLOCKS: dict[str, set[str]] = {
     },
 }
 
-ENTRY_POINT = re.compile(r"functions\.(\w+)\.(api|authorizer|expire|listener|reconciler|relay|sweep|webhook)")
+ENTRY_POINT = re.compile(
+    r"functions\.(\w+)\.(api|authorizer|expire|expirer|listener|reconciler|relay|settler|sweep|webhook)"
+)
 
 
 @contextmanager
@@ -221,4 +240,5 @@ def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[t
     elif operation == "PutEvents":
         yield "events:PutEvents", "Bus", {"events:source": {entry["Source"] for entry in request["Entries"]}}
     else:
-        yield f"{service}:{operation}", "", {}
+        # The permission for a call with a batch is that for single messages.
+        yield f"{service}:{operation.removesuffix('Batch')}", "", {}

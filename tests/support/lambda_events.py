@@ -50,6 +50,13 @@ class LambdaContext:
     invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:test"
     aws_request_id = "test"
 
+    def __init__(self, remaining_seconds: float = 240) -> None:
+        self._remaining_seconds = remaining_seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until the function is stopped, which does not pass."""
+        return int(self._remaining_seconds * 1000)
+
 
 def subscribers(event: dict[str, Any]) -> Iterator[str]:
     """Return the services whose listeners get this event."""

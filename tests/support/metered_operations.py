@@ -297,6 +297,14 @@ def sweep_one_order(stack: MeteredStack) -> Run:
 
 
 @operation
+def expire_an_overdue_order(stack: MeteredStack) -> Run:
+    stack.ordered()
+    stack.time.advance(minutes=9)
+    stack.world.repair("orders.sweep")
+    return stack.last
+
+
+@operation
 def reconcile_with_nothing_unsettled(stack: MeteredStack) -> Run:
     stripe_gateway.keys()
     stack.world.invoke("payments.reconciler", {})
@@ -306,11 +314,23 @@ def reconcile_with_nothing_unsettled(stack: MeteredStack) -> Run:
 @operation
 def reconcile_one_payment(stack: MeteredStack) -> Run:
     """The webhook of its authorisation was lost."""
-    stack.authorise(stack.pay(stack.ordered()).json)
-    stack.time.advance(minutes=3)
-    stripe_gateway.keys()
+    _authorised_without_webhook(stack)
     stack.world.invoke("payments.reconciler", {})
     return stack.last
+
+
+@operation
+def settle_a_due_payment(stack: MeteredStack) -> Run:
+    """The webhook of its authorisation was lost."""
+    _authorised_without_webhook(stack)
+    stack.world.repair("payments.reconciler")
+    return stack.last
+
+
+def _authorised_without_webhook(stack: MeteredStack) -> None:
+    stack.authorise(stack.pay(stack.ordered()).json)
+    stack.time.advance(minutes=8)
+    stripe_gateway.keys()
 
 
 # Stories, each with the events that listeners handle: see REACTIONS in test_calls.py.

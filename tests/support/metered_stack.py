@@ -37,11 +37,11 @@ class MeteredWorld(World):
         super().__init__(tables, time, patch)
         self.ledger = ledger
 
-    def invoke(self, function: str, event: Any) -> Any:
+    def invoke(self, function: str, event: Any, *, context: LambdaContext | None = None) -> Any:
         """Run a function, a little later than the one before, and record it."""
         self.time.advance(milliseconds=MILLISECONDS_APART)
         with self.ledger.run(function, _trigger(event)):
-            return super().invoke(function, event)
+            return super().invoke(function, event, context=context)
 
 
 class MeteredStack:
@@ -197,7 +197,7 @@ def _trigger(event: Any) -> str:
     if "routeKey" in event:
         return str(event["routeKey"])
     if "Records" in event:
-        return str(json.loads(event["Records"][0]["body"])["detail-type"])
+        return str(json.loads(event["Records"][0]["body"]).get("detail-type", "task"))
     return ""
 
 

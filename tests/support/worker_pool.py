@@ -31,8 +31,8 @@ from tests.support.faults import FaultKind
 from tests.support.lambda_events import CHANGE_EVENTS, WITH_TABLE, LambdaContext, envelope, sqs_batch
 
 FUNCTIONS = (
-    *("auth.api", "tickets.api", "tickets.listener", "orders.api", "orders.listener", "orders.sweep"),
-    *("payments.api", "payments.listener", "payments.webhook", "payments.reconciler"),
+    *("auth.api", "tickets.api", "tickets.listener", "orders.api", "orders.listener", "orders.sweep", "orders.expirer"),
+    *("payments.api", "payments.listener", "payments.webhook", "payments.reconciler", "payments.settler"),
     *("auth.authorizer", "expiration.listener", "expiration.expire"),
 )
 

@@ -23,6 +23,7 @@ from tests.support.lambda_events import (
     subscribers,
 )
 from tests.support.moto_tables import MotoTables
+from tests.support.work_queues import WORKERS, WorkQueues
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class World:
         self.tables = tables
         self.time = time
         self.orders_decides = True
+        self.queues = WorkQueues(patch)
         self._patch = patch
         self._seen: set[str] = set()
         time.meanwhile = self._meanwhile
@@ -85,7 +87,7 @@ class World:
             response["statusCode"], response.get("headers", {}), response.get("body") or "", response.get("cookies", [])
         )
 
-    def invoke(self, function: str, event: object) -> Any:
+    def invoke(self, function: str, event: object, *, context: LambdaContext | None = None) -> Any:
         """Run a function (`orders.listener`) with its table in its environment."""
         service = function.partition(".")[0]
         outside = os.environ.get("TABLE_NAME")
@@ -95,12 +97,26 @@ class World:
         api = getattr(module, "api", None)
         request = dict(api.context) if api else {}
         try:
-            return module.handler(event, LambdaContext())
+            return module.handler(event, context or LambdaContext())
         finally:  # restore the state of the function that waits while this one ran
             if outside:
                 self._patch.setenv("TABLE_NAME", outside)
             if api:
                 api.context.update(request)
+
+    def repair(self, finder: str, *, context: LambdaContext | None = None) -> list[dict[str, str]]:
+        """Run a scheduled function (`payments.reconciler`), and its worker on each task; return the failed tasks."""
+        self.invoke(finder, {}, context=context)
+        return self.perform_tasks()
+
+    def perform_tasks(self) -> list[dict[str, str]]:
+        """Run the workers on each queued task; return the tasks that return to their queue."""
+        return [
+            task
+            for worker in WORKERS.values()
+            for task in self.queues.take(worker)
+            if self.invoke(worker, sqs_batch(task))["batchItemFailures"]
+        ]
 
     def items(self, service: str) -> list[dict[str, Any]]:
         """Return all items of a service's table."""
