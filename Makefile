@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/node_modules/.node:$(PATH)
 WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
 	-prune -o -type f -print)
 
-.PHONY: help install run demo reset test pr e2e screenshots simulate soak bench plan check format openapi lock web browser synth deploy destroy smoke republish restore clean
+.PHONY: help install run demo reset test pr e2e screenshots simulate soak bench plan check format openapi lock web browser synth deploy destroy smoke republish redrive restore clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -109,6 +109,9 @@ smoke: .venv/.installed ## Make a purchase on a deployed stage with Stripe's tes
 republish: .venv/.installed ## Publish each item's last event again: make republish TABLE=orders STAGE=dev (TOKEN=, RATE=)
 	@$(BIN)/python -m operations.republish --stage $(needs_stage) --table $(or $(TABLE),$(error Which table? TABLE=orders)) \
 	  $(if $(TOKEN),--token $(TOKEN)) $(if $(RATE),--rate $(RATE))
+
+redrive: .venv/.installed ## Publish the events again that a relay has set aside: make redrive TABLE=orders STAGE=dev
+	@$(BIN)/python -m operations.redrive --stage $(needs_stage) --table $(or $(TABLE),$(error Which table? TABLE=orders))
 
 restore: .venv/.installed ## Replace a table's content with a restored copy: see docs/operations.md
 	@$(BIN)/python -m operations.restore --stage $(needs_stage) --table $(or $(TABLE),$(error Which table? TABLE=orders)) \

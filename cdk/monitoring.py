@@ -105,7 +105,7 @@ class Monitoring(Construct):
         """Alarm when a relay falls behind its table's stream, which keeps records for 24 hours."""
         self._alarm(
             f"{_name(relay)}-behind",
-            "The relay is five minutes behind the stream. Records older than 12 hours go to its undelivered queue.",
+            "The relay is five minutes behind the stream. Records older than 23 hours go to its undelivered queue.",
             relay.metric("IteratorAge", period=MINUTE, statistic="Maximum"),
             threshold=Duration.minutes(5).to_milliseconds(),
             for_minutes=(3, 5),
@@ -190,6 +190,14 @@ class Monitoring(Construct):
             "functions-crash",
             "Asynchronous functions (listeners, relays, scheduled functions) fail.",
             _crashes(functions),
+            threshold=3,
+            for_minutes=(2, 3),
+            rolls_back=True,
+        )
+        self._alarm(
+            "events-not-published",
+            "Relays cannot publish events: they are retried, or set aside if the bus rejects them for themselves.",
+            self._counted("EventsNotPublished", statistic="Sum", period=MINUTE),
             threshold=3,
             for_minutes=(2, 3),
             rolls_back=True,
@@ -366,7 +374,14 @@ class Monitoring(Construct):
             [
                 self._counted(name, statistic="Sum", period=five)
                 for name in (
-                    *("PaymentsDue", "PaymentsRepaired", "OrdersSwept", "RepairsFailed", "EventsNotHandled"),
+                    *(
+                        "PaymentsDue",
+                        "PaymentsRepaired",
+                        "OrdersSwept",
+                        "RepairsFailed",
+                        "EventsNotHandled",
+                        "EventsNotPublished",
+                    ),
                     *("RefundsFailed", "RefundsPending"),
                 )
             ],

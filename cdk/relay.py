@@ -16,9 +16,10 @@ from cdk.stages import Stage
 class Relay(Construct):
     """The function that reads a table's stream and publishes new outbox entries.
 
-    No event is lost silently. Events that the bus rejects go to `unpublished`, complete. If the relay itself fails,
-    Lambda retries the batch in halves; finally `undelivered` receives the position of the record in the stream (not
-    the record, which the stream keeps for 24 hours).
+    No event is lost silently. While the bus does not accept events, the stream keeps their records, and Lambda delivers
+    them again from the first that was not published. Shortly before the stream drops a record, `undelivered` receives
+    its position in the stream (not the record, which the stream keeps for 24 hours). `unpublished` receives the records
+    of events that the bus rejects for themselves, complete.
     """
 
     def __init__(
@@ -68,9 +69,8 @@ class Relay(Construct):
             starting_position="TRIM_HORIZON",  # LATEST would skip records written while the mapping is created
             batch_size=100,
             bisect_batch_on_function_error=True,
-            # A failing record blocks its shard, so it goes to `undelivered` within minutes.
-            maximum_retry_attempts=10,
-            maximum_record_age_in_seconds=int(Duration.hours(12).to_seconds()),
+            maximum_retry_attempts=-1,  # until the record is too old
+            maximum_record_age_in_seconds=int(Duration.hours(23).to_seconds()),
             function_response_types=["ReportBatchItemFailures"],
             destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
                 on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=self.undelivered.queue_arn)

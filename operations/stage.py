@@ -40,6 +40,10 @@ class DeployedStage:
         """Return the name of a service's table. Raises NotDeployed."""
         return self._resource("AWS::DynamoDB::Table", f"{service.title()}Table")
 
+    def set_aside(self, service: str) -> str:
+        """Return the URL of the queue of events that the bus rejected. Raises NotDeployed."""
+        return self._resource("AWS::SQS::Queue", f"{service.title()}RelayUnpublished")
+
     def bus(self) -> str:
         """Return the name of the event bus. Raises NotDeployed."""
         return self._resource("AWS::Events::EventBus", "Bus")

@@ -678,7 +678,8 @@ def _settle_due(fault_case: FaultCase) -> Act:
 def _relay(fault_case: FaultCase) -> Act:
     bus = _Bus(fault_case)
     event = events.outbox_entry(_created_event())
-    record = {"eventName": "INSERT", "dynamodb": {"NewImage": _to_dynamodb({"event": event})}}
+    images = {"NewImage": _to_dynamodb({"event": event}), "SequenceNumber": "1"}
+    record = {"eventName": "INSERT", "dynamodb": images}
 
     def right(_: Outcome) -> None:
         [(ident, letter)] = (bus.arrived() | bus.unpublished()).items()

@@ -128,7 +128,7 @@ def test_no_subscription_without_an_address(aws: Template, tmp_path: Any) -> Non
 def test_a_deployment_rolls_back_on_errors_and_slowness_only(aws: Template) -> None:
     """Alarms on backlogs, such as dead-letter queues, do not count: they may be older than the deployment."""
     named = re.findall(r"Monitoring(\w+?)[0-9A-F]{8}", json.dumps(aws.content["Outputs"]["RollbackAlarms"]))
-    assert set(named) == {"Api5Xx", "ApiSlow", "FunctionsCrash", "EventsNotHandled"}
+    assert set(named) == {"Api5Xx", "ApiSlow", "FunctionsCrash", "EventsNotHandled", "EventsNotPublished"}
     assert len(named) <= 5, "CloudFormation watches five at most"
     assert read_stage("prod").rollback_minutes == 15
     assert read_stage("dev").rollback_minutes == 0
@@ -158,7 +158,14 @@ def test_every_alarm_is_on_a_metric_that_is_published(aws: Template) -> None:
     named = {alarm["MetricName"] for alarm in _alarms(aws).values() if alarm.get("Namespace") == monitoring.NAMESPACE}
     assert named <= set(_counted_in_code())
     assert named == {
-        *("EventsNotHandled", "PaymentsRepaired", "OrdersSwept", "RepairsFailed", "OldestAuthorization"),
+        *(
+            "EventsNotHandled",
+            "EventsNotPublished",
+            "PaymentsRepaired",
+            "OrdersSwept",
+            "RepairsFailed",
+            "OldestAuthorization",
+        ),
         *("RefundsFailed", "RefundsPending"),
     }
 

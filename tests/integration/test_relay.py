@@ -145,8 +145,32 @@ def test_only_a_refused_entry_is_retried(bus: FakeEventBus, queue: str) -> None:
     assert dead_letters(queue) == []
 
 
-def test_an_entry_that_is_always_refused_is_dead_lettered_whole(bus: FakeEventBus, queue: str) -> None:
+def test_a_record_that_is_not_published_is_held_by_the_stream(bus: FakeEventBus, queue: str) -> None:
+    """With all that follow it; consumers ignore those that come again."""
     bus.refused = ["ticket:updated"] * 3
+    records = [
+        record("INSERT", new=event()),
+        record("MODIFY", new=updated(), old=event()),
+        record("INSERT", new=event()),
+    ]
+    for number, each in enumerate(records):
+        each["dynamodb"]["SequenceNumber"] = str(number)
+
+    assert run(*records) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert len(bus.taken) == 2
+    assert dead_letters(queue) == []
+
+
+def test_with_the_bus_down_the_stream_holds_every_record(bus: FakeEventBus, queue: str) -> None:
+    bus.is_down = True
+    records = [record("INSERT", new=event()) for _ in range(3)]
+
+    assert run(*records) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert bus.taken == dead_letters(queue) == []
+
+
+def test_only_an_entry_that_is_rejected_for_itself_is_set_aside(bus: FakeEventBus, queue: str) -> None:
+    bus.refused, bus.code = ["ticket:updated"], "MalformedDetail"
     good, bad = record("INSERT", new=event()), record("MODIFY", new=updated(), old=event())
 
     assert run(good, bad) == {"batchItemFailures": []}
@@ -154,20 +178,21 @@ def test_an_entry_that_is_always_refused_is_dead_lettered_whole(bus: FakeEventBu
     assert dead_letters(queue) == [bad]
 
 
-def test_with_the_bus_down_every_record_is_dead_lettered(bus: FakeEventBus, queue: str) -> None:
-    bus.is_down = True
-    records = [record("INSERT", new=event()) for _ in range(3)]
-    run(*records)
+def test_an_entry_that_fails_the_whole_call_is_set_aside_alone(bus: FakeEventBus, queue: str) -> None:
+    """For example one that is too large."""
+    bus.invalid = ["ticket:updated"]
+    good, bad = record("INSERT", new=event()), record("MODIFY", new=updated(), old=event())
 
-    assert bus.taken == []
-    assert sorted(one["eventID"] for one in dead_letters(queue)) == [one["eventID"] for one in records]
+    assert run(good, bad) == {"batchItemFailures": []}
+    assert [entry["DetailType"] for entry in bus.taken] == ["ticket:created"]
+    assert dead_letters(queue) == [bad]
 
 
 def test_the_batch_fails_if_a_record_cannot_be_dead_lettered(
     bus: FakeEventBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch is then delivered again."""
-    bus.is_down = True
+    bus.refused, bus.code = ["ticket:created"], "MalformedDetail"
     monkeypatch.setenv("RELAY_DLQ_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/nowhere")
     settings.load.cache_clear()
 

@@ -3,6 +3,7 @@
 moto is correct about conditions, transactions and indexes as long as calls do not overlap, and here they do not.
 """
 
+import itertools
 import json
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -160,7 +161,11 @@ def _written(operation: str, request: dict[str, Any]) -> list[tuple[str, Image]]
 def _record(old: Image | None, new: Image | None) -> dict[str, Any]:
     name = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
     images = {"OldImage": old, "NewImage": new}
-    return {"eventName": name, "dynamodb": {key: image for key, image in images.items() if image is not None}}
+    record: dict[str, Any] = {key: image for key, image in images.items() if image is not None}
+    return {"eventName": name, "dynamodb": record | {"SequenceNumber": str(next(_sequence_numbers))}}
+
+
+_sequence_numbers = itertools.count(1)
 
 
 def _as_botocore(error: JsonRESTError, operation: str) -> ClientError:

@@ -227,12 +227,24 @@ class SimulationRun:
         some = streams[table][: 1 + self._choices.below(min(len(streams[table]), 12))]
         self._log(f"relay {table[:8]}: {len(some)} records")
         self._busy.add(table)  # a shard's records are passed to one call of the function at a time
-        if self._survives(self._cloud.relays[table], {"Records": some}) and not self._comes_again():
-            del streams[table][: len(some)]
+        published = self._published(self._cloud.relays[table], some)
+        if published and not self._comes_again():
+            del streams[table][:published]
         self._busy.discard(table)
         for record in self._cloud.unpublished:  # records in the relay's dead-letter queue are redriven
             streams[table].append(json.loads(record))
         self._cloud.unpublished.clear()
+
+    def _published(self, relay: str, records: list[Any]) -> int:
+        """Pass records to a relay; return how many were published before the first that was not."""
+        try:
+            answer = self._cloud.invoke(relay, {"Records": records})
+        except (Exception, ProcessDied) as error:
+            self._failed(relay, error)
+            return 0
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
+        failures = answer["batchItemFailures"]
+        return numbers.index(failures[0]["itemIdentifier"]) if failures else len(records)
 
     def _deliver_any(self) -> None:
         self._deliver(*self._choices.pick(self._visible()))

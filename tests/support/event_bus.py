@@ -15,6 +15,8 @@ class FakeEventBus:
     def __init__(self) -> None:
         self.calls: list[list[dict[str, Any]]] = []
         self.refused: list[str] = []  # detail types to refuse, each once
+        self.code = "ThrottlingException"  # the error code of refused entries
+        self.invalid: list[str] = []  # detail types that fail the whole call
         self.is_down = False
 
     @property
@@ -31,12 +33,16 @@ class FakeEventBus:
             for entry in entries:
                 entry["refused"] = True
             raise ClientError({"Error": {"Code": "InternalException", "Message": "down"}}, "PutEvents")
+        if any(entry["DetailType"] in self.invalid for entry in entries):
+            for entry in entries:
+                entry["refused"] = True
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": "too large"}}, "PutEvents")
         answers = []
         for entry in entries:
             if entry["DetailType"] in self.refused:
                 self.refused.remove(entry["DetailType"])
                 entry["refused"] = True
-                answers.append({"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"})
+                answers.append({"ErrorCode": self.code, "ErrorMessage": "refused"})
             else:
                 answers.append({"EventId": "1"})
         return {"FailedEntryCount": sum("ErrorCode" in answer for answer in answers), "Entries": answers}
