@@ -108,7 +108,14 @@ def settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID, *, rep
     payment = store.payment(order_id)
     if payment is None or payment.stripe_id is None:
         raise PaymentNotFound
-    intent = _capture_if_due(stripe, payment) or stripe.retrieve(payment.stripe_id)
+    return _settle(store, stripe, payment, payment.stripe_id, republish=republish)
+
+
+def _settle(
+    store: PaymentStore, stripe: StripeGateway, payment: Payment, stripe_id: str, *, republish: bool = False
+) -> Settled:
+    """Settle a payment that was just read: the PaymentIntent must be read after the order. Raises VersionConflict."""
+    intent = _capture_if_due(stripe, payment) or stripe.retrieve(stripe_id)
     action = payment.required_action(intent, clock.now())
     if action:
         intent = _perform(stripe, payment, action, intent)
@@ -120,13 +127,22 @@ def settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID, *, rep
     return Settled(_record(store, payment, after, event_type), acted=True)
 
 
-def reconcile_intent(store: PaymentStore, stripe: StripeGateway, stripe_id: str) -> bool:
+def reconcile_intent(
+    store: PaymentStore, stripe: StripeGateway, stripe_id: str, order_id: OrderID | None = None
+) -> bool:
     """Settle the payment of a PaymentIntent whose state may have changed at Stripe.
 
-    An orphan PaymentIntent is voided or refunded. Ignores PaymentIntents of other stages or of unknown origin. Returns
-    whether anything was written, published, voided or refunded. Raises NotRecordedYet if the PaymentIntent is ours and
-    may still be recorded.
+    With the `order_id` from Stripe's event the payment is read first, and then the PaymentIntent, once. An orphan
+    PaymentIntent is voided or refunded. Ignores PaymentIntents of other stages or of unknown origin. Returns whether
+    anything was written, published, voided or refunded. Raises NotRecordedYet if the PaymentIntent is ours and may
+    still be recorded.
     """
+    recorded = store.payment(order_id) if order_id else None
+    if recorded and recorded.stripe_id == stripe_id:
+        try:
+            return _settle(store, stripe, recorded, stripe_id).acted
+        except VersionConflict:
+            return settle(store, stripe, recorded.order.id).acted
     try:
         intent = stripe.retrieve(stripe_id)
     except IntentMissing:

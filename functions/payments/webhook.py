@@ -1,7 +1,7 @@
 """Receive Stripe's webhooks.
 
-The signature covers the raw body. Of a verified event only the type and the PaymentIntent's id are used; the state is
-read from Stripe.
+The signature covers the raw body. Of a verified event only the type and the ids of PaymentIntent and order are used;
+the state is read from Stripe.
 
 Responses:
 
@@ -26,6 +26,7 @@ from functions.payments.stripe_gateway import StripeGateway
 from shared import settings
 from shared.admission import raw_body
 from shared.http import problem_response
+from shared.ids import OrderID, is_id
 from shared.problems import Problem
 from shared.table import Contention, Table
 from shared.telemetry import Trace, follow, logger
@@ -61,6 +62,7 @@ class _Subject(BaseModel):
     object: str = ""
     id: str | None = None
     payment_intent: str | None = None
+    metadata: Any = None
 
 
 class _Data(BaseModel):
@@ -71,6 +73,13 @@ class _Data(BaseModel):
         """The PaymentIntent's id; None if it is missing or malformed."""
         found = self.object.id if self.object.object == "payment_intent" else self.object.payment_intent
         return found if found and _INTENT_ID.fullmatch(found) else None
+
+    @property
+    def order_id(self) -> OrderID | None:
+        """The order's id in the metadata; None if it is missing or malformed. A charge has its PaymentIntent's."""
+        metadata = self.object.metadata
+        found = metadata.get("orderID") if isinstance(metadata, dict) else None
+        return OrderID(found) if isinstance(found, str) and is_id(found) else None
 
 
 class StripeEvent(BaseModel):
@@ -105,7 +114,8 @@ def _receive(request: dict[str, Any]) -> None:
         return
     stripe_id = event.data.stripe_id
     logger.info("webhook received", event_type=event.type, stripe_event=event.id, stripe_id=stripe_id)
-    actions.reconcile_intent(PaymentStore(Table(settings.load(Settings).table_name)), StripeGateway(), stripe_id)
+    store = PaymentStore(Table(settings.load(Settings).table_name))
+    actions.reconcile_intent(store, StripeGateway(), stripe_id, event.data.order_id)
 
 
 def _verified(request: dict[str, Any]) -> StripeEvent:
