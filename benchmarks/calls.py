@@ -28,8 +28,8 @@ def results(operations: Mapping[str, Row]) -> list[Result]:
         operations[name] for name in ("place an order", "lose an order on the read", "start a payment")
     )
     return [
-        Result(what="place an order: write units", figure=place.writes, unit="units", target=5),
-        Result(what="place an order: reads", figure=_calls(place, READS), unit="calls", target=1),
+        Result(what="place an order: write units", figure=place.writes, unit="units", target=7),
+        Result(what="place an order: reads", figure=_calls(place, READS), unit="calls", target=2),
         Result(what="lose an order: read units", figure=loser.reads, unit="units", target=0.5),
         Result(what="lose an order: write units", figure=loser.writes, unit="units", target=0),
         *(

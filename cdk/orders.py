@@ -71,7 +71,11 @@ class Orders(Construct):
             timeout=Duration.seconds(10),
             monitoring=monitoring,
             synchronous=True,
-            environment={**table, "ORDER_WINDOW_SECONDS": str(stage.order_window_seconds)},
+            environment={
+                **table,
+                "ORDER_WINDOW_SECONDS": str(stage.order_window_seconds),
+                "HOLDS_PER_BUYER": str(stage.holds_per_buyer),
+            },
         )
         orders.allow(api, "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
 

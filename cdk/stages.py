@@ -27,6 +27,8 @@ class Stage:
     """Tables, secrets and logs outlive the stack, and tables are protected against deletion."""
     currency: str = "usd"
     order_window_seconds: int = 300
+    holds_per_buyer: int = 10
+    """How many unpaid orders one buyer may have at once."""
     log_retention: RetentionDays = RetentionDays.TWO_WEEKS
     stripe_api_base: str | None = None
     """The URL of an emulator of Stripe's API; None for Stripe itself."""
@@ -164,6 +166,8 @@ def _check_values(stage: Stage) -> None:
     for setting in ("listener_concurrency", "settler_concurrency"):
         if not 2 <= getattr(stage, setting) <= 1000:
             raise ValueError(f"{setting} must be 2 to 1000, not {getattr(stage, setting)}")
+    if not 1 <= stage.holds_per_buyer <= 100:
+        raise ValueError(f"holds_per_buyer must be 1 to 100, not {stage.holds_per_buyer}")
     if any(number < 0 for number in stage.reserved_concurrency.values()):
         raise ValueError("reserved_concurrency cannot be negative")
     if bool(stage.domain_name) != bool(stage.certificate_arn):

@@ -105,11 +105,13 @@ class Table:
         where: str | None = None,
         newest_first: bool = False,
         page_size: int | None = None,
+        consistent: bool = False,
         **values: object,
     ) -> Iterator[Item]:
         """Iterate over the items that match a key condition and the filter `where`, in the order of their sort key.
 
-        Fetches pages as the iterator is consumed. DynamoDB evaluates `page_size` items per page, before the filter.
+        Fetches pages as the iterator is consumed. DynamoDB evaluates `page_size` items per page, before the filter. An
+        eventually consistent read costs half and can be stale by moments; indexes support no other.
         """
         request: dict[str, Any] = {
             "TableName": self.name,
@@ -122,6 +124,8 @@ class Table:
             request["IndexName"] = index
         if where:
             request["FilterExpression"] = where
+        if consistent:
+            request["ConsistentRead"] = True
         if page_size:
             request["Limit"] = page_size
         while True:

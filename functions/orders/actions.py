@@ -4,9 +4,11 @@ On a conflict the first commit takes effect; the other caller reads again and de
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from functions.orders.buyer import RecentHolds, RecentlyLapsed, TooManyHolds
 from functions.orders.order import (
     HeldByBuyer,
     Hold,
@@ -32,51 +34,85 @@ from shared.unit_of_work import VersionConflict, retry_on_conflict
 MAX_PLACE_ATTEMPTS = 3  # few: a conflicting write to the ticket is most often another order
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The settings of a stage for holds: the duration of a hold, and the number of unpaid holds of one buyer."""
+
+    window: timedelta
+    holds_per_buyer: int
+
+
 def place_order(
-    store: OrderStore, *, buyer: UserID, ticket_id: str, shown_price: Decimal | None, window: timedelta
+    store: OrderStore, *, buyer: UserID, ticket_id: str, shown_price: Decimal | None, limits: Limits
 ) -> tuple[Order, bool]:
-    """Place an order, which holds the ticket for `window`.
+    """Place an order, which holds the ticket for the window of `limits`.
 
     Returns the new order and True, or the buyer's existing live order for the ticket and False. Without contention it
-    takes one eventually consistent read and one transaction; if the ticket is held, only the read. Raises
-    TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged, Contention.
+    takes two eventually consistent reads and one transaction; if the ticket is held, only one read. Raises
+    TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged, TooManyHolds, RecentlyLapsed,
+    Contention.
     """
     ticket = _find_ticket(store, ticket_id)
+    holds: RecentHolds | None = None
+    lost = 0
 
-    @retry_on_conflict(attempts=MAX_PLACE_ATTEMPTS)
+    @retry_on_conflict()
     def place() -> tuple[Order, bool]:
-        nonlocal ticket
+        nonlocal ticket, holds, lost
         try:
-            return _place_order(store, ticket, buyer=buyer, shown_price=shown_price, window=window)
+            found = _own_live_order(store, ticket, buyer=buyer, shown_price=shown_price)
+            if found:
+                return found, False
+            holds = holds or store.recent_holds(buyer)
+            return _place_order(store, ticket, holds, limits), True
         except VersionConflict as conflict:
-            ticket = store.ticket_in(conflict) or _reread(store, ticket)
+            changed = store.recent_holds_in(conflict, buyer)
+            holds = changed or holds
+            current = store.ticket_in(conflict)
+            if current or changed is None:
+                lost += 1
+                ticket = current or _reread(store, ticket)
+            if lost == MAX_PLACE_ATTEMPTS:
+                raise TicketHeld("other buyers were faster; reload the ticket") from None
             raise
 
     try:
         return place()
-    except (TicketHeld, TicketSold, TicketWithdrawn, PriceChanged):
+    except (TicketHeld, TicketSold, TicketWithdrawn, PriceChanged, TooManyHolds, RecentlyLapsed):
         count("OrdersRefused")
         raise
-    except VersionConflict:
-        count("OrdersRefused")
-        raise TicketHeld("other buyers were faster; reload the ticket") from None
 
 
-def _place_order(
-    store: OrderStore, ticket: HoldableTicket, *, buyer: UserID, shown_price: Decimal | None, window: timedelta
-) -> tuple[Order, bool]:
-    """Place an order on this copy of the ticket. Raises VersionConflict if the copy is stale."""
+def _own_live_order(
+    store: OrderStore, ticket: HoldableTicket, *, buyer: UserID, shown_price: Decimal | None
+) -> Order | None:
+    """Return the buyer's live order for the ticket, or None if the buyer can hold it.
+
+    Raises VersionConflict if this copy of the ticket is stale, and the errors of `check_can_be_held`.
+    """
     now = clock.now()
     try:
         ticket.check_can_be_held(buyer=buyer, shown_price=shown_price, now=now)
     except HeldByBuyer as held:
         own = store.order(buyer, held.order_id)
         if own and own.is_live(now):
-            return own, False
+            return own
         raise VersionConflict from None
-    order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, window=window)
+    return None
+
+
+def _place_order(store: OrderStore, ticket: HoldableTicket, holds: RecentHolds, limits: Limits) -> Order:
+    """Place an order on this copy of the ticket, with the buyer's recent holds.
+
+    Raises TooManyHolds, RecentlyLapsed, and VersionConflict if one of the two is stale.
+    """
+    now = clock.now()
+    buyer = holds.user_id
+    after = _add_hold(store, holds, ticket.id, limits)
+    order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, deadline=after.windows[ticket.id])
     lapsed = _expire_lapsed(store, ticket.hold)
     store.hold_ticket(ticket, ticket.held_by(order))
+    store.replace_recent_holds(holds, after, window=limits.window)
     store.insert_order(order)
     if lapsed:
         store.replace_order(*lapsed)
@@ -84,7 +120,21 @@ def _place_order(
     count("OrdersPlaced")
     if lapsed:
         count("OrdersLapsed")
-    return order, True
+    return order
+
+
+def _add_hold(store: OrderStore, holds: RecentHolds, ticket_id: TicketID, limits: Limits) -> RecentHolds:
+    """Return the buyer's recent holds with one more. Only if they are full, reads which of them have ended.
+
+    No hold needs a write when it ends: until then the record is an upper bound.
+    """
+    now = clock.now()
+    limit, window = limits.holds_per_buyer, limits.window
+    try:
+        return holds.add(ticket_id, limit=limit, window=window, now=now)
+    except TooManyHolds:
+        orders = store.orders_since(holds.user_id, now - 2 * window)
+        return holds.without_ended(orders).add(ticket_id, limit=limit, window=window, now=now)
 
 
 def get_order(store: OrderStore, *, user_id: UserID, order_id: str) -> Order:

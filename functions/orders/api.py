@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from functions.orders import actions
+from functions.orders.buyer import RecentlyLapsed, TooManyHolds
 from functions.orders.order import (
     OrderNotFound,
     OrderPaid,
@@ -29,10 +30,14 @@ from shared.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Environment of the Orders API. `order_window_seconds` is the duration of a hold."""
+    """Environment of the Orders API. `order_window_seconds` is the duration of a hold.
+
+    `holds_per_buyer` is the number of unpaid holds that one buyer may have.
+    """
 
     table_name: str
     order_window_seconds: int = 300
+    holds_per_buyer: int = 10
 
 
 OfTicket = Annotated[
@@ -40,6 +45,15 @@ OfTicket = Annotated[
     Query(alias="ticketID", description="Return only the order by which you hold or have bought this ticket."),
 ]
 OfTicketAlias = Annotated[str | None, Query(alias="ticketId", description="Alias of `ticketID`.")]
+
+
+def _limits() -> actions.Limits:
+    env = settings.load(Settings)
+    return actions.Limits(window=timedelta(seconds=env.order_window_seconds), holds_per_buyer=env.holds_per_buyer)
+
+
+def _retry_after(error: TooManyHolds | RecentlyLapsed) -> dict[str, object]:
+    return {"headers": {"Retry-After": str(error.retry_after)}}
 
 
 def _table() -> Table:
@@ -58,6 +72,8 @@ api = Api(
         TicketSold: problem_type(409, "ticket_sold"),
         TicketWithdrawn: problem_type(409, "ticket_withdrawn"),
         PriceChanged: problem_type(409, "price_changed"),
+        TooManyHolds: problem_type(409, "too_many_holds", _retry_after),
+        RecentlyLapsed: problem_type(409, "recently_lapsed", _retry_after),
         OrderPaid: problem_type(409, "order_paid"),
     },
 )
@@ -70,21 +86,24 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 @api.post("/api/orders", status_code=201)
 @api.raises(
-    *(TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged),
+    *(TicketNotFound, OwnTicket, TicketHeld, TicketSold, TicketWithdrawn, PriceChanged, TooManyHolds, RecentlyLapsed),
     successes={200: "The caller's existing order, which holds the ticket already."},
 )
 @api.idempotent
 def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
     """Place an order.
 
-    The order holds the ticket for the caller until `expiresAt`.
+    The order holds the ticket for the caller until `expiresAt`. A caller may have ten unpaid orders at once (409
+    `too_many_holds`). Cancelling and ordering the same ticket again does not extend the time to pay for it; once that
+    has passed without a payment, the caller cannot order the ticket for as long again (409 `recently_lapsed`).
+    `Retry-After` says when either ends.
     """
     order, is_new = actions.place_order(
         OrderStore(_table(), api.completion(OrderOut.of)),
         buyer=api.user.id,
         ticket_id=body.ticket_id,
         shown_price=body.shown_price,
-        window=timedelta(seconds=settings.load(Settings).order_window_seconds),
+        limits=_limits(),
     )
     return api.success(OrderOut.of(order)) if is_new else Response(200, "application/json", OrderOut.of(order))
 

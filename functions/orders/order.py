@@ -17,11 +17,12 @@ Orders is authoritative for these rules; Payments and Tickets follow its events.
     ├── OwnTicket
     ├── TicketHeld, TicketSold, TicketWithdrawn, PriceChanged
     ├── HeldByBuyer          the buyer's own live order holds the ticket already
+    ├── TooManyHolds, RecentlyLapsed     see `buyer`
     └── OrderPaid            the order can no longer be cancelled
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
@@ -264,18 +265,18 @@ class Order:
 
     @classmethod
     def place(
-        cls, ticket: HoldableTicket, *, order_id: OrderID, buyer: UserID, now: datetime, window: timedelta
+        cls, ticket: HoldableTicket, *, order_id: OrderID, buyer: UserID, now: datetime, deadline: datetime
     ) -> "Order":
         """Create an order for a ticket that is free, or whose hold has lapsed (a takeover).
 
-        `window` is the duration of the hold. A takeover raises the hold version by two: for the cancellation of the
-        lapsed order and for the creation of this one.
+        The order holds the ticket until `deadline`. A takeover raises the hold version by two: for the cancellation of
+        the lapsed order and for the creation of this one.
         """
         return cls(
             id=order_id,
             user_id=buyer,
             status=OrderStatus.CREATED,
-            expires_at=now + window,
+            expires_at=deadline,
             ticket=OrderedTicket(
                 id=ticket.id,
                 title=ticket.title,

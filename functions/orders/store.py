@@ -3,14 +3,16 @@
     pk user#<userID>      sk order#<orderID>     an order; outbox entry: its latest event
     pk ticket#<ticketID>  sk ticket              the copy of a ticket with its hold and the latest decision about a
                                                  change; outbox entry: that decision
+    pk user#<userID>      sk holds               the tickets that a buyer has ordered recently; expires by TTL
 
 An order and its hold change in one transaction, so the ticket always names the order that has it.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from functions.orders.buyer import RecentHolds
 from functions.orders.order import Decision, Hold, HoldableTicket, HoldState, Order, OrderedTicket, OrderStatus
 from shared import clock, events, refunds
 from shared.ids import OrderID, TicketID, UserID, partition
@@ -61,6 +63,32 @@ class OrderStore(UnitOfWork[Order]):
         )
         found = (_to_order(item) for item in items if item["sk"] != after)
         return page_of(found, listing=LISTING, limit=limit, ident=lambda order: order.id)
+
+    def orders_since(self, user_id: UserID, instant: datetime) -> Iterator[Order]:
+        """Iterate over a user's orders that were created since the instant, newest first, by consistent reads."""
+        for item in self.table.query(
+            "pk = :pk AND sk BETWEEN :first AND :after",
+            newest_first=True,
+            consistent=True,
+            pk=f"user#{user_id}",
+            first="order#",
+            after="order$",
+        ):
+            order = _to_order(item)
+            if order.created_at < instant:
+                return
+            yield order
+
+    def recent_holds(self, user_id: UserID) -> RecentHolds:
+        """Return the buyer's recent holds. The read may be stale, which is sufficient, as its write is conditional."""
+        return _to_recent_holds(user_id, self.table.get(_holds_key(user_id)) or {})
+
+    def replace_recent_holds(self, before: RecentHolds, after: RecentHolds, *, window: timedelta) -> None:
+        """Add the buyer's recent holds. Condition: the record has the version of `before`, or does not exist if 0."""
+        put = Put(item=_to_holds_item(after, window), condition="attribute_not_exists(pk)")
+        if before.version:
+            put = replace(put, condition="holdsVersion = :holds", values={"holds": before.version})
+        self.add(put)
 
     def hold_ticket(self, before: HoldableTicket, after: HoldableTicket) -> None:
         """Add the hold of a new order.
@@ -136,6 +164,12 @@ class OrderStore(UnitOfWork[Order]):
         item = conflict.items[0] if conflict.items else None
         return _to_ticket(item) if item else None
 
+    @staticmethod
+    def recent_holds_in(conflict: VersionConflict, user_id: UserID) -> RecentHolds | None:
+        """Return the current recent holds if the condition of `replace_recent_holds`, added second, did not hold."""
+        item = conflict.items[1] if len(conflict.items) > 1 else None
+        return None if item is None else _to_recent_holds(user_id, item)
+
     def keep_ticket(self, data: events.TicketCreated | events.TicketUpdated) -> None:
         """Copy the seller's content of a ticket from an event.
 
@@ -193,6 +227,23 @@ def _ticket_key(ticket_id: TicketID) -> dict[str, str]:
 
 def _order_key(user_id: UserID, order_id: OrderID) -> dict[str, str]:
     return {"pk": f"user#{user_id}", "sk": f"order#{order_id}"}
+
+
+def _holds_key(user_id: UserID) -> dict[str, str]:
+    return {"pk": f"user#{user_id}", "sk": "holds"}
+
+
+def _to_holds_item(holds: RecentHolds, window: timedelta) -> Item:
+    return _holds_key(holds.user_id) | {
+        "windows": {ticket_id: clock.to_millis(end) for ticket_id, end in holds.windows.items()},
+        "holdsVersion": holds.version,
+        "ttl": int((max(holds.windows.values()) + window).timestamp()) + 1,
+    }
+
+
+def _to_recent_holds(user_id: UserID, item: Item) -> RecentHolds:
+    windows = {TicketID(ticket_id): clock.from_millis(end) for ticket_id, end in item.get("windows", {}).items()}
+    return RecentHolds(user_id=user_id, windows=windows, version=item.get("holdsVersion", 0))
 
 
 def _to_ticket_item(ticket: HoldableTicket) -> Item:

@@ -79,6 +79,23 @@ def test_20_clicks_of_one_buyer_place_one_order(sandbox: Sandbox) -> None:
     assert len({outcome.json["id"] for outcome in outcomes}) == 1
 
 
+def test_one_buyer_gets_ten_of_30_tickets(sandbox: Sandbox) -> None:
+    """The limit is exact however many orders of one buyer are placed at once."""
+    tickets, buyer = sandbox.on_sale(30), person()
+
+    outcomes = sandbox.at_once([order(ticket, buyer) for ticket in tickets], processes=30)
+    while busy := [ticket for ticket, one in zip(tickets, outcomes, strict=True) if one.status == 503]:
+        rest = [one for one in outcomes if one.status != 503]
+        tickets = [ticket for ticket, one in zip(tickets, outcomes, strict=True) if one.status != 503] + busy
+        outcomes = rest + sandbox.at_once([order(ticket, buyer) for ticket in busy], processes=5)
+
+    assert Counter((outcome.status, outcome.code) for outcome in outcomes) == {
+        (201, ""): 10,
+        (409, "too_many_holds"): 20,
+    }
+    assert len(sandbox.orders()) == 10
+
+
 def test_one_of_20_sign_ups_with_one_address_succeeds(sandbox: Sandbox) -> None:
     body = {"email": "first@example.com", "password": "correct horse"}
 

@@ -451,7 +451,7 @@ def _expire_overdue(fault_case: FaultCase) -> Act:
 
     def right(_: Outcome) -> None:
         """A task that failed is found again by the next sweep."""
-        if fault_case.items("orders", "user#")[0]["status"] == "created":
+        if _orders(fault_case)[0]["status"] == "created":
             assert fault_case.run(Invocation("orders.expirer", batch, later)).is_taken
         _is_cancelled(fault_case, "expired")
 

@@ -15,7 +15,7 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"}),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
     "tickets relay": ("functions.relay.relay.handler", 30, RELAY),
-    "orders api": ("functions.orders.api.handler", 10, {"TABLE_NAME", "ORDER_WINDOW_SECONDS"}),
+    "orders api": ("functions.orders.api.handler", 10, {"TABLE_NAME", "ORDER_WINDOW_SECONDS", "HOLDS_PER_BUYER"}),
     "orders listener": ("functions.orders.listener.handler", 10, {"TABLE_NAME"}),
     "orders sweep": ("functions.orders.sweep.handler", 240, {"TABLE_NAME", "OVERDUE_QUEUE_URL"}),
     "orders expirer": ("functions.orders.expirer.handler", 10, {"TABLE_NAME"}),

@@ -91,7 +91,7 @@ def test_tickets_and_payments_follow_restored_orders(world: World, seller: Perso
     assert _hold_in_tickets(world) == order["id"]
     statuses = {item["orderID"]: item["orderStatus"] for item in world.items("payments") if "orderID" in item}
     assert statuses[order["id"]] == "created"
-    assert [item["id"] for item in world.items("orders") if item["pk"].startswith("user#")] == [order["id"]]
+    assert [item["id"] for item in world.items("orders") if item["sk"].startswith("order#")] == [order["id"]]
 
 
 def test_without_raised_versions_they_do_not_follow(

@@ -1,10 +1,10 @@
 """The invariants: after every step, and at rest.
 
 Guarantees: (1) one sale, (2) no charge without a ticket, (3) no ticket stuck, (4) at-least-once delivery suffices, (5)
-every change is published, (6) no access without authorisation.
+every change is published, (6) no access without authorisation, (7) no hoarding.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -50,6 +50,10 @@ class Cloud(Protocol):
         """Its queues."""
 
     @property
+    def holds_per_buyer(self) -> int:
+        """The number of unpaid orders that one buyer may have."""
+
+    @property
     def timers(self) -> Collection[object]:
         """The timers of orders that have not fired."""
 
@@ -89,6 +93,8 @@ def check_after_step(cloud: Cloud, stripe: StripeAccount, changes: SellersChange
     _one_live_order_a_ticket(orders)
     _nothing_expires_early(orders)
     _each_hold_is_its_orders(orders, tickets)
+    _no_buyer_holds_too_many(orders, limit=cloud.holds_per_buyer)
+    _no_buyer_holds_too_long(orders)
     if changes:
         _no_change_is_overruled(cloud, orders, tickets, changes)
     _no_money_without_a_ticket(orders, stripe, by_hand)
@@ -118,7 +124,7 @@ def check_at_rest(
 def orders_and_tickets(cloud: Cloud) -> tuple[dict[str, Item], dict[str, Item]]:
     """The orders and the copies of tickets in Orders' table, by id."""
     items = cloud.database.items(cloud.table("orders"))
-    orders = {item["id"]: item for item in items if item["pk"].startswith("user#")}
+    orders = {item["id"]: item for item in items if item.get("sk", "").startswith("order#")}
     tickets = {item["id"]: item for item in items if item["pk"].startswith("ticket#")}
     return orders, tickets
 
@@ -143,6 +149,34 @@ def _nothing_expires_early(orders: dict[str, Item]) -> None:
     for order in orders.values():
         early = order.get("reason") == "expired" and now < order["expiresAt"]
         _require(not early, f"order {order['id']} has expired before its deadline")
+
+
+def _no_buyer_holds_too_many(orders: dict[str, Item], *, limit: int) -> None:
+    """Guarantee 7: the unpaid orders of a buyer that were live when the latest of them was placed."""
+    unpaid: defaultdict[str, list[Item]] = defaultdict(list)
+    for order in orders.values():
+        if order["status"] == "created":
+            unpaid[order["userID"]].append(order)
+    for buyer, placed in unpaid.items():
+        latest = max(order["createdAt"] for order in placed)
+        number = sum(latest < order["expiresAt"] for order in placed)
+        _require(number <= limit, f"buyer {buyer} holds {number} tickets")
+
+
+def _no_buyer_holds_too_long(orders: dict[str, Item]) -> None:
+    """Guarantee 7: a buyer's orders for one ticket end with one window, or one window lies between them.
+
+    An order that was being paid may have been forgotten by the record of the buyer's holds.
+    """
+    window = max((order["expiresAt"] - order["createdAt"] for order in orders.values()), default=0)
+    earlier: dict[tuple[str, str], Item] = {}
+    for order in sorted(orders.values(), key=lambda order: (order["createdAt"], order["id"])):
+        last = earlier.get((order["userID"], order["ticketID"]))
+        if last and last.get("reason") != "payment_failed":
+            same = order["expiresAt"] == last["expiresAt"] and order["createdAt"] < last["expiresAt"]
+            waited = order["createdAt"] >= last["expiresAt"] + window
+            _require(same or waited, f"the buyer of order {last['id']} took its ticket again with {order['id']}")
+        earlier[order["userID"], order["ticketID"]] = order
 
 
 def _each_hold_is_its_orders(orders: dict[str, Item], tickets: dict[str, Item]) -> None:

@@ -13,6 +13,7 @@ from functions.auth.store import UserStore
 from functions.orders import actions as order_actions
 from functions.orders import store as order_store
 from functions.orders import sweep
+from functions.orders.buyer import RecentHolds, RecentlyLapsed, TooManyHolds
 from functions.orders.order import Hold, HoldableTicket, HoldState, Order, OrderNotFound
 from functions.orders.order import OrderStatus as Status
 from functions.payments import actions as payment_actions
@@ -213,6 +214,20 @@ def _only_full_refunds_count(self: Intent) -> int:
     return self.captured if self.captured in (self.refunded, self.lost) else 0
 
 
+def _limits_without(refusal: type[Exception]) -> RemoveGuard:
+    """Accept an order that this rule of a buyer's holds refuses."""
+    real = RecentHolds.add
+
+    def add(self: RecentHolds, ticket_id: Any, **limits: Any) -> RecentHolds:
+        try:
+            return real(self, ticket_id, **limits)
+        except refusal:
+            end = limits["now"] + limits["window"]
+            return replace(self, windows={**self.windows, ticket_id: end}, version=self.version + 1)
+
+    return _with(RecentHolds, "add", add)
+
+
 def _never_answers(self: Order) -> Order:
     raise OrderNotFound
 
@@ -262,6 +277,8 @@ MUTATIONS: dict[str, Mutation] = {
         _with(Order, "_republish", _never_answers), LOSSES, seed=39
     ),
     "an order is republished under an old version": Mutation(_with(Order, "_republish", lambda self: self), seed=1),
+    "a buyer may hold any number of tickets": Mutation(_limits_without(TooManyHolds), seed=4),
+    "a buyer takes a lapsed ticket again": Mutation(_limits_without(RecentlyLapsed), seed=4),
     "an address is claimed though it is taken": Mutation(_an_address_is_claimed_though_it_is_taken, seed=1),
     "Orders is not asked what it does about funds that are gone": Mutation(
         _gone_funds_are_not_asked_about, LOSSES_AND_BY_HAND, seed=91

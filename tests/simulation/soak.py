@@ -187,6 +187,7 @@ class DeployedCloud:
     """The deployed stack in the form in which the invariants read the simulated one."""
 
     timers: Sequence[str] = ()
+    holds_per_buyer = 10  # the default of a stage
 
     def __init__(self, stack: LocalStack) -> None:
         self.database = DeployedDatabase(stack)
@@ -284,7 +285,7 @@ def check_until_at_rest(stack: LocalStack, *, began: float) -> str:
             time.sleep(5)
             continue
         orders = Counter(
-            item["status"] for item in cloud.database.items(cloud.table("orders")) if item["pk"].startswith("user#")
+            item["status"] for item in cloud.database.items(cloud.table("orders")) if item["sk"].startswith("order#")
         )
         return f"{dict(orders)} orders, {set_aside} messages set aside"
 

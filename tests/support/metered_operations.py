@@ -153,6 +153,17 @@ def place_an_order_with_a_key(stack: MeteredStack) -> Run:
     return stack.last
 
 
+def place_the_buyers_eleventh_order(stack: MeteredStack) -> Run:
+    """The buyer has cancelled one of ten orders, which the record of their holds does not know."""
+    placed = [stack.ordered() for _ in range(10)]
+    stack.call("DELETE", f"/api/orders/{placed[0]}", by=stack.buyer)
+    assert stack.place(stack.offered()).status == 201
+    return stack.last
+
+
+OPERATIONS["place the buyer's eleventh order"] = place_the_buyers_eleventh_order
+
+
 @operation
 def place_an_order_twice(stack: MeteredStack) -> Run:
     ticket_id = stack.offered()

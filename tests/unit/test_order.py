@@ -45,7 +45,7 @@ def held(by: UserID, *, until: datetime | None) -> HoldableTicket:
 
 
 def order(status: OrderStatus = OrderStatus.CREATED, ticket: HoldableTicket = FREE) -> Order:
-    placed = Order.place(ticket, order_id=OrderID("order"), buyer=BUYER, now=NOW, window=timedelta(minutes=5))
+    placed = Order.place(ticket, order_id=OrderID("order"), buyer=BUYER, now=NOW, deadline=NOW + timedelta(minutes=5))
     return replace(placed, status=status)
 
 

@@ -9,6 +9,7 @@ import {
   retryDelay,
   shouldRetry,
   TransportError,
+  waitOf,
 } from "./errors";
 import type { Problem } from "./types";
 
@@ -49,6 +50,15 @@ describe("automatic retries", () => {
 
   test("a rate-limited call is not retried", () => {
     expect(shouldRetry(0, problem(429, "too_many_attempts", 60))).toBe(false);
+  });
+
+  test("a refusal for minutes is final, and shown at once", () => {
+    for (const code of ["too_many_holds", "recently_lapsed"] as const) {
+      const refused = problem(409, code, 240);
+      expect(isFinal(refused)).toBe(true);
+      expect(shouldRetry(0, refused)).toBe(false);
+      expect(waitOf(refused)).toBe("in 4 minutes");
+    }
   });
 
   test("errors of other origin are not retried", () => {

@@ -61,10 +61,18 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof ProblemError && error.problem.status === 404 && error.retryAfter === null;
 }
 
+/** Refusals with a Retry-After of minutes, which are shown to the user in place of an automatic retry. */
+const REFUSED_FOR_NOW: readonly (Problem["code"] | null)[] = ["too_many_holds", "recently_lapsed"];
+
+function isRefusedForNow(error: unknown): boolean {
+  return REFUSED_FOR_NOW.includes(codeOf(error));
+}
+
 /** Whether the outcome is final, so that another attempt is a new write. */
 export function isFinal(error: unknown): boolean {
   return (
-    error instanceof ApiError && error.status !== null && error.status < 500 && error.retryAfter === null
+    isRefusedForNow(error) ||
+    (error instanceof ApiError && error.status !== null && error.status < 500 && error.retryAfter === null)
   );
 }
 
@@ -79,7 +87,7 @@ const RETRIES_WHILE_PENDING = 40;
 
 /** Whether to retry automatically after an error that `failures` others preceded. */
 export function shouldRetry(failures: number, error: unknown): boolean {
-  if (!(error instanceof ApiError) || error.status === 429) return false;
+  if (!(error instanceof ApiError) || error.status === 429 || isRefusedForNow(error)) return false;
   if (error instanceof PendingError) return failures < RETRIES_WHILE_PENDING;
   if (error.retryAfter !== null) return failures < RETRIES_IF_ASKED;
   return (
@@ -91,6 +99,12 @@ export function shouldRetry(failures: number, error: unknown): boolean {
 export function retryDelay(failures: number, error: unknown): number {
   if (error instanceof ApiError && error.retryAfter !== null) return error.retryAfter * 1000;
   return Math.min(400 * 2 ** failures, 4000);
+}
+
+/** The time after which an error asks to try again, as in "in 5 minutes". */
+export function waitOf(error: unknown): string {
+  const minutes = Math.ceil(((error instanceof ApiError ? error.retryAfter : null) ?? 60) / 60);
+  return new Intl.RelativeTimeFormat("en").format(minutes, "minute");
 }
 
 /** The title and advice to show for an error that the page does not handle itself. */

@@ -36,7 +36,7 @@ export interface paths {
         put?: never;
         /**
          * Place an order
-         * @description The order holds the ticket for the caller until `expiresAt`.
+         * @description The order holds the ticket for the caller until `expiresAt`. A caller may have ten unpaid orders at once (409 `too_many_holds`). Cancelling and ordering the same ticket again does not extend the time to pay for it; once that has passed without a payment, the caller cannot order the ticket for as long again (409 `recently_lapsed`). `Retry-After` says when either ends.
          */
         post: operations["place_order"];
         delete?: never;
@@ -431,7 +431,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "unauthenticated" | "unavailable" | "unsupported_media_type";
+            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type";
             errors: {
                 message: string;
                 field?: string;
@@ -863,8 +863,8 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Conflict: `idempotency_in_progress`, `price_changed`, `ticket_held`, `ticket_sold`, `ticket_withdrawn`. */
-        "409_idempotency_in_progress.price_changed.ticket_held.ticket_sold.ticket_withdrawn": {
+        /** @description Conflict: `idempotency_in_progress`, `price_changed`, `recently_lapsed`, `ticket_held`, `ticket_sold`, `ticket_withdrawn`, `too_many_holds`. */
+        "409_idempotency_in_progress.price_changed.recently_lapsed.ticket_held.ticket_sold.ticket_withdrawn.too_many_holds": {
             headers: {
                 [name: string]: unknown;
             };
@@ -873,7 +873,7 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "idempotency_in_progress" | "price_changed" | "ticket_held" | "ticket_sold" | "ticket_withdrawn";
+                    code?: "idempotency_in_progress" | "price_changed" | "recently_lapsed" | "ticket_held" | "ticket_sold" | "ticket_withdrawn" | "too_many_holds";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1120,7 +1120,7 @@ export interface operations {
             401: components["responses"]["401_unauthenticated"];
             403: components["responses"]["403_cross_site_request.own_ticket"];
             404: components["responses"]["404_ticket_not_found"];
-            409: components["responses"]["409_idempotency_in_progress.price_changed.ticket_held.ticket_sold.ticket_withdrawn"];
+            409: components["responses"]["409_idempotency_in_progress.price_changed.recently_lapsed.ticket_held.ticket_sold.ticket_withdrawn.too_many_holds"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             422: components["responses"]["422_idempotency_key_reused"];

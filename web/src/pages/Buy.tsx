@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
-import { codeOf, explain, isSignedOut } from "../api/errors";
+import { codeOf, explain, isSignedOut, waitOf } from "../api/errors";
 import { usePlaceOrder } from "../api/mutations";
 import { orderOfTicket, ticket as ticketQuery } from "../api/queries";
 import type { Order, Ticket } from "../api/types";
@@ -121,6 +121,22 @@ function OrderError({ error, newPrice }: { error: unknown; newPrice: string | nu
           title={newPrice === null ? "The price has changed." : `The price has changed to ${newPrice}.`}
         >
           <p>Nothing was ordered. You can buy the ticket at the new price.</p>
+        </Notice>
+      );
+    case "too_many_holds":
+      return (
+        <Notice tone="error" title="You are holding too many tickets.">
+          <p>Pay for one of your orders or cancel one, then order this ticket.</p>
+          <Link className="button" to="/orders">
+            See your orders
+          </Link>
+        </Notice>
+      );
+    case "recently_lapsed":
+      return (
+        <Notice tone="error" title="Your time to pay for this ticket has passed.">
+          <p>Other buyers come first now. You can order it again {waitOf(error)} if nobody buys it.</p>
+          <OtherTickets />
         </Notice>
       );
     default: {
