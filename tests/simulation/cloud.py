@@ -28,7 +28,6 @@ from tests.support.lambda_events import LambdaContext
 MOST_NESTED = 1  # nesting depth of functions that run within another function
 SLEPT_THROUGH = 0.25  # probability that others run while a function sleeps
 AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
-STRICT = 0.3  # probability that a run allows each buyer one unpaid order only, so that simulated buyers reach the limit
 
 type Resources = Mapping[str, Mapping[str, Any]]
 
@@ -158,7 +157,7 @@ class Cloud:
         resources: Resources = template["Resources"]
         self.clock = clock
         self.network = network
-        self.holds_per_buyer = 1 if network.choices.chance(STRICT) else 10
+        self.holds_per_buyer = 10
         self.database = Database({name: _properties(resources, name) for name in _names(resources, "DynamoDB::Table")})
         self._functions = {name: _properties(resources, name) for name in _names(resources, "Lambda::Function")}
         self.queues: dict[str, Queue] = {}
