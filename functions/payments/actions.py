@@ -162,11 +162,12 @@ def _release_orphan(stripe: StripeGateway, payment: Payment | None, intent: Inte
     """Void or refund an orphan PaymentIntent; returns whether it held money.
 
     Idempotent, and safe to run concurrently with `_open`: raises NotRecordedYet while the PaymentIntent may still be
-    recorded.
+    recorded. Raises StripeUnavailable if Stripe refuses to void it: no record would lead to it again.
     """
     match action_for_unrecorded(payment, intent, clock.now()):
         case RequiredAction.VOID:
-            _void(stripe, intent.id)
+            if not _void(stripe, intent.id) and stripe.retrieve(intent.id).status is intent.status:
+                raise StripeUnavailable("Stripe refuses to cancel an orphan PaymentIntent; try again")
             return intent.status is IntentStatus.AUTHORIZED
         case RequiredAction.REFUND:
             logger.warning("refunding an orphan PaymentIntent", stripe_id=intent.id)
@@ -263,11 +264,15 @@ def _perform(stripe: StripeGateway, payment: Payment, action: RequiredAction, in
         return _perform(stripe, payment, following, intent) if following else intent
 
 
-def _void(stripe: StripeGateway, stripe_id: str) -> None:
+def _void(stripe: StripeGateway, stripe_id: str) -> bool:
     try:
         stripe.cancel(stripe_id)
-    except WrongState:
-        logger.info("PaymentIntent had already ended", stripe_id=stripe_id)
+    except WrongState as refusal:
+        logger.info(
+            "PaymentIntent not voided: it has ended, or Stripe refuses", stripe_id=stripe_id, reason=str(refusal)
+        )
+        return False
+    return True
 
 
 def _refund(stripe: StripeGateway, stripe_id: str) -> bool:

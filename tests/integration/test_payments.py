@@ -577,6 +577,19 @@ def test_a_refund_by_hand_that_fails_after_all_is_recorded(
     assert metrics["RefundsFailed"] == 1
 
 
+def test_a_refused_void_of_an_orphan_makes_stripe_retry(world: World, order: dict[str, Any], stripe: Stripe) -> None:
+    orphan = charge_by_hand(stripe, order["id"], capture="manual")
+    stripe.account.handle(
+        "POST", "/local/refusals", {}, f"payment_intent={orphan}&call=cancel&code=account_closed&seconds=600"
+    )
+    world.time.advance(minutes=6)
+    assert tell_of(world, orphan) == 503
+
+    world.time.advance(minutes=6)
+    assert tell_of(world, orphan) == 200
+    assert stripe.api("GET", f"/v1/payment_intents/{orphan}")["status"] == "canceled"
+
+
 def test_a_refused_refund_of_an_orphan_is_counted(
     world: World, order: dict[str, Any], stripe: Stripe, metrics: Counter[str]
 ) -> None:

@@ -1,19 +1,24 @@
-"""The delivery workflow: pinned actions, which jobs get a token, and what their roles may do."""
+"""The workflows: pinned actions, which jobs get a token, and what their roles may do."""
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]  # it has no types
 
 from tests.support.synth import ROOT
 
 OIDC = ROOT / "operations" / "github-oidc.yml"
-WORKFLOW = (ROOT / ".github" / "workflows" / "delivery.yml").read_text()
+WORKFLOWS = ROOT / ".github" / "workflows"
+WORKFLOW = (WORKFLOWS / "delivery.yml").read_text()
+NIGHTLY = (WORKFLOWS / "nightly.yml").read_text()
 
 
-def test_every_action_is_pinned_to_a_commit_with_its_version() -> None:
-    used = re.findall(r"uses: (.+)", WORKFLOW)
+@pytest.mark.parametrize("workflow", sorted(WORKFLOWS.glob("*.yml")), ids=lambda file: file.name)
+def test_every_action_is_pinned_to_a_commit_with_its_version(workflow: Path) -> None:
+    used = re.findall(r"uses: (.+)", workflow.read_text())
     assert used
     for each in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
@@ -34,6 +39,15 @@ def test_production_follows_dev_and_needs_approval() -> None:
     prod = WORKFLOW.partition("\n  prod:\n")[2]
     assert "needs: dev" in prod
     assert "environment: prod" in prod
+
+
+def test_each_night_simulates_runs_of_its_own() -> None:
+    assert "cron:" in NIGHTLY
+    command = re.search(r"make simulate RUNS=(\d+) SEED=\$\(\( days \* (\d+) \)\)", NIGHTLY)
+    assert command
+    assert command[1] == command[2], "the seeds of two nights must not overlap"
+    assert "id-token" not in NIGHTLY
+    assert "secrets." not in NIGHTLY
 
 
 def _roles() -> dict[str, dict[str, Any]]:

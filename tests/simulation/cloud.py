@@ -100,6 +100,8 @@ class Network:
     depth: int = 0
     called: str = ""
     """The last call."""
+    down: frozenset[str] = frozenset()
+    """The operations of the service that is down."""
 
     def pass_through(self, what: str, call: Any, *, refusal: Exception, again: Any = None, acts: bool = False) -> Any:
         """Make the call, or fail in one of the ways of the profile; `again` is the effect of the SDK's retry.
@@ -114,7 +116,7 @@ class Network:
         if chance(faults.crash):
             self.note(f"{CRASH} before {what}")
             raise ProcessDied(what)
-        if chance(faults.refused):
+        if chance(faults.refused) or what.partition(" ")[0] in self.down:
             self.note(f"{what} refused")
             raise refusal
         if chance(faults.unreachable):
@@ -131,6 +133,11 @@ class Network:
             self.note(f"{CRASH} after {what}")
             raise ProcessDied(what)
         return answer
+
+    def skew(self) -> timedelta:
+        """Draw the error of a function's clock."""
+        most = self.profile.skew
+        return timedelta(seconds=self.choices.pick((0, most, -most))) if most else timedelta()
 
     def pass_time(self) -> None:
         """Called when a function sleeps: others may run meanwhile, without a fault."""
@@ -219,7 +226,8 @@ class Cloud:
         module = importlib.import_module(module_name)
         if "HOLDS_PER_BUYER" in variables:
             variables = variables | {"HOLDS_PER_BUYER": self.holds_per_buyer}
-        with _process_of_its_own(module, {name: _reference(value) for name, value in variables.items()}):
+        environment = {name: _reference(value) for name, value in variables.items()}
+        with _process_of_its_own(module, environment), self.clock.skewed(self.network.skew()):
             return getattr(module, name)(event, LambdaContext())
 
     # The calls of functions. Each method has the name and the arguments of boto3's.
@@ -328,7 +336,7 @@ class Cloud:
         for rule in self._rules:
             if matches(rule["EventPattern"], event):
                 for target in rule["Targets"]:
-                    self.queues[_reference(target["Arn"])].messages.append(Message(event, self.clock.now()))
+                    self.queues[_reference(target["Arn"])].messages.append(Message(event, self.clock.instant))
 
     def _read_mappings(self, resources: Resources) -> None:
         for name in _names(resources, "Lambda::EventSourceMapping"):

@@ -39,6 +39,18 @@ class Profile:
     """A card is declined."""
     by_hand: float = 0.0
     """An operator acts at Stripe or rotates the signing key, in place of a user's action."""
+    late_refund: float = 0.0
+    """A buyer pays with a card whose refunds are pending at first, or fail later."""
+    stripe_refuses: float = 0.0
+    """Stripe will refuse to capture, void or refund a payment, for good or for ten minutes."""
+    slow_stripe: float = 0.0
+    """A call to Stripe takes seconds; from eight seconds on it times out."""
+    outage: float = 0.0
+    """EventBridge or Secrets Manager is down for hours. Once in a run, as a probability for each step."""
+    skew: int = 0
+    """Seconds by which a function's clock may be fast or slow."""
+    early_timers: int = 0
+    """Seconds by which a timer may fire early."""
     dead_letters: int = 0
     """Number of messages (or timers) that are lost for good, into a dead-letter queue."""
 
@@ -46,11 +58,19 @@ class Profile:
     def draw(cls, choices: Choices) -> Self:
         """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
-        drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name != "dead_letters"}
+        others = ("dead_letters", "skew", "early_timers", "outage")
+        drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name not in others}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))
         drawn["by_hand"] = choices.pick((0.0, 0.0, 0.05))
-        return cls(**drawn, dead_letters=choices.pick((0, 1)))
+        drawn["late_refund"] = choices.pick((0.0, 0.5))
+        return cls(
+            **drawn,
+            outage=choices.pick((0.0, 0.0, 0.03)),
+            skew=choices.pick((0, 3)),
+            early_timers=choices.pick((0, 30)),
+            dead_letters=choices.pick((0, 1)),
+        )
 
     def healed(self) -> Self:
         """The profile without faults."""

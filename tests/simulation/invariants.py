@@ -7,6 +7,7 @@ every change is published, (6) no access without authorisation, (7) no hoarding.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from shared import clock
@@ -65,6 +66,8 @@ class InvariantViolation(BaseException):
     """An invariant does not hold; the text names it and the object. Not caught by a handler's `except Exception`."""
 
 
+NO_SKEW = timedelta()
+
 type Content = tuple[str, str, bool]
 """A ticket's title and price, and whether it is withdrawn."""
 
@@ -83,21 +86,30 @@ class SellersChanges:
     outdated: set[str] = field(default_factory=set)
 
 
-def check_after_step(cloud: Cloud, stripe: StripeAccount, changes: SellersChanges | None, *, by_hand: Set[str]) -> None:
+def check_after_step(
+    cloud: Cloud,
+    stripe: StripeAccount,
+    changes: SellersChanges | None,
+    *,
+    by_hand: Set[str],
+    skew: timedelta = NO_SKEW,
+) -> None:
     """Check the invariants that must hold at every instant. Raises InvariantViolation.
 
     `changes` is None if the stack was not observed after every step. `by_hand` holds the PaymentIntents that an
-    operator has changed at Stripe.
+    operator has changed at Stripe. `skew` is how far the clock of a function may be off.
     """
     orders, tickets = orders_and_tickets(cloud)
     _one_live_order_a_ticket(orders)
-    _nothing_expires_early(orders)
+    _nothing_expires_early(orders, skew)
     _each_hold_is_its_orders(orders, tickets)
     _no_buyer_holds_too_many(orders, limit=cloud.holds_per_buyer)
     _no_buyer_holds_too_long(orders)
     if changes:
         _no_change_is_overruled(cloud, orders, tickets, changes)
     _no_money_without_a_ticket(orders, stripe, by_hand)
+    _a_sale_is_at_the_price_of_its_order(orders, stripe, by_hand)
+    _a_refund_counts_when_the_money_has_gone(orders, stripe)
     _every_version_is_published_once_and_in_order(cloud)
 
 
@@ -143,9 +155,9 @@ def _one_live_order_a_ticket(orders: dict[str, Item]) -> None:
         _require(number == 1, f"ticket {ticket} has {number} live orders")
 
 
-def _nothing_expires_early(orders: dict[str, Item]) -> None:
-    """An order keeps its hold until the deadline."""
-    now = clock.to_millis(clock.now())
+def _nothing_expires_early(orders: dict[str, Item], skew: timedelta) -> None:
+    """An order keeps its hold until the deadline, as the function that ended it has read its clock."""
+    now = clock.to_millis(clock.now() + skew)
     for order in orders.values():
         early = order.get("reason") == "expired" and now < order["expiresAt"]
         _require(not early, f"order {order['id']} has expired before its deadline")
@@ -209,10 +221,9 @@ def _no_change_is_overruled(
     for ident, order in orders.items():
         if ident not in changes.placed:
             title, price, withdrawn = changes.placed[ident] = changes.accepted[order["ticketID"]]
-            _require(not withdrawn, f"order {ident} was placed for a ticket that was withdrawn")
-            _require(
-                (order["title"], order["price"]) == (title, price), f"order {ident} is not for the ticket as it is"
-            )
+            _require(not withdrawn, f"order {ident} was placed for a ticket that Orders knew as withdrawn")
+            _require(order["price"] == price, f"order {ident} has the price {order['price']}, Orders knew {price}")
+            _require(order["title"] == title, f"order {ident} is not for the ticket as it is")
     for offer in _offers(cloud).values():
         ident, version = offer["id"], offer["editedVersion"]
         content = offer["title"], offer["price"], "withdrawnAt" in offer
@@ -243,6 +254,29 @@ def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, b
             )
 
 
+def _a_sale_is_at_the_price_of_its_order(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
+    """Guarantee 1: the captured amount is the price that the ticket had in Orders when the order was placed."""
+    for intent in intents(stripe):
+        if intent["status"] == "succeeded" and intent["id"] not in by_hand:
+            order = orders[intent["metadata"]["orderID"]]
+            paid, price = intent["amount_received"], _in_cents(order["price"])
+            _require(paid == price, f"{paid} was paid for order {order['id']}, whose price is {price}")
+
+
+def _a_refund_counts_when_the_money_has_gone(orders: dict[str, Item], stripe: StripeAccount) -> None:
+    """Guarantee 4: an order shows no more as refunded than Stripe or a bank has returned.
+
+    A refund that has failed since may be included: it had succeeded before.
+    """
+    gone: Counter[str] = Counter()
+    for intent in intents(stripe):
+        failed = sum(refund["amount"] for refund in intent["refunds"] if refund["status"] == "failed")
+        gone[intent["metadata"]["orderID"]] += _returned(intent) + failed
+    for ident, order in orders.items():
+        says = _in_cents(order.get("refund", {}).get("amount", "0.00"))
+        _require(says <= gone[ident], f"order {ident} shows {says} as refunded, and {gone[ident]} has gone")
+
+
 def _every_version_is_published_once_and_in_order(cloud: Cloud) -> None:
     """Guarantee 5: each published write raises the version by one, so that consumers can order events by version."""
     for (_, ident), versions in cloud.database.published_versions.items():
@@ -269,8 +303,9 @@ def _money_is_where_the_orders_say(cloud: Cloud, orders: dict[str, Item], stripe
 
     An order is refunded if and only if all its money was returned after it had completed; otherwise it records the
     amount returned. Money of a cancelled order, or of an orphan PaymentIntent, may still be in a dispute at the bank;
-    after the bank's decision it cannot be refunded.
+    after the bank's decision it cannot be refunded. A failed refund leaves the money with us, for an operator.
     """
+    failed = _failed_refunds(cloud, stripe)
     recorded = {item.get("stripeID") for item in _payments(cloud).values()}
     kept: Counter[str] = Counter()
     returned: Counter[str] = Counter()
@@ -280,6 +315,8 @@ def _money_is_where_the_orders_say(cloud: Cloud, orders: dict[str, Item], stripe
         if intent["status"] != "succeeded":
             continue
         keeps = not (_went_back(intent) or _is_with_the_bank(intent))
+        if ident in failed and (ident not in recorded or orders[order_id]["status"] in ("cancelled", "refunded")):
+            continue
         if ident not in recorded:
             _require(not keeps, f"{ident} keeps money and belongs to no order")
         else:
@@ -288,10 +325,33 @@ def _money_is_where_the_orders_say(cloud: Cloud, orders: dict[str, Item], stripe
             returned[order_id] += _returned(intent)
     completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
     _require(+kept == completed, f"paid for are {sorted(+kept)}, completed {sorted(completed)}")
+    failed_for = {failed[ident] for ident in failed}
     for ident, order in orders.items():
-        if order["status"] != "cancelled":
+        if order["status"] != "cancelled" and ident not in failed_for:
             says = _in_cents(order.get("refund", {}).get("amount", "0.00"))
             _require(says == returned[ident], f"order {ident} records {says} as returned, Stripe {returned[ident]}")
+
+
+def _failed_refunds(cloud: Cloud, stripe: StripeAccount) -> dict[str, str]:
+    """The PaymentIntents whose refund has failed or was refused, with their orders.
+
+    Each is recorded as such, unless it is an orphan, and none is recorded without reason.
+    """
+    failed = {}
+    refused = {key.partition(" ")[0] for key, _ in stripe._tables.rows("refusals") if key.endswith(" refund")}
+    recorded = {item["stripeID"]: item.get("refundStatus") for item in _payments(cloud).values() if "stripeID" in item}
+    for intent in intents(stripe):
+        ident, order_id = intent["id"], intent["metadata"]["orderID"]
+        at_stripe = intent["refunds"][-1]["status"] if intent["refunds"] else None
+        _require(at_stripe != "pending", f"the refund of {ident} is pending")
+        if at_stripe == "failed":
+            _require(recorded.get(ident, "failed") == "failed", f"the failed refund of {ident} is not recorded")
+        if at_stripe == "failed" or (ident in refused and recorded.get(ident, "failed") == "failed"):
+            failed[ident] = order_id
+        elif ident in recorded:
+            says = recorded[ident]
+            _require(says is None, f"the refund of {ident} is recorded as {says}, and {at_stripe} at Stripe")
+    return failed
 
 
 def _what_stripe_did_is_recorded(cloud: Cloud, stripe: StripeAccount) -> None:
@@ -301,7 +361,10 @@ def _what_stripe_did_is_recorded(cloud: Cloud, stripe: StripeAccount) -> None:
         for item in _payments(cloud).values()
         if "stripeID" in item
     }
+    failed = _failed_refunds(cloud, stripe)
     for intent in intents(stripe):
+        if intent["id"] in failed:
+            continue  # an earlier success of the refund may be recorded
         if intent["id"] in recorded and intent["status"] in ("succeeded", "canceled"):
             expected = {"voided", "failed"}
             if intent["status"] == "succeeded":
@@ -363,11 +426,18 @@ def _payments_agree(cloud: Cloud, stripe: StripeAccount, orders: dict[str, Item]
 
 
 def intents(stripe: StripeAccount) -> Iterator[dict[str, Any]]:
-    """All PaymentIntents at Stripe with their latest charge and dispute; bypasses the API for speed."""
+    """All PaymentIntents at Stripe with their latest charge, refunds and dispute; bypasses the API for speed."""
     charges = dict(stripe._tables.rows("charges"))
     disputes = {row["payment_intent"]: row for _, row in stripe._tables.rows("disputes")}
+    refunds: dict[str, list[Item]] = {}
+    for _, refund in stripe._tables.rows("refunds"):
+        refunds.setdefault(refund["payment_intent"], []).append(refund)
     for ident, intent in stripe._tables.rows("payment_intents"):
-        yield intent | {"latest_charge": charges.get(intent["latest_charge"]), "dispute": disputes.get(ident)}
+        yield intent | {
+            "latest_charge": charges.get(intent["latest_charge"]),
+            "refunds": refunds.get(ident, []),
+            "dispute": disputes.get(ident),
+        }
 
 
 def _offers(cloud: Cloud) -> dict[str, Item]:
@@ -391,7 +461,7 @@ def _returned(intent: dict[str, Any]) -> int:
     if intent["status"] != "succeeded":
         return 0
     lost = intent["dispute"]["amount"] if intent["dispute"] and intent["dispute"]["status"] == "lost" else 0
-    return int(intent["latest_charge"]["amount_refunded"] + lost)
+    return int(sum(refund["amount"] for refund in intent["refunds"] if refund["status"] == "succeeded") + lost)
 
 
 def _in_cents(price: str) -> int:

@@ -49,6 +49,10 @@ from tests.support.lambda_events import http_event, sqs_batch
 ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 SETTLES_WITHIN = timedelta(minutes=45)
 STRICT = 4  # every fourth run allows each buyer one unpaid order only, so that simulated buyers reach the limit
+OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}))
+"""The operations that fail while EventBridge or Secrets Manager is down."""
+LONGEST_OUTAGE_HOURS = 4
+STRIPE_TIMEOUT = timedelta(seconds=stripe_gateway.TIMEOUT_SECONDS)
 WEBHOOK_SECRET = "whsec_simulation"
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -114,7 +118,7 @@ def _history(
     )
     key_ring.cache_clear()
     account = StripeAccount(
-        clock=lambda: time_.now().timestamp(),
+        clock=lambda: time_.instant.timestamp(),
         ids=random_ids(random.Random(seed)),  # noqa: S311  # for tests
         webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET),
     )
@@ -129,7 +133,7 @@ def _history(
             (ids, "ULID", _seeded_ulid(seed)),
             (passwords, "hasher", lambda: QUICK_HASHER),
             (stripe_gateway, "_cached", stripe_gateway._CachedKeys()),
-            (stripe_gateway, "http_client", lambda: StripeTransport(account, network)),
+            (stripe_gateway, "http_client", lambda: StripeTransport(account, network, time_)),
             (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
             *((aws, client, lambda: cloud) for client in ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")),
         ):
@@ -149,10 +153,12 @@ class SimulationRun:
         self._changes = SellersChanges()
         self._lost = 0
         self._busy: set[str] = set()
+        self._outage_ends: datetime | None = None
         cloud.network.interleave = self._meanwhile
 
     def step(self) -> None:
         """Execute one step and check the invariants."""
+        self._begin_or_end_outage()
         possible: list[Callable[[], None]] = [*[self._people.act] * 4, self._let_time_pass]
         possible += [self._relay] * 4 * self._has_records()
         possible += [self._deliver_any] * 6 * bool(self._visible())
@@ -163,22 +169,35 @@ class SimulationRun:
         self._check()
 
     def _check(self) -> None:
-        check_after_step(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand)
+        skew = timedelta(seconds=self._cloud.network.profile.skew)
+        check_after_step(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, skew=skew)
 
     def _meanwhile(self, what: str) -> None:
         """Run steps between two calls of a function, mostly about the objects that it is about to write."""
         self._people.focus = frozenset(ULID_IN_TEXT.findall(what))
-        for _ in range(1 + self._choices.below(5)):
-            related = [pair for pair in self._visible() if self._is_related(pair[1])]
-            hurries = self._choices.below(3)
-            if hurries and related:
-                self._deliver(*self._choices.pick(related))
-            elif hurries and self._has_records():
-                self._relay()
-            else:
-                self.step()
-            self._check()
+        with self._cloud.clock.skewed(timedelta()):
+            for _ in range(1 + self._choices.below(5)):
+                related = [pair for pair in self._visible() if self._is_related(pair[1])]
+                hurries = self._choices.below(3)
+                if hurries and related:
+                    self._deliver(*self._choices.pick(related))
+                elif hurries and self._has_records():
+                    self._relay()
+                else:
+                    self.step()
+                self._check()
         self._people.focus = frozenset()
+
+    def _begin_or_end_outage(self) -> None:
+        """Let a service fail for hours, once in a run."""
+        network = self._cloud.network
+        if self._outage_ends is None and self._choices.chance(network.profile.outage):
+            network.down = self._choices.pick(OUTAGES)
+            hours = 1 + self._choices.below(LONGEST_OUTAGE_HOURS)
+            self._outage_ends = self._cloud.clock.instant + timedelta(hours=hours)
+            self._log(f"{', '.join(network.down)} will fail for {hours} hours")
+        if self._outage_ends and self._cloud.clock.instant >= self._outage_ends:
+            network.down = frozenset()
 
     def _is_related(self, message: Message) -> bool:
         text = json.dumps(message.body)
@@ -188,6 +207,7 @@ class SimulationRun:
         """Stop all faults: within bounded time no event may be left, and all services must agree."""
         self._log("the faults stop")
         self._cloud.network.profile = self._cloud.network.profile.healed()
+        self._cloud.network.down = frozenset()
         until = self._cloud.clock.now() + SETTLES_WITHIN
 
         def recurring() -> list[Any]:  # with an end, so that its own effects can settle
@@ -302,14 +322,14 @@ class SimulationRun:
         """Advance the clock by a moment, some seconds, or to the edge of the next thing that is due."""
         now = self._cloud.clock.now()
         edge = self._next_instant() + timedelta(milliseconds=self._choices.below(3) - 1)
-        self._cloud.clock.instant = self._choices.pick(
-            (
-                now + timedelta(milliseconds=1 + self._choices.below(500)),
-                now + timedelta(seconds=1 + self._choices.below(60)),
-                max(edge, now + timedelta(milliseconds=1)),
-                now + timedelta(minutes=1 + self._choices.below(6)),
-            )
-        )
+        possible = [
+            now + timedelta(milliseconds=1 + self._choices.below(500)),
+            now + timedelta(seconds=1 + self._choices.below(60)),
+            max(edge, now + timedelta(milliseconds=1)),
+            now + timedelta(minutes=1 + self._choices.below(6)),
+        ]
+        possible += [self._outage_ends] * 2 if self._cloud.network.down and self._outage_ends else []
+        self._cloud.clock.instant = self._choices.pick(possible)
 
     # Possible steps.
 
@@ -324,7 +344,8 @@ class SimulationRun:
         return [(q, m) for q in self._cloud.queues.values() for m in q.messages if m.visible_at <= now]
 
     def _due_timers(self) -> list[str]:
-        return [name for name, timer in self._cloud.timers.items() if timer.due <= self._cloud.clock.now()]
+        early = timedelta(seconds=self._cloud.network.profile.early_timers)
+        return [name for name, timer in self._cloud.timers.items() if timer.due - early <= self._cloud.clock.now()]
 
     def _due_webhooks(self) -> list[str]:
         return [event_id for event_id in self._stripe.due_webhooks() if event_id not in self._busy]
@@ -336,7 +357,8 @@ class SimulationRun:
         """The earliest instant at which another step becomes possible, or a minute from now."""
         now = self._cloud.clock.now()
         instants = [m.visible_at for queue in self._cloud.queues.values() for m in queue.messages]
-        instants += [timer.due for timer in self._cloud.timers.values()]
+        early = timedelta(seconds=self._cloud.network.profile.early_timers)
+        instants += [timer.due - early for timer in self._cloud.timers.values()]
         instants += [each.due for each in self._cloud.recurring]
         return min([instant for instant in instants if instant > now], default=now + timedelta(minutes=1))
 
@@ -382,10 +404,11 @@ class StripeTransport(stripe.HTTPClient):
 
     name = "simulation"
 
-    def __init__(self, account: StripeAccount, network: Network) -> None:
+    def __init__(self, account: StripeAccount, network: Network, clock: FakeClock) -> None:
         super().__init__()
         self._account = account
         self._network = network
+        self._clock = clock
 
     def request(
         self,
@@ -399,7 +422,13 @@ class StripeTransport(stripe.HTTPClient):
         path = url.removeprefix("https://api.stripe.com")
 
         def call() -> tuple[str, int, Mapping[str, str]]:
+            is_slow = self._network.choices.chance(self._network.profile.slow_stripe)
+            takes = timedelta(seconds=1 + self._network.choices.below(10)) if is_slow else timedelta()
+            self._clock.instant += min(takes, STRIPE_TIMEOUT)
             reply = self._account.handle(method.upper(), path, headers, post_data or b"")
+            if takes >= STRIPE_TIMEOUT:
+                self._network.note(f"stripe answers after {takes.seconds} s")
+                raise lost
             return json.dumps(reply.body), reply.status, {name.lower(): text for name, text in reply.headers.items()}
 
         lost = stripe.APIConnectionError("lost")  # type: ignore[no-untyped-call]

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from shared import clock
@@ -16,11 +17,24 @@ from tests.simulation.cloud import Cloud
 from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets
 from tests.support.lambda_events import http_event
 
+NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 PRICES = ("10.00", "20.00")
 MOST_TICKETS = 3  # fewer tickets cause more races
 FINE = "tok_visa"
 DECLINED = "tok_chargeDeclined"
-NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+LATE_REFUNDS = ("tok_pendingRefund", "tok_refundFail")
+REFUSALS = (
+    ("capture", "charge_expired_for_capture", "invalid_request_error"),
+    ("capture", "card_declined", "card_error"),
+    ("capture", "account_closed", "invalid_request_error"),
+    ("cancel", "account_closed", "invalid_request_error"),
+    *[("refund", "charge_not_refundable", "invalid_request_error")] * 2,
+)
+"""Call, code and type of refusals at Stripe."""
+PERMANENT = ("charge_expired_for_capture", "card_declined", "charge_not_refundable")
+REFUSED_SECONDS = 600
+OTHER = {"title": "Another seat", "price": "30.00", "ticketID": NO_ORDER, "orderId": NO_ORDER}
+"""Fields of another request under the same key."""
 THREE_D_SECURE = "pm_card_threeDSecure2Required"
 
 
@@ -72,6 +86,9 @@ class Workload:
         self._keys = 0
         self._edits = 0
         self._versions: dict[str, int] = {}
+        self._titles: dict[str, str] = {}
+        self._withdrawn: set[str] = set()
+        self._answered_keys: list[tuple[SimulatedUser, str, str, dict[str, Any], dict[str, str], CallResult]] = []
         self.focus: frozenset[str] = frozenset()
         """The ids of the objects that all users act on at the moment."""
         self.by_hand: set[str] = set()
@@ -90,8 +107,11 @@ class Workload:
             return self._sell()
         deeds: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
         if self.focus and self._orders:
-            return self._choices.pick((self._edit, self._order, self._cancel, self._cancel, self._pay))()
-        deeds += [self._sell] * (len(self._tickets) < MOST_TICKETS)
+            return self._choices.pick(
+                (self._edit, self._withdraw, self._order, self._cancel, self._cancel, self._pay)
+            )()
+        deeds += [self._sell] * (len(self._tickets) - len(self._withdrawn) < MOST_TICKETS)
+        deeds += [self._reuse_a_key] * bool(self._answered_keys) * self._choices.chance(0.3)
         deeds += [self._try_again] * 2 * bool(self._unanswered)
         deeds += [self._sign_in, self._break_in] * self._choices.chance(0.3)
         if self._orders:
@@ -104,11 +124,15 @@ class Workload:
         answer = self._call(seller, "POST", "/api/tickets", body)
         if answer.status == 201:
             self._tickets.append((seller, answer.body["id"]))
+            self._titles[answer.body["id"]] = answer.body["title"]
 
     def _edit(self) -> None:
         seller, ticket = self._recent(self._tickets)
         self._edits += 1
-        body: dict[str, Any] = {"title": f"A better seat, {self._edits}", "price": self._choices.pick(PRICES)}
+        title = f"A better seat, {self._edits}"
+        if self._choices.chance(0.5):
+            title = self._titles[ticket]  # only the price changes
+        body: dict[str, Any] = {"title": title, "price": self._choices.pick(PRICES)}
         seen = self._versions.get(ticket)
         if seen and self._choices.chance(0.3):
             body["version"] = seen
@@ -116,11 +140,14 @@ class Workload:
         self.answered[f"edits {answer.status} {answer.code}".strip()] += 1
         if answer.status in (200, 202):
             self._versions[ticket] = answer.body["version"]
+            self._titles[ticket] = answer.body["title"]
 
     def _withdraw(self) -> None:
-        seller, ticket = self._choices.pick(self._tickets)
+        seller, ticket = self._recent(self._tickets)
         if self._choices.chance(0.3):
             answer = self._call(seller, "DELETE", f"/api/tickets/{ticket}")
+            if answer.status in (202, 204):
+                self._withdrawn.add(ticket)
             self.answered[f"withdrawals {answer.status} {answer.code}".strip()] += 1
 
     def _order(self) -> None:
@@ -141,9 +168,13 @@ class Workload:
     def _pay(self) -> None:
         buyer, order = self._recent(self._orders)
         token = self._choices.pick((FINE, FINE, FINE, THREE_D_SECURE, None))
+        if self._choices.chance(self._cloud.network.profile.late_refund):
+            token = self._choices.pick(LATE_REFUNDS)
         if self._choices.chance(self._cloud.network.profile.declined):
             token = DECLINED
-        self._call(buyer, "POST", "/api/payments", {"orderId": order} | ({"token": token} if token else {}))
+        answer = self._call(buyer, "POST", "/api/payments", {"orderId": order} | ({"token": token} if token else {}))
+        if answer.status == 201 and self._choices.chance(self._cloud.network.profile.stripe_refuses):
+            self._refuse_at_stripe(answer.body["stripeId"])
 
     def _authenticate(self) -> None:
         """Answer a 3-D Secure challenge, in time or long after."""
@@ -157,6 +188,7 @@ class Workload:
     def _operate(self) -> None:
         """Act at Stripe by hand, as an operator or as a cardholder who disputes a charge."""
         possible = []
+        orders, _ = orders_and_tickets(self._cloud)
         for intent in intents(self._stripe):
             ident, charge = intent["id"], intent["latest_charge"]
             match intent["status"]:
@@ -166,17 +198,29 @@ class Workload:
                     possible += [(ident, "/v1/refunds", f"payment_intent={ident}&amount={half}")] * (half > 0)
                     possible += [(ident, "/local/disputes", f"payment_intent={ident}")]
                 case "requires_capture":
-                    possible += [(ident, f"/v1/payment_intents/{ident}/{act}", "") for act in ("capture", "cancel")]
+                    order = orders.get(intent["metadata"]["orderID"], {})
+                    acts = ["cancel", *["capture"] * (6 if order.get("status") == "cancelled" else 2)]
+                    possible += [(ident, f"/v1/payment_intents/{ident}/{act}", "") for act in acts]
                 case "requires_payment_method" | "requires_action":
                     possible += [(ident, f"/v1/payment_intents/{ident}/cancel", "")]
         for ident, dispute in self._stripe._tables.rows("disputes"):
             if dispute["status"] == "needs_response":
                 outcome = self._choices.pick(("lost", "won"))
                 possible += [(dispute["payment_intent"], f"/local/disputes/{ident}/close", f"status={outcome}")] * 3
+        for ident, refund in self._stripe._tables.rows("refunds"):
+            if refund["status"] == "pending":
+                outcome = self._choices.pick(("failed", "succeeded"))
+                possible += [(refund["payment_intent"], f"/local/refunds/{ident}", f"status={outcome}")] * 3
         if possible:
             ident, path, form = self._choices.pick(possible)
             self._do_by_hand(path, form)
             self.by_hand.add(ident)
+
+    def _refuse_at_stripe(self, intent: str) -> None:
+        """Let Stripe refuse one kind of call about this PaymentIntent."""
+        call, code, kind = self._choices.pick(REFUSALS)
+        ends = "" if code in PERMANENT else f"&seconds={REFUSED_SECONDS}"
+        self._do_by_hand("/local/refusals", f"payment_intent={intent}&call={call}&code={code}&type={kind}{ends}")
 
     def _charge_by_hand(self) -> None:
         """Take money at Stripe by hand, with a PaymentIntent that has our metadata but is not ours."""
@@ -189,7 +233,10 @@ class Workload:
     def _do_by_hand(self, path: str, form: str) -> dict[str, Any]:
         self._tell(f"by hand at Stripe: {path} {form}")
         reply = self._stripe.handle("POST", path, {"Authorization": f"Bearer {SECRET_KEY}"}, form)
-        assert reply.status == 200, reply.body
+        message = reply.body.get("error", {}).get("message", "")
+        is_refused = "Refused: " in message  # as `_refuse_at_stripe` has asked
+        has_ended = "This refund is already" in message  # just now
+        assert reply.status == 200 or is_refused or has_ended, reply.body
         return dict(reply.body)
 
     def _rotate_key(self) -> None:
@@ -241,6 +288,13 @@ class Workload:
         if self._is_open(answer):
             self._unanswered.append(call)
 
+    def _reuse_a_key(self) -> None:
+        """Send another request under a key whose request was answered: that answer must not be returned for it."""
+        by, method, path, body, headers, first = self._choices.pick(self._answered_keys)
+        answer = self._once(by, method, path, body | {name: OTHER[name] for name in body.keys() & OTHER}, headers)
+        if not answer.is_failure and answer.code != "idempotency_key_reused":
+            raise InvariantViolation(f"{method} {path} with the key of another request, answered {first}: {answer}")
+
     def _look(self) -> None:
         buyer, order = self._choices.pick(self._orders)
         self._call(buyer, "GET", f"/api/payments/{order}")
@@ -278,6 +332,8 @@ class Workload:
             answer = again if answer.is_failure else answer
         if headers and self._is_open(answer):
             self._unanswered.append((by, method, path, body, headers))
+        elif headers and body and answer.status is not None and answer.status < 300:
+            self._answered_keys.append((by, method, path, body, headers, answer))
         return answer
 
     @staticmethod
@@ -322,7 +378,8 @@ class Workload:
 
     def _is_held(self, ticket: str) -> bool:
         found = orders_and_tickets(self._cloud)[1].get(ticket, {})
-        return "holdOrderID" in found and found.get("holdExpiresAt", float("inf")) > clock.to_millis(clock.now())
+        slowest = clock.now() - timedelta(seconds=self._cloud.network.profile.skew)
+        return "holdOrderID" in found and found.get("holdExpiresAt", float("inf")) > clock.to_millis(slowest)
 
     def _tell(self, what: str) -> None:
         indent = "    " * self._cloud.network.depth
