@@ -119,7 +119,7 @@ class Payments(Construct):
             environment=self._environment,
             memory_mb=WAITING_MB,
         )
-        self._payments.allow(webhook, "GetItem", "PutItem")
+        self._payments.allow(webhook, "GetItem", "PutItem", "UpdateItem")
         return webhook
 
     def _add_listener(self) -> ServiceFunction:

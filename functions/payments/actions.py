@@ -8,7 +8,9 @@ call it, so the second of two concurrent changes always acts on both.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from functions.payments.declines import Attempt, begin_attempt, check_buyer, end_attempt, new_attempt, record_decline
 from functions.payments.payment import (
+    CardDeclined,
     EventType,
     Intent,
     IntentStatus,
@@ -51,20 +53,20 @@ def start_payment(store: PaymentStore, *, user_id: UserID, order_id: str, token:
 
     Returns the payment and whether it is new or was confirmed (False: an existing payment is returned unchanged).
 
-    Raises OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, AmountRefused, BadToken, CardDeclined,
-    StripeUnavailable, PaymentsNotConfigured, Contention.
+    Raises OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, TooManyDeclines, TooManyDeclinesToday,
+    AmountRefused, BadToken, CardDeclined, StripeUnavailable, PaymentsNotConfigured, Contention.
     """
     payment = _find(store, user_id, order_id)
     if payment.has_funds():
         return payment, False
     payment.check_can_be_started(clock.now())
     stripe = StripeGateway()
+    check_buyer(store, user_id)
     is_new = False
     if payment.stripe_id is None:
         payment, is_new = _open(store, stripe, payment, is_complete=token is None)
     if token is None:
         return payment, is_new
-    payment.check_can_be_started(clock.now())
     return _confirm(store, stripe, payment, token), True
 
 
@@ -128,17 +130,23 @@ def _settle(
 
 
 def reconcile_intent(
-    store: PaymentStore, stripe: StripeGateway, stripe_id: str, order_id: OrderID | None = None
+    store: PaymentStore,
+    stripe: StripeGateway,
+    stripe_id: str,
+    order_id: OrderID | None = None,
+    declined_charge: str | None = None,
 ) -> bool:
     """Settle the payment of a PaymentIntent whose state may have changed at Stripe.
 
     With the `order_id` from Stripe's event the payment is read first, and then the PaymentIntent, once. An orphan
     PaymentIntent is voided or refunded. Ignores PaymentIntents of other stages or of unknown origin. Returns whether
     anything was written, published, voided or refunded. Raises NotRecordedYet if the PaymentIntent is ours and may
-    still be recorded.
+    still be recorded. `declined_charge` is the charge that the event reports as declined.
     """
     recorded = store.payment(order_id) if order_id else None
     if recorded and recorded.stripe_id == stripe_id:
+        if declined_charge:
+            recorded = record_decline(store, recorded.order.id, declined_charge)
         try:
             return _settle(store, stripe, recorded, stripe_id).acted
         except VersionConflict:
@@ -214,20 +222,39 @@ def _open(store: PaymentStore, stripe: StripeGateway, payment: Payment, *, is_co
 
 def _confirm(store: PaymentStore, stripe: StripeGateway, payment: Payment, token: str) -> Payment:
     assert payment.stripe_id is not None  # noqa: S101  # it was opened
+    attempt = new_attempt(payment)
+    payment = begin_attempt(store, payment, attempt)
     try:
-        intent = stripe.confirm(payment.stripe_id, token)
-    except WrongState:
-        intent = stripe.retrieve(payment.stripe_id)
-    after, event_type = payment.observe(intent, now=clock.now())
-    if after == payment:
-        return payment  # 3-D Secure: the browser continues with the client secret
-    try:
+        intent = _confirm_at_stripe(store, stripe, payment.stripe_id or "", token, attempt)
+    except CardDeclined:
+        raise
+    except Exception:
+        end_attempt(store, attempt)
+        raise
+    after, event_type = payment.without_attempt(attempt.id).observe(intent, now=clock.now())
+    store.count_declines(attempt.user_id, attempt.began, -1)
+    try:  # with 3-D Secure nothing else has changed: the browser continues with the client secret
         current = _record(store, payment, after, event_type, is_complete=after.has_funds())
     except VersionConflict:
+        end_attempt(store, attempt)
         current = settle(store, stripe, payment.order.id).payment
     if not current.has_funds():
         current.check_can_be_started(clock.now())
     return current
+
+
+def _confirm_at_stripe(
+    store: PaymentStore, stripe: StripeGateway, stripe_id: str, token: str, attempt: Attempt
+) -> Intent:
+    """Confirm the PaymentIntent and return it; records a decline. Raises CardDeclined, BadToken, StripeUnavailable."""
+    try:
+        return stripe.confirm(stripe_id, token)
+    except WrongState:
+        return stripe.retrieve(stripe_id)
+    except CardDeclined as declined:
+        if record_decline(store, attempt.order_id, declined.charge_id or attempt.id, attempt).is_stopped:
+            settle(store, stripe, attempt.order_id)
+        raise
 
 
 def _capture_if_due(stripe: StripeGateway, payment: Payment) -> Intent | None:

@@ -20,6 +20,8 @@ from functions.payments.payment import (
     PaymentsNotConfigured,
     PaymentStatus,
     StripeUnavailable,
+    TooManyDeclines,
+    TooManyDeclinesToday,
 )
 from functions.payments.schemas import PaymentOut, StartPayment
 from functions.payments.store import PaymentStore
@@ -50,6 +52,10 @@ api = Api(
         OrderCancelled: problem_type(409, "order_cancelled"),
         OrderExpired: problem_type(409, "order_expired"),
         PaymentOver: problem_type(409, "payment_over"),
+        TooManyDeclines: problem_type(409, "too_many_declines"),
+        TooManyDeclinesToday: problem_type(
+            429, "too_many_declines_today", lambda error: {"headers": {"Retry-After": str(error.retry_after)}}
+        ),
         AmountRefused: problem_type(409, "amount_refused"),
         BadToken: problem_type(400, "bad_token", lambda error: {"errors": [FieldError(str(error), "token")]}),
         CardDeclined: problem_type(
@@ -73,13 +79,18 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 @api.post("/api/payments", status_code=201)
 @api.raises(
-    *(OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, AmountRefused, BadToken, CardDeclined),
+    *(OrderNotFound, OrderCancelled, OrderExpired, PaymentOver, TooManyDeclines, TooManyDeclinesToday),
+    *(AmountRefused, BadToken, CardDeclined),
     *(StripeUnavailable, PaymentsNotConfigured, stripe_gateway.IntentMissing),
     successes={200: "The existing payment; nothing was changed."},
 )
 @api.idempotent
 def start_payment(body: Annotated[StartPayment, Body()]) -> Response[PaymentOut]:
-    """Start the payment of one of the caller's orders and, with a token, authorise it."""
+    """Start the payment of one of the caller's orders and, with a token, authorise it.
+
+    After five declined cards the order's payment ends (409 `too_many_declines`). After twenty in one day (UTC) the
+    caller can start no payment until the next day (429 `too_many_declines_today`). Declines in the browser count too.
+    """
     store = PaymentStore(_table(), api.completion(_out))
     payment, acted = actions.start_payment(store, user_id=api.user.id, order_id=body.orderId, token=body.token)
     return api.success(_out(payment)) if acted else Response(200, "application/json", _out(payment))

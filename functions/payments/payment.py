@@ -10,6 +10,7 @@ Orders decides, Payments follows: capture only once the order is `awaiting:payme
     PaymentError
     ├── OrderNotFound, PaymentNotFound
     ├── OrderCancelled, OrderExpired, PaymentOver
+    ├── TooManyDeclines, TooManyDeclinesToday
     ├── AmountRefused
     ├── BadToken
     ├── CardDeclined
@@ -32,6 +33,12 @@ ABANDONED_AFTER = timedelta(minutes=10)  # after the deadline; by then the sweep
 RECORDED_WITHIN = timedelta(minutes=5)
 """An unrecorded PaymentIntent older than this will never be recorded: the request that creates it also records it, and
 no request takes longer than 30 seconds."""
+
+
+MAX_DECLINES = 5
+"""Declined charges after which an order's payment ends."""
+MAX_DECLINES_A_DAY = 20
+"""Declined charges of one buyer in a day (UTC) after which the buyer can start no payment."""
 
 
 class PaymentError(Exception):
@@ -69,6 +76,21 @@ class AmountRefused(PaymentError):
     """Stripe does not charge this amount: it is below the minimum or above the maximum of the account."""
 
 
+class TooManyDeclines(PaymentError):
+    """Too many cards were declined for this order; its payment has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("too many cards were declined for this order")
+
+
+class TooManyDeclinesToday(PaymentError):
+    """Too many of the buyer's cards were declined today. `retry_after`: whole seconds until the next day (UTC)."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__("too many of your cards were declined today; try again tomorrow")
+        self.retry_after = max(1, -(-wait // timedelta(seconds=1)))
+
+
 class BadToken(PaymentError):
     """Stripe does not know the token or payment method."""
 
@@ -76,10 +98,11 @@ class BadToken(PaymentError):
 class CardDeclined(PaymentError):
     """The card was declined; the buyer may try another."""
 
-    def __init__(self, message: str, *, code: str, decline_code: str | None) -> None:
+    def __init__(self, message: str, *, code: str, decline_code: str | None, charge_id: str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.decline_code = decline_code
+        self.charge_id = charge_id
 
 
 class StripeUnavailable(PaymentError):
@@ -243,14 +266,19 @@ class Payment:
     refunded: MinorUnits = NOTHING
     refund_status: RefundStatus | None = None
     paid_at: datetime | None = None
+    declines: frozenset[str] = frozenset()
+    attempts: frozenset[str] = frozenset()
+    is_stopped: bool = False
     version: int = 0
     revision: int = 0
     last_event: dict[str, Any] | None = None
 
     def check_can_be_started(self, now: datetime) -> None:
-        """Check that the order can be paid now. Raises OrderCancelled, PaymentOver, OrderExpired."""
+        """Check that the order can be paid now. Raises OrderCancelled, TooManyDeclines, PaymentOver, OrderExpired."""
         if self.order.status is OrderStatus.CANCELLED:
             raise OrderCancelled("the order is cancelled")
+        if self.is_stopped:
+            raise TooManyDeclines
         if self.status in (PaymentStatus.FAILED, PaymentStatus.VOIDED, PaymentStatus.REFUNDED):
             raise PaymentOver(f"the order's payment is {self.status}")
         if self.order.status is OrderStatus.CREATED and now >= self.order.expires_at:
@@ -261,6 +289,27 @@ class Payment:
         return replace(
             self, id=payment_id, stripe_id=intent.id, client_secret=intent.client_secret, status=PaymentStatus.OPEN
         )
+
+    def may_be_attempted(self) -> bool:
+        """Whether another attempt can be declined without exceeding the limit, even if all attempts in progress are."""
+        return len(self.declines) + len(self.attempts) < MAX_DECLINES
+
+    def with_attempt(self, attempt_id: str) -> "Payment":
+        """Return the payment with an attempt to confirm it, which counts until it ends."""
+        return replace(self, attempts=self.attempts | {attempt_id})
+
+    def without_attempt(self, attempt_id: str | None) -> "Payment":
+        """Return the payment without an attempt that has ended."""
+        return replace(self, attempts=self.attempts - {attempt_id})
+
+    def with_decline(self, charge_id: str, *, attempt_id: str | None, declines_today: int) -> "Payment":
+        """Return the payment with a declined charge in place of its attempt.
+
+        `declines_today` is the number of the buyer's declines, with this one. At either limit the payment is stopped.
+        """
+        declines = self.declines | {charge_id}
+        is_over = len(declines) >= MAX_DECLINES or declines_today >= MAX_DECLINES_A_DAY
+        return replace(self.without_attempt(attempt_id), declines=declines, is_stopped=self.is_stopped or is_over)
 
     def with_order(self, order: PayableOrder) -> "Payment":
         """Return the payment with the newer copy of the order; an older one is ignored."""
@@ -277,7 +326,9 @@ class Payment:
                 return RequiredAction.VOID
             case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if self._may_be_refunded(intent):
                 return RequiredAction.REFUND
-            case OrderStatus.CREATED, IntentStatus.UNCONFIRMED if now >= self.order.expires_at + ABANDONED_AFTER:
+            case OrderStatus.CREATED, IntentStatus.UNCONFIRMED if (
+                self.is_stopped or now >= self.order.expires_at + ABANDONED_AFTER
+            ):
                 return RequiredAction.VOID
             case _:
                 return None
@@ -396,7 +447,8 @@ class Payment:
             case IntentStatus.CANCELED if self.status is PaymentStatus.FAILED:
                 return PaymentStatus.FAILED, self.reason
             case IntentStatus.CANCELED:
-                return PaymentStatus.VOIDED, ours or intent.cancellation_reason or "cancelled_at_stripe"
+                stopped = "too_many_declines" if self.is_stopped else None
+                return PaymentStatus.VOIDED, ours or stopped or intent.cancellation_reason or "cancelled_at_stripe"
             case IntentStatus.SUCCEEDED if intent.is_returned():
                 return PaymentStatus.REFUNDED, "dispute_lost" if intent.lost else ours or "refunded_at_stripe"
             case IntentStatus.SUCCEEDED if intent.lost and ours:
@@ -426,6 +478,11 @@ class UnsettledPayment:
         waits_for_buyer = self.status is PaymentStatus.OPEN and self.order_status is OrderStatus.CREATED
         since = max(self.updated_at, self.expires_at) if waits_for_buyer else self.updated_at
         return now > since + NORMAL_COURSE
+
+
+def end_of_day(instant: datetime) -> datetime:
+    """Return the end of the instant's day (UTC)."""
+    return instant.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def action_for_unrecorded(payment: Payment | None, intent: Intent, now: datetime) -> RequiredAction | None:

@@ -1,6 +1,7 @@
 """The Payments table: one item for each order and its payment, and the progress of the reconciler.
 
     pk order#<orderID>     the copy of the order, and its payment with its outbox entry
+    pk declines#<userID>#<date>   how many of a buyer's charges were declined on a day (UTC); expires by TTL
     pk reconciler          the progress of the reconciler: `Progress`
 
 Every write of a payment is conditional on the item's revision, or on the item's absence.
@@ -18,10 +19,11 @@ from functions.payments.payment import (
     PaymentStatus,
     RefundStatus,
     UnsettledPayment,
+    end_of_day,
 )
 from functions.payments.progress import LogName, LogWindow, Progress
 from shared import clock, events
-from shared.ids import OrderID, PaymentID, partition
+from shared.ids import OrderID, PaymentID, UserID, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
 from shared.table import ConditionFailed, Item, Put, Update
 from shared.unit_of_work import UnitOfWork
@@ -54,6 +56,23 @@ class PaymentStore(UnitOfWork[Payment]):
             stored = replace(stored, last_event=events.outbox_entry(_to_event(stored, event_type)))
         self.add(Put(item=_to_item(stored), condition="#revision = :revision", values={"revision": before.revision}))
         return stored
+
+    def declines(self, user_id: UserID, day: datetime) -> int:
+        """Return how many of the buyer's charges were declined on this day (UTC), by a consistent read."""
+        item = self.table.get(_declines_key(user_id, day), consistent=True)
+        return int(item["count"]) if item else 0
+
+    def count_declines(self, user_id: UserID, day: datetime, change: int, *, limit: int | None = None) -> None:
+        """Add a change of the buyer's declines of a day. Condition: the number is below `limit`, if there is one."""
+        self.add(
+            Update(
+                key=_declines_key(user_id, day),
+                change="ADD #count :change SET #ttl = :ttl",
+                condition=None if limit is None else "attribute_not_exists(#count) OR #count < :limit",
+                values={"change": change, "ttl": int((end_of_day(day) + timedelta(days=1)).timestamp())}
+                | ({} if limit is None else {"limit": limit}),
+            )
+        )
 
     def claim_read(self, order_id: OrderID, every: timedelta) -> bool:
         """Claim the next read from Stripe for this payment; returns whether the caller may read now.
@@ -101,6 +120,10 @@ class PaymentStore(UnitOfWork[Payment]):
         self.table.write(Put(item=RECONCILER | {"dueFrom": _to_millis(progress.due_from)} | windows))
 
 
+def _declines_key(user_id: UserID, day: datetime) -> dict[str, str]:
+    return {"pk": f"declines#{user_id}#{day:%Y-%m-%d}"}
+
+
 def _key(order_id: OrderID) -> dict[str, str]:
     return {"pk": f"order#{order_id}"}
 
@@ -138,6 +161,9 @@ def _to_item(payment: Payment) -> Item:
         "reason": payment.reason,
         "refunded": payment.refunded or None,
         "refundStatus": payment.refund_status,
+        "declines": dict.fromkeys(payment.declines, True) or None,
+        "attempts": dict.fromkeys(payment.attempts, True) or None,
+        "stopped": payment.is_stopped or None,
         "paidAt": _to_millis(payment.paid_at),
         "version": payment.version,
         "revision": payment.revision,
@@ -167,6 +193,9 @@ def _to_payment(item: Item) -> Payment:
         refunded=_refunded(item),
         refund_status=RefundStatus(item["refundStatus"]) if "refundStatus" in item else None,
         paid_at=_to_instant(item.get("paidAt")),
+        declines=frozenset(item.get("declines", ())),
+        attempts=frozenset(item.get("attempts", ())),
+        is_stopped=item.get("stopped", False),
         version=item["version"],
         revision=item["revision"],
         last_event=item.get("event"),

@@ -376,6 +376,7 @@ def _raise(error: stripe.StripeError, *, acts: bool) -> NoReturn:
                 error.user_message or "the card was declined",
                 code=error.code or "card_declined",
                 decline_code=getattr(detail, "decline_code", None),
+                charge_id=getattr(detail, "charge", None),
             ) from error
         case stripe.InvalidRequestError() if error.code == "payment_intent_unexpected_state":
             raise WrongState(str(error)) from error

@@ -37,6 +37,7 @@ TYPES = frozenset(
         "payment_intent.amount_capturable_updated",
         "payment_intent.succeeded",
         "payment_intent.canceled",
+        "payment_intent.payment_failed",
         "charge.refunded",
         "refund.updated",
         "refund.failed",
@@ -54,6 +55,7 @@ class Settings:
 
 
 _INTENT_ID = re.compile(r"pi_\w{1,255}", re.ASCII)
+_CHARGE_ID = re.compile(r"(ch|py)_\w{1,255}", re.ASCII)
 
 
 class _Subject(BaseModel):
@@ -63,6 +65,7 @@ class _Subject(BaseModel):
     id: str | None = None
     payment_intent: str | None = None
     metadata: Any = None
+    last_payment_error: Any = None
 
 
 class _Data(BaseModel):
@@ -80,6 +83,13 @@ class _Data(BaseModel):
         metadata = self.object.metadata
         found = metadata.get("orderID") if isinstance(metadata, dict) else None
         return OrderID(found) if isinstance(found, str) and is_id(found) else None
+
+    @property
+    def declined_charge(self) -> str | None:
+        """The declined charge that a PaymentIntent reports; None if the payment failed without one."""
+        error = self.object.last_payment_error
+        found = error.get("charge") if isinstance(error, dict) else None
+        return found if isinstance(found, str) and _CHARGE_ID.fullmatch(found) else None
 
 
 class StripeEvent(BaseModel):
@@ -115,7 +125,8 @@ def _receive(request: dict[str, Any]) -> None:
     stripe_id = event.data.stripe_id
     logger.info("webhook received", event_type=event.type, stripe_event=event.id, stripe_id=stripe_id)
     store = PaymentStore(Table(settings.load(Settings).table_name))
-    actions.reconcile_intent(store, StripeGateway(), stripe_id, event.data.order_id)
+    declined = event.data.declined_charge if event.type == "payment_intent.payment_failed" else None
+    actions.reconcile_intent(store, StripeGateway(), stripe_id, event.data.order_id, declined)
 
 
 def _verified(request: dict[str, Any]) -> StripeEvent:

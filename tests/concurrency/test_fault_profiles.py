@@ -80,7 +80,7 @@ def test_redelivered_events_take_effect_once(sandbox: Sandbox, fault_profile: Fa
     sandbox.settle(fault_profile=fault_profile)
     tickets = [item for item in sandbox.items("tickets") if item["pk"].startswith("ticket#")]
     assert all("soldAt" in item for item in tickets)
-    assert {item["orderStatus"] for item in sandbox.items("payments")} == {"completed"}
+    assert {item["orderStatus"] for item in sandbox.items("payments") if "orderID" in item} == {"completed"}
 
 
 def test_edits_under_faults_count_once_each(sandbox: Sandbox) -> None:

@@ -70,8 +70,10 @@ COSTS = {
     "list orders": Cost({"Query": 1}, reads=0.5),
     "find the order of a ticket": Cost({"GetItem": 2}, reads=2),
     "cancel an order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
-    "start a payment": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),
-    "start and confirm a payment": Cost({"GetItem": 1, "PutItem": 2}, reads=1, writes=4, stripe=2),
+    "start a payment": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=2, stripe=1),
+    "start and confirm a payment": Cost(
+        {"GetItem": 4, "PutItem": 1, "TransactWriteItems": 2}, reads=4, writes=11, stripe=2
+    ),
     "get a payment": Cost(READ, reads=1),
     "get a payment that is open": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
     "webhook authorised": Cost(READ_AND_PUT, reads=1, writes=3, stripe=1),

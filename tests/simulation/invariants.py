@@ -1,7 +1,8 @@
 """The invariants: after every step, and at rest.
 
 Guarantees: (1) one sale, (2) no charge without a ticket, (3) no ticket stuck, (4) at-least-once delivery suffices, (5)
-every change is published, (6) no access without authorisation, (7) no hoarding.
+every change is published, (6) no access without authorisation, (7) no hoarding,
+(8) no card testing.
 """
 
 from collections import Counter, defaultdict
@@ -110,6 +111,7 @@ def check_after_step(
     _no_money_without_a_ticket(orders, stripe, by_hand)
     _a_sale_is_at_the_price_of_its_order(orders, stripe, by_hand)
     _a_refund_counts_when_the_money_has_gone(orders, stripe)
+    _no_cards_are_tested(stripe)
     _every_version_is_published_once_and_in_order(cloud)
 
 
@@ -275,6 +277,15 @@ def _a_refund_counts_when_the_money_has_gone(orders: dict[str, Item], stripe: St
     for ident, order in orders.items():
         says = _in_cents(order.get("refund", {}).get("amount", "0.00"))
         _require(says <= gone[ident], f"order {ident} shows {says} as refunded, and {gone[ident]} has gone")
+
+
+def _no_cards_are_tested(stripe: StripeAccount) -> None:
+    """Guarantee 8: no more than five cards are declined for an order."""
+    declined = Counter(
+        charge["payment_intent"] for _, charge in stripe._tables.rows("charges") if charge["status"] == "failed"
+    )
+    for intent, number in declined.items():
+        _require(number <= 5, f"{number} cards were declined for {intent}")
 
 
 def _every_version_is_published_once_and_in_order(cloud: Cloud) -> None:

@@ -18,6 +18,7 @@ from functions.orders.buyer import RecentHolds, RecentlyLapsed, TooManyHolds
 from functions.orders.order import Hold, HoldableTicket, HoldState, Order, OrderNotFound
 from functions.orders.order import OrderStatus as Status
 from functions.payments import actions as payment_actions
+from functions.payments import payment as payment_rules
 from functions.payments import reconciler, stripe_gateway
 from functions.payments.payment import (
     EventType,
@@ -361,6 +362,9 @@ MUTATIONS: dict[str, Mutation] = {
     "an order is republished under an old version": Mutation(_with(Order, "_republish", lambda self: self), seed=2),
     "a buyer may hold any number of tickets": Mutation(_limits_without(TooManyHolds), seed=4),
     "a buyer takes a lapsed ticket again": Mutation(_limits_without(RecentlyLapsed), seed=13),
+    "a card is tried though five were declined": Mutation(
+        _with(payment_rules, "MAX_DECLINES", 99), Profile(declined=1.0), seed=16
+    ),
     "an address is claimed though it is taken": Mutation(_an_address_is_claimed_though_it_is_taken, seed=1),
     "Orders is not asked what it does about funds that are gone": Mutation(
         _gone_funds_are_not_asked_about, LOSSES_AND_BY_HAND, seed=59

@@ -118,6 +118,7 @@ GRANTS: dict[str, set[str]] = {
     "payments webhook": {
         "dynamodb:GetItem on Payments/Payments/Table",
         "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:UpdateItem on Payments/Payments/Table",
         "secretsmanager:GetSecretValue on Payments/StripeKeys",
     },
     "tickets api": {

@@ -72,7 +72,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start the payment of one of the caller's orders and, with a token, authorise it */
+        /**
+         * Start the payment of one of the caller's orders and, with a token, authorise it
+         * @description After five declined cards the order's payment ends (409 `too_many_declines`). After twenty in one day (UTC) the caller can start no payment until the next day (429 `too_many_declines_today`). Declines in the browser count too.
+         */
         post: operations["start_payment"];
         delete?: never;
         options?: never;
@@ -431,7 +434,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type";
+            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type";
             errors: {
                 message: string;
                 field?: string;
@@ -491,6 +494,7 @@ export interface components {
              * @example charge.refunded
              * @example payment_intent.amount_capturable_updated
              * @example payment_intent.canceled
+             * @example payment_intent.payment_failed
              * @example payment_intent.succeeded
              * @example refund.failed
              * @example refund.updated
@@ -779,8 +783,8 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Conflict: `amount_refused`, `idempotency_in_progress`, `order_cancelled`, `order_expired`, `payment_over`. */
-        "409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over": {
+        /** @description Conflict: `amount_refused`, `idempotency_in_progress`, `order_cancelled`, `order_expired`, `payment_over`, `too_many_declines`. */
+        "409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over.too_many_declines": {
             headers: {
                 [name: string]: unknown;
             };
@@ -789,7 +793,7 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "amount_refused" | "idempotency_in_progress" | "order_cancelled" | "order_expired" | "payment_over";
+                    code?: "amount_refused" | "idempotency_in_progress" | "order_cancelled" | "order_expired" | "payment_over" | "too_many_declines";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -932,6 +936,22 @@ export interface components {
                     status?: 429;
                     /** @enum {unknown} */
                     code?: "too_many_attempts";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too Many Requests: `too_many_declines_today`. */
+        "429_too_many_declines_today": {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After": number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 429;
+                    /** @enum {unknown} */
+                    code?: "too_many_declines_today";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1235,10 +1255,11 @@ export interface operations {
             402: components["responses"]["402_card_declined"];
             403: components["responses"]["403_cross_site_request"];
             404: components["responses"]["404_order_not_found"];
-            409: components["responses"]["409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over"];
+            409: components["responses"]["409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over.too_many_declines"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             422: components["responses"]["422_idempotency_key_reused"];
+            429: components["responses"]["429_too_many_declines_today"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_payments_not_configured.stripe_unavailable.unavailable"];
         };

@@ -1,11 +1,31 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import { Suspense } from "react";
 import { codeOf } from "../api/errors";
-import type { Order, Payment } from "../api/types";
+import type { Order, Payment, Problem } from "../api/types";
 import { Failed, Loading, Notice } from "../components/states";
 import { describeMoney } from "../rules/order";
 import { formatPrice } from "../rules/price";
 import { paymentFormFor } from "./PaymentForm";
+
+/** Explains that no card can be tried any more because too many were declined. */
+function declinesNotice(code: Problem["code"] | null) {
+  switch (code) {
+    case "too_many_declines":
+      return (
+        <Notice tone="error" title="Too many cards were declined.">
+          <p>You cannot pay for this order any more. You were not charged.</p>
+        </Notice>
+      );
+    case "too_many_declines_today":
+      return (
+        <Notice tone="error" title="Too many of your cards were declined today.">
+          <p>You can pay again tomorrow. You were not charged.</p>
+        </Notice>
+      );
+    default:
+      return null;
+  }
+}
 
 /** The card form of an order, once its payment is started. */
 export function PaymentPanel({
@@ -28,7 +48,8 @@ export function PaymentPanel({
         </Notice>
       );
     }
-    return <Failed query={started} />;
+    const notice = declinesNotice(codeOf(started.error));
+    return notice ?? <Failed query={started} />;
   }
   const { clientSecret, publishableKey, status } = started.data;
   if (status !== "open" || !clientSecret || !publishableKey) {
