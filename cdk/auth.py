@@ -32,7 +32,7 @@ class Auth(Construct):
             "Rotated by hand with put-secret-value, see docs/operations.md: tokens of the previous key stay valid, but"
             " two rotations within 12 hours would end sessions, so there is no schedule.",
         )
-        # With this secret the edge proves its identity; only the edge may set the client's address.
+        # With this secret the edge proves its identity: the API takes requests and the client's address from it only.
         self.edge_proof = self._add_secret("EdgeProof", "CloudFront shows this to the API", stage)
         suppress(
             self.edge_proof,
@@ -54,6 +54,7 @@ class Auth(Construct):
                 "JWT_SECRET_ARN": signing_key.secret_arn,
                 "EDGE_SECRET_ARN": self.edge_proof.secret_arn,
                 "SESSION_COOKIE": stage.session_cookie,
+                "SIGN_UPS_PER_NETWORK": str(stage.sign_ups_per_network),
             },
             memory_mb=1769,  # one full vCPU: hashing is CPU-bound, so it is faster at the same price
         )

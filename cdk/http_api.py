@@ -9,6 +9,7 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk.function import ServiceFunction
@@ -43,6 +44,8 @@ class Throttle:
 class Route:
     """A route and the function that handles it. A public route has no authorizer.
 
+    All routes of a function with a `direct` one can be called without the edge, by Stripe.
+
     Without a throttle the account's limits apply: 10,000 requests per second, burst 5,000, unless changed.
     """
 
@@ -50,6 +53,7 @@ class Route:
     """Method and path, such as `GET /api/tickets/{id}`; GET includes HEAD."""
     function: ServiceFunction
     public: bool = False
+    direct: bool = False
     throttle: Throttle | None = None
 
 
@@ -67,6 +71,7 @@ class HttpApi(Construct):
         stage: Stage,
         authorizer: ServiceFunction,
         routes: Iterable[Route],
+        edge_proof: secretsmanager.ISecret,
     ) -> None:
         super().__init__(scope, construct_id)
         self.api = apigateway.HttpApi(
@@ -90,6 +95,10 @@ class HttpApi(Construct):
             method, path = route.call.split()
             function = route.function
             if function not in integration_of:
+                if stage.require_edge and not route.direct:
+                    # CloudFormation resolves the secret, as for CloudFront, whose settings show it to operators too.
+                    # Reading it from Secrets Manager would delay each cold start by a call and a client.
+                    function.function.add_environment("EDGE_PROOF", edge_proof.secret_value.unsafe_unwrap())
                 integration_of[function] = integrations.HttpLambdaIntegration(
                     f"{function.service.title()}{function.node.id}",
                     function.function,

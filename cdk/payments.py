@@ -72,7 +72,9 @@ class Payments(Construct):
             Route("POST /api/payments", api, throttle=Throttle(rate=100, burst=200)),
             Route("GET /api/payments/{orderId}", api, throttle=Throttle(rate=500, burst=1000)),
             # Stripe sends a webhook again if it gets a 429.
-            Route("POST /api/payments/webhook", webhook, public=True, throttle=Throttle(rate=200, burst=400)),
+            Route(
+                "POST /api/payments/webhook", webhook, public=True, direct=True, throttle=Throttle(rate=200, burst=400)
+            ),
         ]
 
     def _add_stripe_keys(self) -> secretsmanager.Secret:

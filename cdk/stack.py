@@ -47,6 +47,7 @@ class AdmitOneStack(Stack):
             "Api",
             stage=stage,
             authorizer=auth.authorizer,
+            edge_proof=auth.edge_proof,
             routes=[*auth.routes, *tickets.routes, *orders.routes, *payments.routes],
         )
         monitoring.complete(api.api)

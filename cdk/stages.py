@@ -38,6 +38,11 @@ class Stage:
     """A custom domain for CloudFront. Its DNS record, pointing to the distribution, is not part of the stack."""
     certificate_arn: str | None = None
     """The domain's certificate. CloudFront requires it in us-east-1."""
+    require_edge: bool = True
+    """The API answers only requests that came through the edge, except health checks and Stripe's webhooks. Otherwise
+    callers can use its own address, where no firewall limits them."""
+    sign_ups_per_network: int = 50
+    """How many sign-ups an IPv4 address or an IPv6 /64 may try in 15 minutes."""
     web_acl_arn: str | None = None
     """A web ACL for CloudFront, in place of a `firewall`."""
     firewall: bool = False
@@ -85,7 +90,14 @@ class Stage:
 
 
 # `make run` starts the local Stripe on port 12111.
-LOCAL = Stage(name="local", local=True, log_retention=RetentionDays.ONE_DAY, stripe_api_base="http://127.0.0.1:12111")
+# All users of a local stage, also those of the tests, have one address.
+LOCAL = Stage(
+    name="local",
+    local=True,
+    sign_ups_per_network=1_000_000,
+    log_retention=RetentionDays.ONE_DAY,
+    stripe_api_base="http://127.0.0.1:12111",
+)
 
 FOLDER = ROOT / "stages"
 _LOG_RETENTIONS = {
@@ -168,6 +180,8 @@ def _check_values(stage: Stage) -> None:
             raise ValueError(f"{setting} must be 2 to 1000, not {getattr(stage, setting)}")
     if not 1 <= stage.holds_per_buyer <= 100:
         raise ValueError(f"holds_per_buyer must be 1 to 100, not {stage.holds_per_buyer}")
+    if stage.sign_ups_per_network < 1:
+        raise ValueError("sign_ups_per_network must be at least 1")
     if any(number < 0 for number in stage.reserved_concurrency.values()):
         raise ValueError("reserved_concurrency cannot be negative")
     if bool(stage.domain_name) != bool(stage.certificate_arn):

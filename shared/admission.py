@@ -1,4 +1,4 @@
-"""Checks that run before routing: the request is unambiguous and does not come from another site.
+"""Checks that run before routing: the request came through the edge, is unambiguous, and not from another site.
 
 Ambiguous requests are rejected, not interpreted: a repeated JSON field or query parameter; an unsupported charset,
 media type or content coding; a body on a request that takes none.
@@ -13,12 +13,16 @@ a browser.
 
 import base64
 import binascii
+import hmac
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic_core import from_json
 
+from shared import settings
 from shared.problems import FieldError, Problem
 
 MAX_BODY_BYTES = 64 * 1024
@@ -26,6 +30,24 @@ MAX_FIELD_LENGTH = 100  # of a caller's field name in a problem
 OWN_SITES = ("same-origin", "none")
 READS = ("GET", "HEAD")
 CHARSETS = ("utf-8", "utf8", "us-ascii")
+EDGE_HEADER = "x-admit-one-edge"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Environment variables of every function with HTTP routes.
+
+    `edge_proof` is the secret that the edge sends with each request; empty on a stage that accepts direct requests.
+    """
+
+    edge_proof: str = ""
+
+
+def check_edge(headers: Mapping[str, str]) -> None:
+    """Check that a request came through the edge, where the firewall limits each address. Raises Problem."""
+    proof = settings.load(Settings).edge_proof
+    if proof and not hmac.compare_digest(headers.get(EDGE_HEADER, "").encode(), proof.encode()):
+        raise Problem(403, "not_through_edge", "use the address of the web client; this one takes no direct requests")
 
 
 def admit(event: dict[str, Any]) -> None:

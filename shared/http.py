@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from shared import clock, idempotency
-from shared.admission import MAX_FIELD_LENGTH, admit, parse_json
+from shared.admission import MAX_FIELD_LENGTH, admit, check_edge, parse_json
 from shared.ids import UserID
 from shared.money import PLAIN_DECIMAL, parse_decimal
 from shared.pagination import HIGHEST_LIMIT, BadCursor
@@ -117,7 +117,8 @@ class DeclaredResponses:
 class Api(APIGatewayHttpResolver):
     """The routes of one service behind the HTTP API.
 
-    `public` are the route keys ("GET /api/tickets") that accept anonymous requests. `problems` maps the errors of the
+    `public` are the route keys ("GET /api/tickets") that accept anonymous requests, `direct` those that accept requests
+    which did not come through the edge. `problems` maps the errors of the
     service to problems. `table` returns the table that holds the records of idempotent routes.
     """
 
@@ -125,6 +126,7 @@ class Api(APIGatewayHttpResolver):
         self,
         *,
         public: Collection[str] = (),
+        direct: Collection[str] = (),
         problems: Mapping[type[Exception], ProblemType],
         table: Callable[[], Table] | None = None,
     ) -> None:
@@ -134,6 +136,7 @@ class Api(APIGatewayHttpResolver):
             json_body_deserializer=parse_json,
         )
         self.public = frozenset(public)
+        self.direct = frozenset(direct)
         self.problems = problems
         self.declared: dict[str, DeclaredResponses] = {}
         self._table = table
@@ -151,6 +154,8 @@ class Api(APIGatewayHttpResolver):
                 event["routeKey"] = route.replace("HEAD", "GET", 1)
                 event["requestContext"]["http"]["method"] = "GET"
             try:
+                if event["routeKey"] not in self.direct:
+                    check_edge(event.get("headers") or {})
                 if event["routeKey"] not in self.public and _user(event) is None:
                     raise _unauthenticated()
                 admit(event)

@@ -208,6 +208,8 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
     parameters = [_parameter(service, parameter) for parameter in made.get("parameters", [])]
     declared = api.declared.get(route.func.__name__)
     refusals = [*ANY_ROUTE, *((problem.status, problem.code) for problem in (declared.problems if declared else ()))]
+    if f"{route.method} {path}" not in api.direct:
+        refusals.append((403, "not_through_edge"))
     if not is_public:
         refusals.append((401, "unauthenticated"))
     if route.method != "GET":

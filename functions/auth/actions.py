@@ -1,7 +1,7 @@
 """The use cases of Auth: sign up and sign in."""
 
 from functions.auth import passwords
-from functions.auth.rate_limit import Counter, TooManyAttempts, counters
+from functions.auth.rate_limit import Counter, TooManyAttempts, counters, sign_up_counter
 from functions.auth.store import UserStore
 from functions.auth.tokens import Identity, Tokens
 from functions.auth.user import Account, BadCredentials, normalise_password
@@ -9,11 +9,20 @@ from shared import clock
 from shared.ids import UserID, new_id
 
 
-def sign_up(store: UserStore, tokens: Tokens, *, email: str, password: str) -> tuple[Identity, str]:
-    """Create an account and return it with its first token. `password` is normalised. Raises EmailInUse.
+def sign_up(
+    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, limit: int
+) -> tuple[Identity, str]:
+    """Create an account and return it with its first token. `password` is normalised.
+
+    `limit` is the number of attempts from the network of `address` in one window; all count, so that nobody can find
+    out who has an account by trying. Raises TooManyAttempts, EmailInUse.
 
     The token is issued before the account is written: if issuing fails, no account exists without a response.
     """
+    now = clock.now()
+    counter = sign_up_counter(address=address, limit=limit, now=now)
+    if not store.count(counter):
+        raise TooManyAttempts(counter.retry_after(now), "too many accounts were requested from this network")
     identity = Identity(user_id=UserID(new_id()), email=email)
     token = tokens.issue(identity)
     account = Account(id=identity.user_id, email=email, password_hash=passwords.hash_password(password))

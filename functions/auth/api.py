@@ -28,6 +28,7 @@ class Settings:
     table_name: str
     jwt_secret_arn: str
     edge_secret_arn: str
+    sign_ups_per_network: int = 50
 
 
 api = Api(
@@ -38,6 +39,7 @@ api = Api(
         "GET /api/users/currentuser",
         "GET /api/health",
     ],
+    direct=["GET /api/health"],
     problems={
         EmailInUse: problem_type(409, "email_in_use"),
         BadCredentials: problem_type(401, "bad_credentials", WWW_Authenticate='Bearer realm="admit-one"'),
@@ -54,19 +56,28 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 @api.post("/api/users/signup", status_code=201)
-@api.raises(EmailInUse)
+@api.raises(EmailInUse, TooManyAttempts)
 def sign_up(body: Annotated[SignUp, Body()]) -> Response[SignedIn]:
-    """Create an account and sign in."""
-    return _signed_in(201, *actions.sign_up(_store(), _tokens(), email=body.email, password=body.password))
+    """Create an account and sign in.
+
+    The number of attempts from one network is limited (429 `too_many_attempts`): an IPv4 address or an IPv6 /64.
+    """
+    signed_up = actions.sign_up(
+        _store(),
+        _tokens(),
+        email=body.email,
+        password=body.password,
+        address=_address(),
+        limit=settings.load(Settings).sign_ups_per_network,
+    )
+    return _signed_in(201, *signed_up)
 
 
 @api.post("/api/users/signin")
 @api.raises(BadCredentials, TooManyAttempts)
 def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
     """Sign in with e-mail and password."""
-    edge_secret_arn = settings.load(Settings).edge_secret_arn
-    address = client_ip(api.current_event.raw_event, edge_secret_arn=edge_secret_arn)
-    signed_in = actions.sign_in(_store(), _tokens(), email=body.email, password=body.password, address=address)
+    signed_in = actions.sign_in(_store(), _tokens(), email=body.email, password=body.password, address=_address())
     return _signed_in(200, *signed_in)
 
 
@@ -90,6 +101,10 @@ def health() -> Health:
 
 def _signed_in(status: int, identity: Identity, token: str) -> Response[SignedIn]:
     return Response(status, "application/json", SignedIn.of(identity, token), cookies=session.begin(token))
+
+
+def _address() -> str:
+    return client_ip(api.current_event.raw_event, edge_secret_arn=settings.load(Settings).edge_secret_arn)
 
 
 def _store() -> UserStore:

@@ -11,15 +11,15 @@ from functools import cache
 from typing import Any
 
 from shared import aws
+from shared.admission import EDGE_HEADER
 
 VIEWER_HEADER = "x-admit-one-viewer"
-PROOF_HEADER = "x-admit-one-edge"
 
 
 def client_ip(event: Mapping[str, Any], *, edge_secret_arn: str) -> str:
     """Return the viewer's address if the edge's proof is valid, else the caller's. Raises botocore's errors."""
     headers = event.get("headers") or {}
-    proof, viewer = headers.get(PROOF_HEADER), headers.get(VIEWER_HEADER)
+    proof, viewer = headers.get(EDGE_HEADER), headers.get(VIEWER_HEADER)
     if proof and viewer and hmac.compare_digest(proof.encode(), _edge_secret(edge_secret_arn).encode()):
         return str(viewer)
     return str(event["requestContext"]["http"]["sourceIp"])

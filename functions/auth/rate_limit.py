@@ -1,4 +1,4 @@
-"""Rate limit of sign-ins: three counters, each over fixed windows of 15 minutes.
+"""Rate limits of sign-ins and sign-ups: counters over fixed windows of 15 minutes, three of them for a sign-in.
 
 An attempt is counted before its password is checked, so that concurrent guesses are all counted, and removed again if
 the password was right. The counters therefore hold failures.
@@ -29,16 +29,16 @@ CUSTOMER_PREFIX = 64  # prefix length in bits that a provider assigns to one cus
 
 
 class TooManyAttempts(Exception):
-    """Too many failed sign-ins. `retry_after`: seconds until the next window."""
+    """Too many failed sign-ins, or sign-ups. `retry_after`: seconds until the next window."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__("too many failed sign-ins; try again later")
+    def __init__(self, retry_after: int, reason: str = "too many failed sign-ins") -> None:
+        super().__init__(f"{reason}; try again later")
         self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A counter of failed sign-ins in one window: its key, its limit, and the end of the window."""
+    """A counter of attempts in one window: its key, its limit, and the end of the window."""
 
     name: str
     limit: int
@@ -49,19 +49,25 @@ class Counter:
         return max(1, -((now - self.ends) // timedelta(seconds=1)))
 
 
+def sign_up_counter(*, address: str, limit: int, now: datetime) -> Counter:
+    """Return the counter of the sign-ups from one network, which counts every attempt."""
+    return _counter("sign-up", _network(address), limit, now)
+
+
 def counters(*, email: str, address: str, now: datetime) -> tuple[Counter, ...]:
     """Return the counters of a sign-in attempt, in the order in which they must be checked."""
+    network = _network(address)
+    return (
+        _counter("email-address", f"{email} {network}", EMAIL_AND_ADDRESS_LIMIT, now),
+        _counter("address", network, ADDRESS_LIMIT, now),
+        _counter("email", email, EMAIL_LIMIT, now),
+    )
+
+
+def _counter(scope: str, subject: str, limit: int, now: datetime) -> Counter:
     number = (now - clock.EPOCH) // WINDOW
     ends = clock.EPOCH + (number + 1) * WINDOW
-    network = _network(address)
-    return tuple(
-        Counter(f"{scope}#{hashlib.sha256(subject.encode()).hexdigest()}#{number}", limit, ends)
-        for scope, subject, limit in (
-            ("email-address", f"{email} {network}", EMAIL_AND_ADDRESS_LIMIT),
-            ("address", network, ADDRESS_LIMIT),
-            ("email", email, EMAIL_LIMIT),
-        )
-    )
+    return Counter(f"{scope}#{hashlib.sha256(subject.encode()).hexdigest()}#{number}", limit, ends)
 
 
 def _network(address: str) -> str:

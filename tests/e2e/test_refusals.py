@@ -3,6 +3,7 @@
 import json
 import secrets
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,6 +35,17 @@ def test_a_bad_token_is_refused(marketplace: Marketplace, method: str, path: str
 @pytest.mark.parametrize(("method", "path"), _BY_USERS_ONLY)
 def test_a_missing_token_is_refused(marketplace: Marketplace, method: str, path: str) -> None:
     assert marketplace.anyone.call(method, path, {} if method in {"POST", "PUT"} else None).status == 401
+
+
+def test_the_apis_own_address_answers_health_checks_only(marketplace: Marketplace) -> None:
+    aws = marketplace.stack.aws
+    gateway: Any = aws._session().client("apigatewayv2", endpoint_url=aws.url)
+    [api] = gateway.get_apis()["Items"]
+    direct, root = Client(aws.url), f"/_aws/execute-api/{api['ApiId']}/$default"
+
+    assert problem(direct.get(f"{root}/api/tickets"), 403)["code"] == "not_through_edge"
+    assert problem(direct.call("GET", f"{root}/api/tickets", headers={"X-Admit-One-Edge": "a guess"}), 403)
+    assert direct.get(f"{root}/api/health").status == 200
 
 
 def _cookie_of(marketplace: Marketplace, name: str) -> tuple[str, list[str]]:

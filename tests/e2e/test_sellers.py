@@ -33,7 +33,7 @@ def test_3d_secure_after_a_change_cancels_order_voids_payment(
         assert marketplace.order_status(alice, order) == "cancelled"
         shown = marketplace.ticket(ticket)
         assert (shown["status"], shown["price"]) == (("available", "500.00") if edit else ("withdrawn", "10.00"))
-    assert marketplace.order(alice, tickets[0])["ticket"]["price"] == "500.00"
+    assert marketplace.order(marketplace.newcomer("bob"), tickets[0])["ticket"]["price"] == "500.00"
     problem(alice.post("/api/orders", {"ticketID": tickets[-1]}), 409, "ticket_withdrawn")
 
 

@@ -1,5 +1,6 @@
 """The expected functions: their handlers, timeouts and settings."""
 
+EDGE = {"EDGE_PROOF"}
 PAYMENTS = {"TABLE_NAME", "STRIPE_SECRET_ARN"}
 RELAY = {"EVENT_BUS_NAME", "EVENT_SOURCE", "RELAY_DLQ_URL"}
 SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DLQ_ARN"}
@@ -9,20 +10,24 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "auth api": (
         "functions.auth.api.handler",
         10,
-        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE"},
+        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK"} | EDGE,
     ),
     "auth authorizer": ("functions.auth.authorizer.handler", 5, {"JWT_SECRET_ARN"}),
-    "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"}),
+    "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | EDGE),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
     "tickets relay": ("functions.relay.relay.handler", 30, RELAY),
-    "orders api": ("functions.orders.api.handler", 10, {"TABLE_NAME", "ORDER_WINDOW_SECONDS", "HOLDS_PER_BUYER"}),
+    "orders api": (
+        "functions.orders.api.handler",
+        10,
+        {"TABLE_NAME", "ORDER_WINDOW_SECONDS", "HOLDS_PER_BUYER"} | EDGE,
+    ),
     "orders listener": ("functions.orders.listener.handler", 10, {"TABLE_NAME"}),
     "orders sweep": ("functions.orders.sweep.handler", 240, {"TABLE_NAME", "OVERDUE_QUEUE_URL"}),
     "orders expirer": ("functions.orders.expirer.handler", 10, {"TABLE_NAME"}),
     "orders relay": ("functions.relay.relay.handler", 30, RELAY),
     "expiration listener": ("functions.expiration.listener.handler", 10, {"EVENT_BUS_NAME", *SCHEDULES}),
     "expiration expire": ("functions.expiration.expire.handler", 10, {"EVENT_BUS_NAME"}),
-    "payments api": ("functions.payments.api.handler", 29, PAYMENTS),
+    "payments api": ("functions.payments.api.handler", 29, PAYMENTS | EDGE),
     "payments webhook": ("functions.payments.webhook.handler", 29, PAYMENTS),
     "payments listener": ("functions.payments.listener.handler", 30, PAYMENTS),
     "payments reconciler": ("functions.payments.reconciler.handler", 240, PAYMENTS | {"DUE_QUEUE_URL"}),

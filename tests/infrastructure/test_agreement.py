@@ -15,6 +15,7 @@ from local.cli import run
 from local.cloud import deployment
 from local.edge import proxy
 from operations import stage as operations_stage
+from shared import admission
 from stripe_emulator import account as stripe_account
 from tests.infrastructure.template import Template
 from tests.support.lambda_events import PUBLISHERS, WITH_TABLE
@@ -26,7 +27,7 @@ API_REQUEST = (edge.FUNCTIONS / "api_request.js").read_text()
 
 
 def test_the_edge_proves_itself_with_one_header() -> None:
-    assert edge.PROOF_HEADER == client_ip.PROOF_HEADER == proxy.PROOF_HEADER
+    assert edge.PROOF_HEADER == admission.EDGE_HEADER == proxy.PROOF_HEADER
 
 
 def test_the_edge_names_the_viewer_in_one_header() -> None:

@@ -10,7 +10,7 @@ from aws_cdk import App
 
 from cdk.edge import FUNCTIONS, HEADERS
 from cdk.firewall import FirewallStack
-from cdk.stages import read_stage
+from cdk.stages import Stage, read_stage
 from local.edge.functions import EdgeFunction
 from tests.infrastructure.template import Template
 from tests.support.synth import synthesize_stage
@@ -66,6 +66,20 @@ def test_the_edge_secret_is_in_no_template(aws: Template, distribution: dict[str
     assert aws.say(secret) == "Auth/EdgeProof"
     assert after.startswith(":SecretString:")
     assert aws.say(aws.function("auth api")["Environment"]["Variables"]["EDGE_SECRET_ARN"]) == "Auth/EdgeProof"
+
+
+def test_every_function_with_routes_checks_the_edges_secret(aws: Template) -> None:
+    for name in ("auth api", "tickets api", "orders api", "payments api"):
+        before, secret, _ = aws.function(name)["Environment"]["Variables"]["EDGE_PROOF"]["Fn::Join"][1]
+        assert (before, aws.say(secret)) == ("{{resolve:secretsmanager:", "Auth/EdgeProof")
+    assert "EDGE_PROOF" not in aws.function("payments webhook")["Environment"]["Variables"]
+
+
+def test_a_stage_can_take_direct_requests(tmp_path: Path) -> None:
+    made = Template(synthesize_stage(Stage(name="direct", require_edge=False), tmp_path))
+
+    assert "EDGE_PROOF" not in made.function("orders api")["Environment"]["Variables"]
+    assert "EDGE_PROOF" not in json.dumps(made.content)
 
 
 def test_only_this_distribution_reads_the_files_over_tls(aws: Template, distribution: dict[str, Any]) -> None:

@@ -90,6 +90,7 @@ def test_resources_of_local_differ_only_as_listed(pair: tuple[Template, Template
             if name.startswith("payments ") and name != "payments relay"
         ),
         f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SESSION_COOKIE",
+        f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SIGN_UPS_PER_NETWORK",
     }
 
 

@@ -47,7 +47,7 @@ PUBLISH = {"PutEvents": 1}
 QUEUE = {"GetQueueAttributes": 1, "SendMessageBatch": 1}
 
 COSTS = {
-    "sign up": Cost({"TransactWriteItems": 1}, writes=4),
+    "sign up": Cost({"UpdateItem": 1, "TransactWriteItems": 1}, writes=5),
     "sign in": Cost({"UpdateItem": 6, "GetItem": 1}, reads=1, writes=6),
     "ask who one is": Cost({}),
     "ask the authorizer": Cost({}),

@@ -12,6 +12,7 @@ from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
 from functions.payments.payment import PaymentsNotConfigured
 from shared import aws
+from shared.admission import EDGE_HEADER
 from shared.ids import new_id
 from shared.secret_cache import MAX_STALE, RETRY_PAUSE
 from tests.support.signing_key import SigningKey
@@ -87,7 +88,7 @@ def test_the_edge_secret_never_expires(
 ) -> None:
     arn = aws.secretsmanager().create_secret(Name=f"edge-{new_id()}", SecretString="the proof")["ARN"]
     event = {
-        "headers": {edge.PROOF_HEADER: "the proof", edge.VIEWER_HEADER: "203.0.113.7"},
+        "headers": {EDGE_HEADER: "the proof", edge.VIEWER_HEADER: "203.0.113.7"},
         "requestContext": {"http": {"sourceIp": "198.51.100.1"}},
     }
     edge.client_ip(event, edge_secret_arn=arn)

@@ -17,6 +17,7 @@ from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from shared import settings
+from shared.admission import EDGE_HEADER
 from tests.simulation.choices import Choices
 from tests.simulation.database import Database, TransactionCanceled
 from tests.simulation.faults import ProcessDied, Profile
@@ -28,6 +29,7 @@ from tests.support.lambda_events import LambdaContext
 MOST_NESTED = 1  # nesting depth of functions that run within another function
 SLEPT_THROUGH = 0.25  # probability that others run while a function sleeps
 AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
+EDGE_PROOF = "the proof of the edge"
 
 type Resources = Mapping[str, Mapping[str, Any]]
 
@@ -198,6 +200,7 @@ class Cloud:
     def http(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Call a route; None if the caller gets no answer or API Gateway's own 500."""
         route = self._routes[event["routeKey"]]
+        event["headers"][EDGE_HEADER] = EDGE_PROOF
         try:
             if route.authorizer:
                 if "authorization" not in event["headers"]:
@@ -224,6 +227,8 @@ class Cloud:
         variables = properties.get("Environment", {}).get("Variables", {})
         module_name, _, name = properties["Handler"].rpartition(".")
         module = importlib.import_module(module_name)
+        if "EDGE_PROOF" in variables:
+            variables = variables | {"EDGE_PROOF": EDGE_PROOF}
         if "HOLDS_PER_BUYER" in variables:
             variables = variables | {"HOLDS_PER_BUYER": self.holds_per_buyer}
         environment = {name: _reference(value) for name, value in variables.items()}

@@ -243,7 +243,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Create an account and sign in */
+        /**
+         * Create an account and sign in
+         * @description The number of attempts from one network is limited (429 `too_many_attempts`): an IPv4 address or an IPv6 /64.
+         */
         post: operations["sign_up"];
         delete?: never;
         options?: never;
@@ -434,7 +437,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type";
+            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type";
             errors: {
                 message: string;
                 field?: string;
@@ -671,8 +674,8 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Forbidden: `cross_site_request`. */
-        "403_cross_site_request": {
+        /** @description Forbidden: `cross_site_request`, `not_through_edge`. */
+        "403_cross_site_request.not_through_edge": {
             headers: {
                 [name: string]: unknown;
             };
@@ -681,12 +684,12 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "cross_site_request";
+                    code?: "cross_site_request" | "not_through_edge";
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Forbidden: `cross_site_request`, `not_your_ticket`. */
-        "403_cross_site_request.not_your_ticket": {
+        /** @description Forbidden: `cross_site_request`, `not_through_edge`, `not_your_ticket`. */
+        "403_cross_site_request.not_through_edge.not_your_ticket": {
             headers: {
                 [name: string]: unknown;
             };
@@ -695,12 +698,12 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "cross_site_request" | "not_your_ticket";
+                    code?: "cross_site_request" | "not_through_edge" | "not_your_ticket";
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Forbidden: `cross_site_request`, `own_ticket`. */
-        "403_cross_site_request.own_ticket": {
+        /** @description Forbidden: `cross_site_request`, `not_through_edge`, `own_ticket`. */
+        "403_cross_site_request.not_through_edge.own_ticket": {
             headers: {
                 [name: string]: unknown;
             };
@@ -709,7 +712,21 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "cross_site_request" | "own_ticket";
+                    code?: "cross_site_request" | "not_through_edge" | "own_ticket";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Forbidden: `not_through_edge`. */
+        "403_not_through_edge": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "not_through_edge";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1093,6 +1110,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -1138,7 +1156,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.own_ticket"];
+            403: components["responses"]["403_cross_site_request.not_through_edge.own_ticket"];
             404: components["responses"]["404_ticket_not_found"];
             409: components["responses"]["409_idempotency_in_progress.price_changed.recently_lapsed.ticket_held.ticket_sold.ticket_withdrawn.too_many_holds"];
             413: components["responses"]["413_body_too_large"];
@@ -1170,6 +1188,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
             404: components["responses"]["404_not_found.order_not_found"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
@@ -1203,7 +1222,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
             404: components["responses"]["404_not_found.order_not_found"];
             409: components["responses"]["409_idempotency_in_progress.order_paid"];
             413: components["responses"]["413_body_too_large"];
@@ -1253,7 +1272,7 @@ export interface operations {
             400: components["responses"]["400_bad_token.invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
             402: components["responses"]["402_card_declined"];
-            403: components["responses"]["403_cross_site_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
             404: components["responses"]["404_order_not_found"];
             409: components["responses"]["409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over.too_many_declines"];
             413: components["responses"]["413_body_too_large"];
@@ -1315,6 +1334,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
             404: components["responses"]["404_not_found.order_not_found.payment_not_found"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
@@ -1346,6 +1366,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -1382,7 +1403,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
             409: components["responses"]["409_idempotency_in_progress"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
@@ -1418,6 +1439,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -1445,6 +1467,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_not_through_edge"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
@@ -1495,7 +1518,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.not_your_ticket"];
+            403: components["responses"]["403_cross_site_request.not_through_edge.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_changed.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
@@ -1542,7 +1565,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.not_your_ticket"];
+            403: components["responses"]["403_cross_site_request.not_through_edge.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
@@ -1571,6 +1594,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -1603,7 +1627,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_bad_credentials"];
-            403: components["responses"]["403_cross_site_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             429: components["responses"]["429_too_many_attempts"];
@@ -1630,7 +1654,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
-            403: components["responses"]["403_cross_site_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
@@ -1662,10 +1686,11 @@ export interface operations {
                 };
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
-            403: components["responses"]["403_cross_site_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
             409: components["responses"]["409_email_in_use"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
+            429: components["responses"]["429_too_many_attempts"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_unavailable"];
         };
