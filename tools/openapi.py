@@ -129,8 +129,9 @@ HEADERS: dict[str, Json] = {
     "WWW-Authenticate": {"description": "RFC 9110.", "schema": {"type": "string"}},
     "Set-Cookie": {
         "description": "The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or"
-        " `admit-one` on a stage without TLS. Signing out also clears `session`, its former name.",
-        "schema": {"type": "string", "pattern": "^(__Host-)?admit-one="},
+        " `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. Signing in and up"
+        " also set a device cookie, `__Host-admit-one-device-…`, for which failed sign-ins are counted separately.",
+        "schema": {"type": "string", "pattern": "^(__Host-)?admit-one(-device-[0-9a-f]{8})?="},
     },
 }
 ALWAYS = {401: "WWW-Authenticate", 429: "Retry-After"}

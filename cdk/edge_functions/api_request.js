@@ -7,6 +7,9 @@
 // `__Host-` comes first, since no other site can set it. At most MOST tokens and no cookies are forwarded: cookies of
 // other sites could exceed API Gateway's limit for headers (10,240 bytes) and lock the user out.
 //
+// Device. Signing in needs the device cookies of Auth (functions/auth/device.py), one for each user of the browser. They
+// are forwarded in a header of their own, in the same form and number.
+//
 // Site. Older browsers do not send Sec-Fetch-Site, but send Origin with each write. The API does not see the host that
 // was called, so the edge compares Origin with the host and sets Sec-Fetch-Site.
 //
@@ -23,6 +26,10 @@ var NAMES = ['__Host-admit-one', 'session'];
 // Without TLS, as under `make run`, browsers reject `__Host-` cookies. With TLS this name is never read, because any site
 // on a parent domain could set it.
 var NAMES_WITHOUT_TLS = ['admit-one', 'session'];
+var DEVICE = '__Host-admit-one-device-';
+var DEVICE_WITHOUT_TLS = 'admit-one-device-';
+
+var SIGN_IN = '/api/users/signin';
 
 function tokensIn(cookies, names) {
   var found = [];
@@ -47,6 +54,11 @@ function handler(event) {
   if (!headers.authorization && tokens.length > 0) {
     headers.authorization = { value: (tokens.length > 1 ? 'Session ' : 'Bearer ') + tokens.join(' ') };
   }
+  delete headers['x-admit-one-device'];
+  var devices = tokensIn(request.cookies, Object.keys(request.cookies).filter(function (name) {
+    return name.indexOf(hasTls ? DEVICE : DEVICE_WITHOUT_TLS) === 0;
+  }));
+  if (request.uri === SIGN_IN && devices.length > 0) headers['x-admit-one-device'] = { value: devices.join(' ') };
   Object.keys(request.cookies).forEach(function (name) {
     delete request.cookies[name];
   });

@@ -1,7 +1,10 @@
 """The use cases of Auth: sign up and sign in."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from functions.auth import passwords
-from functions.auth.rate_limit import Counter, TooManyAttempts, counters, sign_up_counter
+from functions.auth.rate_limit import Counter, TooManyAttempts, counters, device_counter, sign_up_counter
 from functions.auth.store import UserStore
 from functions.auth.tokens import Identity, Tokens
 from functions.auth.user import Account, BadCredentials, normalise_password
@@ -30,14 +33,19 @@ def sign_up(
     return identity, token
 
 
-def sign_in(store: UserStore, tokens: Tokens, *, email: str, password: str, address: str) -> tuple[Identity, str]:
+def sign_in(
+    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, device_id: str | None
+) -> tuple[Identity, str]:
     """Check e-mail and password, and return the user with a new token. Raises BadCredentials, TooManyAttempts.
 
-    `password` is as typed; `address` is the client's IP address. A hash of the password as typed is replaced by one of
+    `password` is as typed; `address` is the client's IP address; `device_id` is None for a device that is unknown to
+    the user. A hash of the password as typed is replaced by one of
     its normalised form, which is the same on every device. An unknown e-mail takes the same steps and the same time,
     including the counters.
     """
-    counted = _count(store, email=email, address=address)
+    now = clock.now()
+    known = (device_counter(device_id, now=now),) if device_id else None
+    counted = _count(store, known or counters(email=email, address=address, now=now), now)
     account = store.account(email)
     password_hash = account.password_hash if account else None
     normalised = normalise_password(password)
@@ -55,11 +63,10 @@ def sign_in(store: UserStore, tokens: Tokens, *, email: str, password: str, addr
     return identity, token
 
 
-def _count(store: UserStore, *, email: str, address: str) -> list[Counter]:
+def _count(store: UserStore, wanted: Iterable[Counter], now: datetime) -> list[Counter]:
     """Add the attempt to all counters; if one is full, undo the others and raise TooManyAttempts."""
-    now = clock.now()
     counted: list[Counter] = []
-    for counter in counters(email=email, address=address, now=now):
+    for counter in wanted:
         if not store.count(counter):
             for earlier in counted:
                 store.give_back(earlier)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from functions.auth import actions, session
+from functions.auth import actions, device, session
 from functions.auth.client_ip import client_ip
 from functions.auth.keys import key_ring
 from functions.auth.rate_limit import TooManyAttempts
@@ -76,8 +76,20 @@ def sign_up(body: Annotated[SignUp, Body()]) -> Response[SignedIn]:
 @api.post("/api/users/signin")
 @api.raises(BadCredentials, TooManyAttempts)
 def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
-    """Sign in with e-mail and password."""
-    signed_in = actions.sign_in(_store(), _tokens(), email=body.email, password=body.password, address=_address())
+    """Sign in with e-mail and password.
+
+    Failed attempts are limited (429 `too_many_attempts`), separately for a browser in which the user has signed in
+    before: it has a device cookie.
+    """
+    tokens = _tokens()
+    signed_in = actions.sign_in(
+        _store(),
+        tokens,
+        email=body.email,
+        password=body.password,
+        address=_address(),
+        device_id=device.find(tokens, api.current_event.raw_event, body.email),
+    )
     return _signed_in(200, *signed_in)
 
 
@@ -100,7 +112,8 @@ def health() -> Health:
 
 
 def _signed_in(status: int, identity: Identity, token: str) -> Response[SignedIn]:
-    return Response(status, "application/json", SignedIn.of(identity, token), cookies=session.begin(token))
+    cookies = [device.remember(_tokens(), identity.email), *session.begin(token)]
+    return Response(status, "application/json", SignedIn.of(identity, token), cookies=cookies)
 
 
 def _address() -> str:

@@ -8,6 +8,9 @@ from those before it. The order prevents one attacker from locking out a user: a
 their network, or 300 from their network, their attempts no longer reach the counter of the e-mail, which its owner
 shares. Filling that one (50) takes failures from five networks or more.
 
+A device on which the user has signed in before (`device`) has one counter of its own instead, so no failures of others
+lock it out. A stolen device cookie allows the guesses of that counter.
+
 Fixed windows let up to twice the limit pass around a boundary. A sliding window would have to store every attempt; a
 single counter with a conditional write has no race.
 """
@@ -24,6 +27,7 @@ WINDOW = timedelta(minutes=15)
 EMAIL_AND_ADDRESS_LIMIT = 10
 ADDRESS_LIMIT = 300
 EMAIL_LIMIT = 50
+DEVICE_LIMIT = 10
 
 CUSTOMER_PREFIX = 64  # prefix length in bits that a provider assigns to one customer (IPv6)
 
@@ -47,6 +51,11 @@ class Counter:
     def retry_after(self, now: datetime) -> int:
         """Return whole seconds until the end of the window, at least 1."""
         return max(1, -((now - self.ends) // timedelta(seconds=1)))
+
+
+def device_counter(device_id: str, *, now: datetime) -> Counter:
+    """Return the counter of the attempts with one device cookie."""
+    return _counter("device", device_id, DEVICE_LIMIT, now)
 
 
 def sign_up_counter(*, address: str, limit: int, now: datetime) -> Counter:

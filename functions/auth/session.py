@@ -29,12 +29,12 @@ class Settings:
 
 def begin(token: str) -> list[Cookie]:
     """Return the cookie that starts a session."""
-    return [_cookie(_name(), token, max_age=int(LIFE.total_seconds()))]
+    return [cookie(name(), token, max_age=int(LIFE.total_seconds()))]
 
 
 def end() -> list[Cookie]:
     """Return the cookies that end a session, under both names."""
-    return [_cookie(_name(), "", max_age=0), _cookie(OLD_COOKIE, "", max_age=0, secure=True)]
+    return [cookie(name(), "", max_age=0), cookie(OLD_COOKIE, "", max_age=0, secure=True)]
 
 
 def candidates(event: Mapping[str, Any]) -> tuple[str, ...]:
@@ -45,18 +45,28 @@ def candidates(event: Mapping[str, Any]) -> tuple[str, ...]:
     headers = event.get("headers") or {}
     if "authorization" in headers:
         return tokens_in(headers["authorization"])
-    # The HTTP API moves cookies from the headers to `cookies`; other callers leave them in the headers.
-    sent = [each.strip().partition("=") for each in event.get("cookies") or headers.get("cookie", "").split(";")]
-    found = (value for wanted in (_name(), OLD_COOKIE) for name, _, value in sent if name == wanted and value)
+    sent = cookies(event)
+    found = (value for wanted in (name(), OLD_COOKIE) for its_name, value in sent if its_name == wanted and value)
     return tuple(islice(dict.fromkeys(found), MOST_CANDIDATES))
 
 
-def _cookie(name: str, value: str, *, max_age: int, secure: bool | None = None) -> Cookie:
+def cookies(event: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the names and values of a request's cookies. The edge removes them.
+
+    The HTTP API moves cookies from the headers to `cookies`; other callers leave them in the headers.
+    """
+    headers = event.get("headers") or {}
+    sent = (each.strip().partition("=") for each in event.get("cookies") or headers.get("cookie", "").split(";"))
+    return [(its_name, value) for its_name, _, value in sent]
+
+
+def cookie(name: str, value: str, *, max_age: int, secure: bool | None = None) -> Cookie:
     """Return a cookie for this host only. `__Host-` requires Secure; Safari rejects Secure cookies without TLS."""
     is_secure = name.startswith("__Host-") if secure is None else secure
     return Cookie(name, value, path="/", secure=is_secure, http_only=True, same_site=SameSite.LAX_MODE, max_age=max_age)
 
 
-def _name() -> str:
-    name: str = settings.load(Settings).session_cookie
-    return name
+def name() -> str:
+    """Return the name of the session cookie on this stage."""
+    found: str = settings.load(Settings).session_cookie
+    return found

@@ -3,10 +3,10 @@
 The authorizer imports this module, so it imports only what verifying a token needs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
@@ -39,17 +39,17 @@ class Tokens:
 
     def issue(self, identity: Identity) -> str:
         """Return a token for this user, signed with the current key. Raises botocore's errors."""
+        expires = int((clock.now() + LIFE).timestamp())
+        return self.sign({"aud": AUDIENCE, "sub": identity.user_id, "email": identity.email, "exp": expires})
+
+    def sign(self, claims: Mapping[str, object]) -> str:
+        """Return a JWT of these claims, which need `aud` and `exp`, signed with the current key.
+
+        Raises botocore's errors.
+        """
         key = self._keys.current()
-        now = clock.now()
-        claims = {
-            "iss": self._issuer,
-            "aud": AUDIENCE,
-            "sub": identity.user_id,
-            "email": identity.email,
-            "iat": int(now.timestamp()),
-            "exp": int((now + LIFE).timestamp()),
-        }
-        return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.id})
+        stamped = {"iss": self._issuer, "iat": int(clock.now().timestamp()), **claims}
+        return jwt.encode(stamped, key.secret, algorithm=ALGORITHM, headers={"kid": key.id})
 
     def first(self, candidates: Iterable[str]) -> Identity | None:
         """Return the identity of the first valid token, or None. Raises botocore's errors."""
@@ -57,19 +57,27 @@ class Tokens:
 
     def read(self, token: str) -> Identity | None:
         """Verify a token and return its identity; None if it is invalid or expired. Raises botocore's errors."""
+        claims = self.verify(token, audience=AUDIENCE, required=("sub", "email"))
+        return Identity(user_id=claims["sub"], email=claims["email"]) if claims else None
+
+    def verify(self, token: str, *, audience: str, required: tuple[str, ...]) -> dict[str, Any] | None:
+        """Verify a JWT of this stage and return its claims; None if it is invalid, expired or for another audience.
+
+        Raises botocore's errors.
+        """
         key_id = _key_id(token)
         key = self._keys.find(key_id) if key_id else None
         if key is None:
             return None
         try:
-            claims = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key.secret,
                 algorithms=[ALGORITHM],
-                audience=AUDIENCE,
+                audience=audience,
                 issuer=self._issuer,
                 options={
-                    "require": ["iss", "aud", "exp", "iat", "sub", "email"],
+                    "require": ["iss", "aud", "exp", "iat", *required],
                     # PyJWT compares these with the machine's clock; `exp` is compared with ours below.
                     "verify_exp": False,
                     "verify_iat": False,
@@ -80,7 +88,7 @@ class Tokens:
             return None
         if not isinstance(claims["exp"], int) or claims["exp"] <= clock.now().timestamp():
             return None
-        return Identity(user_id=claims["sub"], email=claims["email"])
+        return claims
 
 
 def tokens_in(header: str | None) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class EdgeFunction:
         """Return the path and the headers as the function leaves them.
 
         The function sees the last value of a repeated header.
-        Headers that it does not change are forwarded as they came; cookies are forwarded all or not at all. The
+        Headers that it does not change are forwarded as they came, those that it deletes are not; cookies are forwarded all or not at all. The
         function may read `Host`, but it is not forwarded: the API has its own.
         """
         came = list(headers)
@@ -40,7 +40,8 @@ class EdgeFunction:
         with self._one_at_a_time:
             answer: dict[str, Any] = self._engine.call("handler", event)
         changed = {name: value["value"] for name, value in answer["headers"].items() if seen.get(name) != value}
-        dropped = {"host", *changed} | (set() if answer["cookies"] else {"cookie"})
+        deleted = seen.keys() - answer["headers"].keys()
+        dropped = {"host", *changed, *deleted} | (set() if answer["cookies"] else {"cookie"})
         return answer["uri"], [pair for pair in came if pair[0].lower() not in dropped] + list(changed.items())
 
 

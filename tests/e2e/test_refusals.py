@@ -1,5 +1,6 @@
 """Requests that the API refuses, as callers see it: through the edge proxy and the real authorizer."""
 
+import http.client
 import json
 import secrets
 from dataclasses import replace
@@ -35,6 +36,22 @@ def test_a_bad_token_is_refused(marketplace: Marketplace, method: str, path: str
 @pytest.mark.parametrize(("method", "path"), _BY_USERS_ONLY)
 def test_a_missing_token_is_refused(marketplace: Marketplace, method: str, path: str) -> None:
     assert marketplace.anyone.call(method, path, {} if method in {"POST", "PUT"} else None).status == 401
+
+
+def test_a_known_browser_is_not_locked_out(marketplace: Marketplace) -> None:
+    """The edge forwards the device cookie of a browser to Auth."""
+    credentials = {"email": f"known-{secrets.token_hex(4)}@example.com", "password": "long-enough-1"}
+    connection = http.client.HTTPConnection(urlsplit(marketplace.stack.url).netloc)
+    connection.request("POST", "/api/users/signup", json.dumps(credentials), {"Content-Type": "application/json"})
+    cookies = [cookie.partition(";")[0] for cookie in connection.getresponse().headers.get_all("Set-Cookie", [])]
+    connection.close()
+    guess = credentials | {"password": "wrong"}
+    for _ in range(10):
+        problem(marketplace.anyone.post("/api/users/signin", guess), 401)
+
+    problem(marketplace.anyone.post("/api/users/signin", credentials), 429, "too_many_attempts")
+    known = {"Cookie": "; ".join(cookie for cookie in cookies if "device" in cookie)}
+    marketplace.anyone.call("POST", "/api/users/signin", credentials, headers=known).expect(200)
 
 
 def test_the_apis_own_address_answers_health_checks_only(marketplace: Marketplace) -> None:

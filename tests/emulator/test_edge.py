@@ -102,6 +102,42 @@ def test_an_invalid_token_makes_no_header(api_request: EdgeFunction, cookie: str
     assert authorization(api_request, ("Cookie", cookie)) is None
 
 
+def device_header(function: EdgeFunction, uri: str, *headers: tuple[str, str]) -> str | None:
+    _, after = function(method="POST", uri=uri, headers=[*headers, ("Host", "tickets.example")], viewer="203.0.113.7")
+    assert not any(name.lower() == "cookie" for name, _ in after)
+    return {name.lower(): value for name, value in after}.get("x-admit-one-device")
+
+
+def test_device_cookies_are_forwarded_for_a_sign_in_only(api_request: EdgeFunction) -> None:
+    cookies = "Cookie", "__Host-admit-one-device-01234567=a.b.c; x=y.z.z; __Host-admit-one-device-89abcdef=d.e.f"
+
+    assert device_header(api_request, "/api/users/signin", cookies) == "a.b.c d.e.f"
+    for uri in ("/api/users/signup", "/api/orders", "/api/users/signin/"):
+        assert device_header(api_request, uri, cookies) is None
+
+
+def test_the_callers_own_device_header_is_removed(api_request: EdgeFunction) -> None:
+    forged = "X-Admit-One-Device", "f.o.o"
+
+    assert device_header(api_request, "/api/users/signin", forged) is None
+    cookie = "Cookie", "__Host-admit-one-device-01234567=a.b.c"
+    assert device_header(api_request, "/api/users/signin", forged, cookie) == "a.b.c"
+
+
+def test_a_device_cookie_that_another_site_could_set_is_ignored(api_request: EdgeFunction) -> None:
+    cookie = "Cookie", "admit-one-device-01234567=a.b.c"
+    without_tls = "X-Forwarded-Proto", "http"
+
+    assert device_header(api_request, "/api/users/signin", cookie) is None
+    assert device_header(api_request, "/api/users/signin", cookie, without_tls) == "a.b.c"
+
+
+def test_at_most_five_device_cookies_are_forwarded(api_request: EdgeFunction) -> None:
+    cookies = "; ".join(f"__Host-admit-one-device-0000000{n}=a.b.{n}" for n in range(9))
+
+    assert device_header(api_request, "/api/users/signin", ("Cookie", cookies)) == "a.b.0 a.b.1 a.b.2 a.b.3 a.b.4"
+
+
 def test_an_oversized_cookie_makes_no_header(api_request: EdgeFunction) -> None:
     assert authorization(api_request, ("Cookie", f"session=a.b.{'c' * 1532}"))
     assert authorization(api_request, ("Cookie", f"session=a.b.{'c' * 1533}")) is None

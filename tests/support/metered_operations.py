@@ -78,6 +78,15 @@ def sign_in(stack: MeteredStack) -> Run:
 
 
 @operation
+def sign_in_from_a_known_device(stack: MeteredStack) -> Run:
+    credentials = {"email": "first@example.com", "password": PASSWORD}
+    cookies = stack.world.call("POST", "/api/users/signup", credentials).cookies
+    headers = {"Cookie": "; ".join(str(cookie).partition(";")[0] for cookie in cookies)}
+    assert stack.world.call("POST", "/api/users/signin", credentials, headers=headers).status == 200
+    return stack.last
+
+
+@operation
 def ask_who_one_is(stack: MeteredStack) -> Run:
     token = _sign_up(stack, "first@example.com")
     answer = stack.world.call("GET", "/api/users/currentuser", headers={"Authorization": f"Bearer {token}"})

@@ -209,7 +209,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign in with e-mail and password */
+        /**
+         * Sign in with e-mail and password
+         * @description Failed attempts are limited (429 `too_many_attempts`), separately for a browser in which the user has signed in before: it has a device cookie.
+         */
         post: operations["sign_in"];
         delete?: never;
         options?: never;
@@ -1617,7 +1620,7 @@ export interface operations {
             /** @description OK. */
             200: {
                 headers: {
-                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. */
+                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. Signing in and up also set a device cookie, `__Host-admit-one-device-…`, for which failed sign-ins are counted separately. */
                     "Set-Cookie": string;
                     [name: string]: unknown;
                 };
@@ -1647,7 +1650,7 @@ export interface operations {
             /** @description No Content. */
             204: {
                 headers: {
-                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. */
+                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. Signing in and up also set a device cookie, `__Host-admit-one-device-…`, for which failed sign-ins are counted separately. */
                     "Set-Cookie": string;
                     [name: string]: unknown;
                 };
@@ -1677,7 +1680,7 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
-                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. */
+                    /** @description The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or `admit-one` on a stage without TLS. Signing out also clears `session`, its former name. Signing in and up also set a device cookie, `__Host-admit-one-device-…`, for which failed sign-ins are counted separately. */
                     "Set-Cookie": string;
                     [name: string]: unknown;
                 };
