@@ -28,8 +28,8 @@ class EdgeFunction:
         """Return the path and the headers as the function leaves them.
 
         The function sees the last value of a repeated header.
-        Headers that it does not change are forwarded as they came, those that it deletes are not; cookies are forwarded all or not at all. The
-        function may read `Host`, but it is not forwarded: the API has its own.
+        Headers that it does not change are forwarded as they came, those that it deletes are not; cookies are forwarded
+        all or not at all. The function may read `Host`, but it is not forwarded: the API has its own.
         """
         came = list(headers)
         seen = {name.lower(): {"value": value} for name, value in came}
