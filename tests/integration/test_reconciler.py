@@ -65,10 +65,10 @@ def test_one_failing_payment_does_not_stop_the_others(world: World, buyer: Perso
     assert [event["detail-type"] for event in world.published()] == ["payment:authorized"] * 2
 
 
-def test_payments_are_queued_oldest_first(world: World, buyer: Person) -> None:
+def test_payments_are_queued_oldest_first(world: World) -> None:
     orders = []
     for _ in range(12):
-        orders.append(start(world, buyer))
+        orders.append(start(world, world.person()))
         world.time.advance(seconds=1)
     world.time.advance(minutes=3)
 
@@ -97,10 +97,10 @@ def test_payments_on_their_normal_course_cost_the_query_only(world: World, buyer
     assert calls == ["Query"] * 8 + ["GetItem", "PutItem"]
 
 
-def test_a_run_ends_in_time_and_the_next_one_continues(world: World, buyer: Person, stripe: Stripe) -> None:
+def test_a_run_ends_in_time_and_the_next_one_continues(world: World, stripe: Stripe) -> None:
     orders = []
     for _ in range(25):
-        orders.append(start(world, buyer))
+        orders.append(start(world, world.person()))
         world.time.advance(milliseconds=1)
     world.time.advance(minutes=3)
     with pytest.MonkeyPatch.context() as patch:
