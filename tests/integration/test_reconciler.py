@@ -65,7 +65,7 @@ def test_one_failing_payment_does_not_stop_the_others(world: World, buyer: Perso
     assert [event["detail-type"] for event in world.published()] == ["payment:authorized"] * 2
 
 
-def test_payments_are_queued_oldest_first(world: World) -> None:
+def test_payments_are_queued_oldest_first(world: World, stripe: Stripe) -> None:
     orders = []
     for _ in range(12):
         orders.append(start(world, world.person()))
