@@ -93,6 +93,9 @@ class FaultCase:
         return data
 
 
+_now = clock.now
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of a case: the first answer, the `way` in which it succeeded, or what was wrong."""
@@ -117,6 +120,7 @@ class Case:
 
         answers: list[str] = []
         calls: list[str] = []
+        clock.now = _now  # the runner's last case may have left the clock ahead
         try:
             fault_case = FaultCase(environment, self.name)
             act = OPERATIONS[self.operation](fault_case)

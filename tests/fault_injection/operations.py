@@ -9,6 +9,7 @@ from typing import Any
 from boto3 import client
 
 from functions.payments.progress import LogName, LogWindow, Progress
+from functions.payments.reconciler import OVERLAP
 from functions.payments.store import PaymentStore
 from shared import clock, events
 from shared.ids import new_id
@@ -641,8 +642,8 @@ def _reconcile(fault_case: FaultCase) -> Act:
     placed, stripe_id = _started(fault_case)
     _confirm(fault_case, stripe_id)
     queue = _TaskQueue(fault_case, "DUE_QUEUE_URL")
-    later = clock.now() + timedelta(minutes=8)
-    # All cases share one Stripe: events of other cases are ignored.
+    # All cases share one Stripe. Even a second run, which reads OVERLAP again, begins after the events of other cases.
+    later = clock.now() + 2 * OVERLAP
     logs = {name: LogWindow(later) for name in LogName}
     PaymentStore(Table(f"payments-{fault_case.name}")).save_progress(Progress(logs=logs))
 
