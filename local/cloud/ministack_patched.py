@@ -47,10 +47,10 @@ SAVE_WITHIN = 30.0
 UNREADABLE_STATE = 3
 """The exit code if the saved state cannot be read."""
 
-PROCESSES = 24
+PROCESSES = 28
 """Maximum number of function processes, idle ones included.
 
-More than the edge proxy's concurrent calls (10) plus all background work (2 scheduled calls, 2 batches of each of 4
+More than the edge proxy's concurrent calls (10) plus all background work (2 scheduled calls, 2 batches of each of 6
 queues, 1 of a stream): HTTP never waits for a timer.
 """
 CALLS_AT_ONCE = 2
@@ -222,6 +222,7 @@ _save_error = ""
 _background: set[asyncio.Task[Any]] = set()
 _ensure_poller = functions._ensure_poller  # noqa: SLF001
 _run_sqs_batch = functions._run_sqs_batch  # noqa: SLF001
+_execute_function = functions._execute_function  # noqa: SLF001
 _prune_code = functions._prune_orphan_code_blobs  # noqa: SLF001
 _functions_state = functions.get_state
 _load_functions = functions.load_persisted_state
@@ -257,6 +258,19 @@ def _load_tables_with_records(data: Any) -> None:
     for key, records in data.get("unread_records", {}).items():
         tables._stream_records.set_scoped(*key.split("\0"), records)  # noqa: SLF001
         tables._stream_trimmed.set_scoped(*key.split("\0"), data["trimmed_records"][key])  # noqa: SLF001
+
+
+def _execute_and_report_failures(function: dict[str, Any], event: Any) -> dict[str, Any]:
+    """ministack ignores `batchItemFailures` of a stream's batch, so records that are to be retried would be lost.
+
+    Reported as an error, the whole batch is read again; on AWS only the records from the first failed one on.
+    """
+    result: dict[str, Any] = _execute_function(function, event)
+    body = result.get("body")
+    is_stream = isinstance(event, dict) and any("dynamodb" in record for record in event.get("Records", ()))
+    if is_stream and isinstance(body, dict) and body.get("batchItemFailures"):
+        return result | {"error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": str(body)}}
+    return result
 
 
 def _stream_readers() -> list[tuple[str, str, str, int]]:
@@ -501,6 +515,7 @@ def _mend() -> None:
         module.release_worker = _release_worker_to_whoever_waits
     functions._ESM_SQS_DEFAULT_CONCURRENCY = BATCHES_AT_ONCE  # noqa: SLF001
     functions._run_sqs_batch = _run_batch_and_note_change  # noqa: SLF001
+    functions._execute_function = _execute_and_report_failures  # noqa: SLF001
     functions._ensure_poller = lambda: None  # noqa: SLF001
     functions.get_state = _state_with_calls
     functions.load_persisted_state = _load_functions_with_calls
