@@ -1,4 +1,4 @@
-"""`ServiceFunction`: a Lambda function with its role, log group, tracing and alarms."""
+"""`ServiceFunction`: a Lambda function with its role, log group and alarms."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ class ServiceFunction(Construct):
     """A Lambda function of one service, with its own role.
 
     `function` is the Lambda function, `name` its name in a stage's `reserved_concurrency` (`orders-api`). Its role may
-    initially write its log group and X-Ray traces only; `grant` and the `may_…` methods add permissions. `synchronous`:
+    initially write its log group only (and X-Ray traces, if the stage has tracing); `grant` and the `may_…` methods add permissions. `synchronous`:
     a caller waits for the response and sees failures, so errors need no alarm. `is_worker`: it performs what a
     scheduled function has queued. `async_failures` receives asynchronous invocations that failed.
 
@@ -81,19 +81,22 @@ class ServiceFunction(Construct):
                 **(environment or {}),
             },
             dead_letter_queue=async_failures,
+            # No START, END and REPORT lines, which would be half of all bytes. Warnings, such as timeouts, remain.
+            logging_format=lambda_.LoggingFormat.JSON,
+            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
             # Lambda itself traces each call and each cold start. The X-Ray SDK would add a function's outgoing calls,
             # but costs a cold start almost as much as the DynamoDB client.
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if stage.tracing else lambda_.Tracing.PASS_THROUGH,
         )
-        self.grant("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")  # IAM supports no narrower one
+        if stage.tracing:
+            self.grant("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*")
+            suppress(self.role, "IAM5[Resource::*]", "X-Ray's two write actions support no resource.")
         suppress(
             self.function,
             "L1",
             "Python 3.13 had the shortest measured cold start, is supported until 2029, and is the target of the"
             " bytecode in the zip.",
-        )
-        suppress(
-            self.role, "IAM5[Resource::*]", "X-Ray's two write actions (and a relay's ListStreams) support no resource."
         )
         monitoring.watch_function(self.function, synchronous=synchronous, is_worker=is_worker)
         if async_failures:

@@ -60,6 +60,14 @@ def test_each_function_has_its_own_log_group_with_retention(aws: Template, name:
 
 
 @each_function
+def test_only_warnings_of_lambda_itself_are_logged(aws: Template, name: str) -> None:
+    """Lambda's START, END and REPORT lines would be half of all bytes."""
+    logging = aws.function(name)["LoggingConfig"]
+    levels = [logging[key] for key in ("LogFormat", "ApplicationLogLevel", "SystemLogLevel")]
+    assert levels == ["JSON", "INFO", "WARN"]
+
+
+@each_function
 def test_each_function_knows_its_stage_and_service(aws: Template, name: str) -> None:
     variables = aws.function(name)["Environment"]["Variables"]
     assert variables["STAGE"] == "dev"

@@ -12,7 +12,7 @@ from tests.infrastructure.template import Template, as_list
 from tests.support.grants import CLOCKS, GRANTS
 
 # IAM has no narrower resource for these.
-ON_EVERYTHING = {"dynamodb:ListStreams", "xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+ON_EVERYTHING = {"dynamodb:ListStreams"}
 
 # The resources that CDK adds to upload the client's files to their bucket, and to empty it.
 COPIERS = {
@@ -53,11 +53,10 @@ def test_every_function_is_listed_in_grants(aws: Template) -> None:
 
 
 @each_function
-def test_roles_allow_their_grants_and_own_logs_and_traces(aws: Template, name: str) -> None:
+def test_roles_allow_their_grants_and_own_logs(aws: Template, name: str) -> None:
     group = aws.say(aws.function(name)["LoggingConfig"]["LogGroup"])
     logs = {f"logs:CreateLogStream on {group}", f"logs:PutLogEvents on {group}"}
-    traces = {"xray:PutTraceSegments on *", "xray:PutTelemetryRecords on *"}
-    assert _role_grants(aws, name) == GRANTS[name] | logs | traces
+    assert _role_grants(aws, name) == GRANTS[name] | logs
 
 
 def test_the_upload_function_touches_only_the_client_bucket(aws: Template) -> None:

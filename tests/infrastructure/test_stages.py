@@ -11,7 +11,7 @@ import pytest
 
 from cdk import app, stages
 from cdk.stages import FOLDER, LOCAL, Stage, find_stage, read_stage
-from tests.infrastructure.template import Template
+from tests.infrastructure.template import Template, as_list
 from tests.support.synth import synthesize, synthesize_stage
 
 
@@ -125,6 +125,20 @@ def _names(template: Template) -> Iterator[tuple[str, str]]:
             is_a_name = key.endswith("Name") and key not in others
             if is_a_name and resource["Type"] not in within_another:
                 yield resource["Type"], json.dumps(value)
+
+
+def test_traces_are_recorded_only_on_request(aws: Template, tmp_path: Path) -> None:
+    traced = Template(synthesize_stage(replace(read_stage("dev"), tracing=True), tmp_path))
+    for template, mode in ((aws, "PassThrough"), (traced, "Active")):
+        assert {each["TracingConfig"]["Mode"] for _, each in template.functions().values()} == {mode}
+        actions = {
+            action
+            for policy in template.all_of("AWS::IAM::Policy").values()
+            for statement in policy["PolicyDocument"]["Statement"]
+            for action in as_list(statement["Action"])
+            if action.startswith("xray:")
+        }
+        assert actions == ({"xray:PutTraceSegments", "xray:PutTelemetryRecords"} if mode == "Active" else set())
 
 
 def test_production_keeps_its_data_and_dev_deletes_it(template: dict[str, Any], tmp_path: Path) -> None:
