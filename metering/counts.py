@@ -23,7 +23,7 @@ class Row:
 
     `calls` counts calls to AWS by operation, `stripe_calls` those to Stripe by endpoint. Reads and writes are
     DynamoDB's request units, for the table of the function's own service and its indexes; `events` counts published
-    events.
+    events. `log_bytes` are those of the functions' own lines.
     """
 
     function: str
@@ -35,6 +35,7 @@ class Row:
     index_writes: Mapping[str, int]
     events: int
     stripe_calls: Mapping[str, int]
+    log_bytes: int
 
     @property
     def service(self) -> str:
@@ -77,6 +78,7 @@ def of_run(run: Run) -> Row:
         index_writes=dict(run.index_writes),
         events=sum(len(call.events) for call in run.calls),
         stripe_calls=dict(Counter(map(_endpoint, run.stripe_calls))),
+        log_bytes=run.log_bytes,
     )
 
 
@@ -118,6 +120,7 @@ def _sum(one: Row, other: Row) -> Row:
         index_writes=_added(one.index_writes, other.index_writes),
         events=one.events + other.events,
         stripe_calls=_added(one.stripe_calls, other.stripe_calls),
+        log_bytes=one.log_bytes + other.log_bytes,
     )
 
 

@@ -1,13 +1,15 @@
-"""Records the functions' calls to AWS and Stripe while they run on moto, with the request units of DynamoDB.
+"""Records the functions' calls to AWS and Stripe, and what they log, while they run on moto.
 
-It hooks into botocore, below all clients. The units are computed from the items: each written item is read before and
-after the call.
+It hooks into botocore, below all clients. DynamoDB's request units are computed from the items: each written item is
+read before and after the call.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
+from logging import StreamHandler
 from typing import Any, Protocol
 from unittest.mock import patch
 
@@ -15,6 +17,9 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from metering.units import Index, Item, index_write_units, query_units, read_units, size, write_units
+
+LOG_LINE_OVERHEAD = 26
+"""Bytes that CloudWatch adds to each log event (CloudWatch Logs API Reference, "PutLogEvents")."""
 
 REFUSALS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 SINGLE_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
@@ -57,12 +62,16 @@ class MeteredCall:
 
 @dataclass(slots=True)
 class Run:
-    """One run of a function (`orders.api`), with its trigger (`POST /api/orders`, `order:created`)."""
+    """One run of a function (`orders.api`), with its trigger (`POST /api/orders`, `order:created`).
+
+    `log_bytes` is the size of its log lines as CloudWatch counts it.
+    """
 
     function: str
     trigger: str
     calls: list[MeteredCall] = field(default_factory=list)
     stripe_calls: list[str] = field(default_factory=list)
+    log_bytes: int = 0
 
     @property
     def operations(self) -> list[str]:
@@ -91,13 +100,18 @@ class Run:
 
 
 class Ledger:
-    """The recorded runs. `stripe_calls` is the list to which the local Stripe's transport appends each call."""
+    """The recorded runs.
 
-    def __init__(self, tables: ItemReader, stripe_calls: list[str]) -> None:
+    `stripe_calls` is the list to which the local Stripe's transport appends each call, `log` the handler that writes
+    the functions' log lines. Their metrics go to stdout.
+    """
+
+    def __init__(self, tables: ItemReader, stripe_calls: list[str], log: StreamHandler[Any]) -> None:
         self.runs: list[Run] = []
         self._running: list[Run] = []
         self._tables = tables
         self._stripe_calls = stripe_calls
+        self._log = log
         self._is_looking = False
 
     @contextmanager
@@ -115,11 +129,22 @@ class Ledger:
             return self._record(run, client, operation, request, lambda: make_call(client, operation, request))
 
         try:
-            with patch.object(BaseClient, "_make_api_call", recorded):
+            with patch.object(BaseClient, "_make_api_call", recorded), self._logs_counted(run):
                 yield run
         finally:
             self._running.pop()
             run.stripe_calls = self._stripe_calls[stripe_before:]
+
+    @contextmanager
+    def _logs_counted(self, run: Run) -> Iterator[None]:
+        lines = StringIO()
+        before = self._log.setStream(lines)
+        try:
+            with redirect_stdout(lines):
+                yield
+        finally:
+            self._log.setStream(before)
+            run.log_bytes = sum(len(line.encode()) + LOG_LINE_OVERHEAD for line in lines.getvalue().splitlines())
 
     def _record(self, run: Run, client: Any, operation: str, request: dict[str, Any], make: Any) -> Any:
         service = client.meta.service_model.service_name

@@ -4,7 +4,8 @@ import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from logging import StreamHandler
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -14,6 +15,7 @@ from functions.payments import stripe_gateway, webhook
 from metering.ledger import Change, Ledger, Run
 from shared import aws, settings
 from shared.ids import new_id
+from shared.telemetry import logger
 from tests.support.fake_clock import FakeClock
 from tests.support.lambda_events import LambdaContext, Person, envelope, sqs_batch, subscribers
 from tests.support.moto_tables import MotoTables
@@ -40,7 +42,8 @@ class MeteredWorld(World):
     def invoke(self, function: str, event: Any, *, context: LambdaContext | None = None) -> Any:
         """Run a function, a little later than the one before, and record it."""
         self.time.advance(milliseconds=MILLISECONDS_APART)
-        with self.ledger.run(function, _trigger(event)):
+        service = function.partition(".")[0]
+        with self.ledger.run(function, _trigger(event)), logger.append_context_keys(service=service):
             return super().invoke(function, event, context=context)
 
 
@@ -48,7 +51,7 @@ class MeteredStack:
     """The services of one test, with a seller, a buyer, and a rival who wants the same ticket."""
 
     def __init__(self, tables: MotoTables, time: FakeClock, environment: pytest.MonkeyPatch, stripe: Stripe) -> None:
-        self.ledger = Ledger(tables, stripe.calls)
+        self.ledger = Ledger(tables, stripe.calls, cast("StreamHandler[Any]", logger.registered_handler))
         self.world = MeteredWorld(tables, time, environment, self.ledger)
         self.time = time
         self.stripe = stripe
@@ -167,7 +170,11 @@ class MeteredStack:
         images = {"NewImage": change.after} | ({"OldImage": change.before} if change.before else {})
         record = {"eventName": "MODIFY" if change.before else "INSERT", "dynamodb": images}
         relay = importlib.import_module("functions.relay.relay")
-        with self.ledger.run(f"{change.table}.relay", str(_event_of(change)["type"]["S"])):
+        event_type = str(_event_of(change)["type"]["S"])
+        with (
+            self.ledger.run(f"{change.table}.relay", event_type),
+            logger.append_context_keys(service=change.table),
+        ):
             relay.handler({"Records": [record]}, LambdaContext())
 
     def _set(self, **environment: str) -> None:
