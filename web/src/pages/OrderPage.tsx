@@ -21,6 +21,7 @@ import {
   orderState,
   pollInterval,
   REFUND_FAILED,
+  WEBHOOK_MILLIS,
 } from "../rules/order";
 import { describeRefund } from "../rules/refund";
 import { NotFound } from "./NotFound";
@@ -61,15 +62,19 @@ function KnownOrder({ order }: { order: Order }) {
       confirmation,
       hasLapsed,
     });
-  // Reading the payment makes the API read it from Stripe, so a late webhook causes no delay.
+  const isConfirming = stateWith(undefined) === "confirming";
+  const { since, isWebhookLate } = useConfirming(isConfirming);
   const latest = useQuery({
     ...paymentQuery(user.id, order.id),
-    enabled: !isOpen && order.status !== "completed",
-    refetchInterval: ({ state }) => pollInterval(stateWith(state.data), state.data),
+    enabled: !isOpen && order.status !== "completed" && (!isConfirming || isWebhookLate),
+    refetchInterval: ({ state }) => pollInterval(stateWith(state.data), state.data, Date.now() - since),
   });
   const { data: payment, dataUpdatedAt: receivedAt } = latest;
   const state = stateWith(payment);
-  useQuery({ ...orderQuery(user.id, order.id), refetchInterval: pollInterval(state, payment) });
+  useQuery({
+    ...orderQuery(user.id, order.id),
+    refetchInterval: () => pollInterval(state, payment, Date.now() - since),
+  });
   useEffect(() => {
     if (confirmation.kind !== "unknown") return;
     if (hadNoEffect(payment, { lostAt: confirmation.lostAt, receivedAt }))
@@ -117,6 +122,20 @@ function KnownOrder({ order }: { order: Order }) {
       )}
     </>
   );
+}
+
+/** When the page began to wait for a confirmed payment (milliseconds), and whether Stripe's webhook is late. */
+function useConfirming(isConfirming: boolean): { since: number; isWebhookLate: boolean } {
+  const [since, setSince] = useState(Date.now);
+  const [isWebhookLate, setLate] = useState(false);
+  useEffect(() => {
+    setSince(Date.now());
+    setLate(false);
+    if (!isConfirming) return;
+    const timer = setTimeout(() => setLate(true), WEBHOOK_MILLIS);
+    return () => clearTimeout(timer);
+  }, [isConfirming]);
+  return { since, isWebhookLate };
 }
 
 const STAMPS: Partial<Record<OrderState, string>> = { completed: "Paid", refunded: "Refunded" };

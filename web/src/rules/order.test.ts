@@ -59,10 +59,15 @@ describe("order state", () => {
 
 test("an order is polled until its final state", () => {
   expect(pollInterval("checking", undefined)).toBe(2000);
-  expect(pollInterval("confirming", undefined)).toBe(1000);
-  expect(pollInterval("payable", undefined)).toBe(5000);
+  expect(pollInterval("lapsed", undefined)).toBe(5000);
+  expect(pollInterval("payable", undefined)).toBe(false);
   expect(pollInterval("completed", undefined)).toBe(false);
   expect(pollInterval("refunded", undefined)).toBe(false);
+});
+
+test("the intervals grow while a payment is confirmed", () => {
+  const waited = [0, 1000, 4000, 60_000];
+  expect(waited.map((each) => pollInterval("confirming", undefined, each))).toEqual([500, 500, 2000, 5000]);
 });
 
 test("a cancelled order is polled until its payment is settled", () => {

@@ -54,16 +54,33 @@ export function orderState({ order, payment, confirmation, hasLapsed }: OrderFac
   }
 }
 
-/** How often to refetch an order, in milliseconds. false: nothing more can change. */
-export function pollInterval(state: OrderState, payment: Payment | null | undefined): number | false {
+/**
+ * How long Stripe's webhook may take, in milliseconds. After that the payment is read too, which makes the API read it
+ * from Stripe.
+ */
+export const WEBHOOK_MILLIS = 3000;
+
+/**
+ * How long to wait before an order is read again, in milliseconds. false: it is not polled. `confirmingFor` is how long
+ * the page has waited for a confirmed payment: the intervals grow.
+ *
+ * A payable order is read again when the window gets the focus, at its deadline, and after a confirmation. If it was
+ * cancelled on another device, confirming its payment fails.
+ */
+export function pollInterval(
+  state: OrderState,
+  payment: Payment | null | undefined,
+  confirmingFor = 0,
+): number | false {
   switch (state) {
     case "checking":
       return 2000;
     case "confirming":
-      return 1000;
-    case "payable":
+      return Math.min(Math.max(500, confirmingFor / 2), 5000);
     case "lapsed":
       return 5000;
+    case "payable":
+      return false;
     case "cancelled":
       if (payment?.refundStatus === "pending") return 60_000; // it may take days
       return isMoneySettled(payment) ? false : 2000;
