@@ -1,6 +1,7 @@
 """The calculation of the bill, with counts and prices that are easy to check by hand."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,16 +16,19 @@ PRICES: dict[str, Any] = {
         name: {"dollars": 1, "per": 1_000_000, "unit": name}
         for name in (
             *("tableWrite", "indexWrite", "read", "streamRead", "queueRequest", "event", "timer", "request", "run"),
-            *("gigabyteSecond", "trace", "edgeRequest", "edgeFunction", "edgeGigabyte"),
+            *("gigabyteSecond", "logGigabyte", "edgeRequest", "edgeFunction", "edgeGigabyte"),
         )
     },
     "assumptions": {
         "milliseconds": {"api": 100, "webhook": 100, "relay": 100, "listener": 100, "expire": 100},
         "millisecondsForEachStripeCall": 500,
-        "sampledByXRay": 0.1,
+        "millisecondsOfAColdStart": 100,
         "bytesOfAnAnswer": 1000,
-        "messagesInABatch": 1,
-        "recordsInABatch": 1,
+        "bytesOfAnAccessLogLine": 200_000,
+        "rates": {
+            cost.LOW: {"messagesInABatch": 1, "recordsInABatch": 1, "coldStarts": 0.01},
+            cost.STEADY: {"messagesInABatch": 10, "recordsInABatch": 4, "coldStarts": 0},
+        },
     },
 }
 MEMORY = {"payments.webhook": 2048}
@@ -39,14 +43,14 @@ def row(function: str, trigger: str = "", **more: Any) -> Row:
         "index_writes": {},
         "events": 0,
         "stripe_calls": {},
+        "log_bytes": 0,
     }
     return Row(function=function, trigger=trigger, **(nothing | more))
 
 
-def dollars(*rows: Row, **assumed: object) -> dict[str, Any]:
+def dollars(*rows: Row, rate: str = cost.LOW) -> dict[str, Any]:
     """Return the lines with a cost above zero. At a dollar a million, each equals the units that one order uses."""
-    prices = PRICES | {"assumptions": PRICES["assumptions"] | assumed}
-    return {line.what: pytest.approx(line.dollars) for line in bill(rows, prices, MEMORY) if line.dollars}
+    return {line.what: pytest.approx(line.dollars) for line in bill(rows, PRICES, MEMORY, rate) if line.dollars}
 
 
 def test_a_request_pays_for_edge_api_and_function() -> None:
@@ -57,7 +61,8 @@ def test_a_request_pays_for_edge_api_and_function() -> None:
         "API Gateway": 1,
         "Lambda: runs": 1,
         "Lambda: the rest": 0.1,
-        "X-Ray": 0.1,
+        "Lambda: cold starts": 0.01 * 0.1,
+        "logs": 200_000 / 1e9,
         "CloudFront: requests": 1,
         "CloudFront: functions": 1,
         "CloudFront: answers": 1e-6,
@@ -81,10 +86,21 @@ def test_an_event_pays_for_the_bus_and_three_requests_a_message() -> None:
     assert costs["Lambda: the rest"] == 0.1 + 0.2
 
 
-def test_batched_messages_share_the_cost_of_a_batch() -> None:
-    costs = dollars(row("orders.listener", "ticket:created", runs=2), messagesInABatch=10)
+def test_batches_share_the_cost_of_a_run() -> None:
+    messages = dollars(row("orders.listener", "ticket:created", runs=2), rate=cost.STEADY)
+    records = dollars(row("orders.relay", "order:created", runs=2), rate=cost.STEADY)
 
-    assert costs["SQS"] == 2.4, "each message is sent separately"
+    assert messages["SQS"] == 2.4, "each message is sent separately"
+    assert messages["Lambda: runs"] == 0.2
+    assert records["Lambda: runs"] == 0.5
+    assert "Lambda: cold starts" not in messages
+
+
+def test_log_lines_of_functions_and_of_the_api_are_charged() -> None:
+    listener, api = row("orders.listener", "ticket:created"), row("orders.api", "POST /api/orders")
+
+    assert dollars(replace(listener, log_bytes=300_000))["logs"] == 300_000 / 1e9
+    assert dollars(replace(api, log_bytes=300_000))["logs"] == 500_000 / 1e9
 
 
 def test_a_timer_pays_for_one_scheduler_invocation() -> None:
@@ -107,12 +123,13 @@ def test_each_price_has_a_source_and_each_function_a_duration() -> None:
 
 
 def test_the_documents_are_current(template: dict[str, Any]) -> None:
-    """docs/operations.md has the bill, docs/performance.md its total."""
+    """docs/operations.md has the bill, docs/performance.md its totals."""
     text = cost.DOCUMENT.read_text()
     run = "run `python -m benchmarks.cost --docs`"
 
     assert cost.document(text, template) == text, run
-    assert cost.total(cost.purchase(template)).as_json() in report.read(), run
+    written = report.read()
+    assert all(total.as_json() in written for total in cost.totals(template)), run
 
 
 def test_the_webhook_is_a_route_of_the_purchase() -> None:

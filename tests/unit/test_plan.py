@@ -25,6 +25,7 @@ def row(function: str, trigger: str = "", **more: Any) -> Row:
         "index_writes": {},
         "events": 0,
         "stripe_calls": {},
+        "log_bytes": 0,
     }
     return Row(function=function, trigger=trigger, **(nothing | more))
 
