@@ -4,6 +4,7 @@ A change that makes a handler dearer by one call or one unit fails here; if it i
 Units are for a title of 20 characters; write units include those of the indexes.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from tests.support.metered_stack import MeteredStack
 from tests.support.moto_tables import MotoTables
 from tests.support.stripe_in_process import Stripe
 from tests.support.world import World
+
+BROWSER_REQUESTS = counts.FILE.with_name("browser_requests.json")
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,15 @@ def test_a_purchase_makes_the_runs_in_counts_json(stack: MeteredStack) -> None:
     rows = counts.of_runs(operations.purchase(stack))
 
     assert rows == counts.read().purchase, "run `python -m benchmarks.calls` to update counts.json"
+
+
+def test_the_buyer_makes_the_requests_that_a_browser_makes() -> None:
+    """web/e2e/requests.spec.ts compares the same list with a purchase in a browser."""
+    buyers = {row.trigger: row.runs for row in counts.read().purchase if row.is_http}
+    for others in ("POST /api/tickets", "POST /api/payments/webhook"):
+        del buyers[others]
+
+    assert buyers == json.loads(BROWSER_REQUESTS.read_text())
 
 
 def test_the_ledger_charges_for_a_failed_condition(stack: MeteredStack, tables: MotoTables) -> None:

@@ -81,7 +81,11 @@ test("the payment of a cancelled order is polled until it is settled", async ({
     return route.fulfill({ response, json: { ...(await response.json()), status: "captured" } });
   });
   await buyer.call("DELETE", `/api/orders/${order}`);
-  await expect(page.getByText("Your payment is being refunded in full.")).toBeVisible();
+  // A payable order is not polled. The page reads it again when the buyer returns to it.
+  await expect(async () => {
+    await page.evaluate(() => window.dispatchEvent(new Event("visibilitychange")));
+    await expect(page.getByText("Your payment is being refunded in full.")).toBeVisible({ timeout: 1000 });
+  }).toPass();
   isSettled = true;
   await expect(page.getByText("You have not been charged.")).toBeVisible();
   await expect(page.getByText("Your payment is being refunded in full.")).toHaveCount(0);

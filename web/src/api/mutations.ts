@@ -97,9 +97,10 @@ export function usePlaceOrder() {
     },
     onSettled: (_order, error) => key.onSettled(error),
     onSuccess: (placed, ticket) => {
+      // The caller leaves the page, so nothing is refetched at once; the order's page needs no more than the response.
+      refresh(client, "none");
       client.setQueryData(order(user.id, placed.id).queryKey, placed);
       client.setQueryData(orderOfTicket(user.id, ticket).queryKey, placed);
-      refresh(client);
     },
     onError: () => refresh(client),
   });
@@ -124,10 +125,13 @@ export function useCancelOrder({ id }: Order) {
   });
 }
 
-/** Refetches tickets and private data in all tabs: after a write, and after an error, which may mean stale data. */
-function refresh(client: QueryClient): void {
-  void client.invalidateQueries({ queryKey: ["tickets"] });
-  void client.invalidateQueries({ queryKey: [PRIVATE] });
+/**
+ * Marks tickets and private data as stale in all tabs: after a write, and after an error, which may mean stale data. What
+ * is on a page is refetched at once; with `none`, in this tab, only when a page shows it again.
+ */
+function refresh(client: QueryClient, refetchType: "active" | "none" = "active"): void {
+  void client.invalidateQueries({ queryKey: ["tickets"], refetchType });
+  void client.invalidateQueries({ queryKey: [PRIVATE], refetchType });
   notifyOtherTabs({ kind: "changed" });
 }
 
