@@ -16,14 +16,16 @@ from cdk.monitoring import Monitoring
 from cdk.nag_suppressions import suppress
 from cdk.stages import Stage
 
+_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
 
 class ServiceFunction(Construct):
     """A Lambda function of one service, with its own role.
 
     `function` is the Lambda function, `name` its name in a stage's `reserved_concurrency` (`orders-api`). Its role may
-    initially write its log group only (and X-Ray traces, if the stage has tracing); `grant` and the `may_…` methods add permissions. `synchronous`:
-    a caller waits for the response and sees failures, so errors need no alarm. `is_worker`: it performs what a
-    scheduled function has queued. `async_failures` receives asynchronous invocations that failed.
+    initially write its log group only (and X-Ray traces, if the stage has tracing); `grant` and the `may_…` methods add
+    permissions. `synchronous`: a caller waits for the response and sees failures, so errors need no alarm. `is_worker`:
+    it performs what a scheduled function has queued. `async_failures` receives asynchronous invocations that failed.
 
     Lambda allocates CPU in proportion to memory (one full vCPU at 1,769 MB) and bills memory times duration. So
     CPU-bound work costs the same at any size, and waiting costs less with less memory. A cold start in Python is almost
@@ -64,9 +66,7 @@ class ServiceFunction(Construct):
             "Function",
             description=f"Admit One ({stage.name}): {handler.removesuffix('.handler')}, {service}",
             runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=(
-                lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64
-            ),
+            architecture=_ARCHITECTURES[stage.architecture],
             handler=handler,
             code=code_for(handler, stage=stage),
             timeout=timeout,

@@ -57,8 +57,8 @@ class Stage:
     """How many instances only this function may have, and no more than these, by `ServiceFunction.name`. Lambda wants
     100 of the account's concurrency left to all other functions, so an account needs the sum and 100 more."""
     tracing: bool = False
-    """Lambda records traces for X-Ray: of each function one call a second and 5 % of the others, at $5 per million. At a
-    low rate that is nearly every call."""
+    """Lambda records traces for X-Ray: of each function one call a second and 5 % of the others, at $5 per million. At
+    a low rate that is nearly every call."""
     rollback_minutes: int = 0
     """How long CloudFormation watches the rollback alarms after a deployment; it rolls back if one goes off."""
 
