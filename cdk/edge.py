@@ -21,6 +21,10 @@ from cdk.web_client import web_client
 
 FUNCTIONS = ROOT / "cdk" / "edge_functions"
 HEADERS = ROOT / "web" / "headers.json"
+CACHE_SECONDS = 1
+"""How long public tickets are cached: what their function sends in `s-maxage` (shared/http.py), and no longer."""
+FRESH_HEADER = "x-admit-one-fresh"
+"""Has a unique value, set by the edge function, if a request asks for a response that is not from the cache."""
 PROOF_HEADER = "x-admit-one-edge"
 """Carries the secret that proves to the API that the edge has set the client's address."""
 CACHED_ERRORS = (404, 500, 501, 502, 503, 504)
@@ -31,6 +35,7 @@ caching (CloudFront Developer Guide, "How CloudFront processes HTTP 4xx and 5xx 
 class Edge(Construct):
     """A CloudFront distribution that serves a private bucket, and forwards `/api/*` to the API.
 
+    Public tickets are cached for a second; no other response of the API is.
     `url` is the public address. The edge proxy of `make run` runs the same two CloudFront functions and sends the same
     response headers (`web/headers.json`).
     """
@@ -73,7 +78,7 @@ class Edge(Construct):
             "Distribution",
             comment=f"Admit One ({stage.name})",
             default_behavior=client,
-            additional_behaviors={"/api/*": self._api_behavior(stage, api, proof)},
+            additional_behaviors=self._api_behaviors(stage, api, proof),
             default_root_object="index.html",
             # Otherwise all users would get one user's 503, and the 404 of an order that exists a moment later.
             error_responses=[
@@ -94,24 +99,76 @@ class Edge(Construct):
         self._suppress_findings(stage)
         self._upload(files, stage)
 
-    def _api_behavior(
+    def _api_behaviors(
         self, stage: Stage, api: apigateway.HttpApi, proof: secretsmanager.ISecret
-    ) -> cloudfront.BehaviorOptions:
-        return cloudfront.BehaviorOptions(
-            origin=origins.HttpOrigin(
-                f"{api.http_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}",
-                protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
-                # CloudFormation resolves the secret; the template contains only its name.
-                custom_headers={PROOF_HEADER: proof.secret_value.unsafe_unwrap()},
+    ) -> dict[str, cloudfront.BehaviorOptions]:
+        """Return the behaviour of each path pattern. CloudFront applies the first that matches."""
+        origin = origins.HttpOrigin(
+            f"{api.http_api_id}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}",
+            protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
+            # CloudFormation resolves the secret; the template contains only its name.
+            custom_headers={PROOF_HEADER: proof.secret_value.unsafe_unwrap()},
+        )
+        function = self._function("api_request", stage)
+
+        def behavior(
+            cache_policy: cloudfront.ICachePolicy, response_headers_policy: cloudfront.IResponseHeadersPolicy | None
+        ) -> cloudfront.BehaviorOptions:
+            return cloudfront.BehaviorOptions(
+                origin=origin,
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+                allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+                cache_policy=cache_policy,
+                # CloudFront forwards Authorization only with a policy for all headers, and API Gateway accepts only its
+                # own Host.
+                origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+                response_headers_policy=response_headers_policy,
+                function_associations=[function],
+                compress=True,
+            )
+
+        uncached = behavior(cloudfront.CachePolicy.CACHING_DISABLED, None)
+        cached = behavior(self._public_cache(stage), self._not_stored_by_viewers(stage))
+        return {
+            # Before the pattern that also matches it: CloudFront would make requests of different users wait for each
+            # other, to see whether one response suits all.
+            "/api/tickets/mine": uncached,
+            "/api/tickets": cached,
+            "/api/tickets/*": cached,
+            "/api/*": uncached,
+        }
+
+    def _public_cache(self, stage: Stage) -> cloudfront.CachePolicy:
+        """Return the policy of the cached paths, of which only responses with `s-maxage` are kept.
+
+        The key has the whole query string, not only the parameters of the routes: the API receives all of it, so a
+        response to `?%6Cimit=1` would otherwise be kept for requests without a limit.
+        """
+        return cloudfront.CachePolicy(
+            self,
+            "PublicCache",
+            comment=f"Admit One ({stage.name}): public tickets",
+            min_ttl=Duration.seconds(0),
+            default_ttl=Duration.seconds(0),
+            max_ttl=Duration.seconds(CACHE_SECONDS),
+            query_string_behavior=cloudfront.CacheQueryStringBehavior.all(),
+            header_behavior=cloudfront.CacheHeaderBehavior.allow_list(FRESH_HEADER),
+            cookie_behavior=cloudfront.CacheCookieBehavior.none(),
+            enable_accept_encoding_gzip=True,
+            enable_accept_encoding_brotli=True,
+        )
+
+    def _not_stored_by_viewers(self, stage: Stage) -> cloudfront.ResponseHeadersPolicy:
+        """Return a policy that replaces `s-maxage` by what all other responses of the API have. Browsers keep none."""
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            "NotStored",
+            comment=f"Admit One ({stage.name}): public tickets",
+            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
+                custom_headers=[
+                    cloudfront.ResponseCustomHeader(header="Cache-Control", value="no-store", override=True)
+                ]
             ),
-            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
-            allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
-            cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
-            # CloudFront forwards Authorization only with a policy for all headers, and API Gateway accepts only its
-            # own Host.
-            origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
-            function_associations=[self._function("api_request", stage)],
-            compress=True,
         )
 
     def _suppress_findings(self, stage: Stage) -> None:

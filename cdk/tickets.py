@@ -5,7 +5,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from cdk.function import ServiceFunction
-from cdk.http_api import Route
+from cdk.http_api import Route, Throttle
 from cdk.listener import ORDER_EVENTS, EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.stages import Stage
@@ -96,8 +96,10 @@ class Tickets(Construct):
         )
 
         self.routes = [
-            Route("GET /api/tickets", api, public=True),
-            Route("GET /api/tickets/{id}", api, public=True),
+            # The edge answers most of these from its cache (cdk/edge.py). The throttles leave the account's rate to
+            # orders if requests pass the cache by: for many tickets at once, or because they ask for it.
+            Route("GET /api/tickets", api, public=True, throttle=Throttle(rate=1000, burst=2000)),
+            Route("GET /api/tickets/{id}", api, public=True, throttle=Throttle(rate=2000, burst=4000)),
             Route("GET /api/tickets/mine", api),
             Route("POST /api/tickets", api),
             Route("PUT /api/tickets/{id}", api),

@@ -82,7 +82,8 @@ class Client:
             connection.close()
 
     def get(self, path: str) -> Response:
-        return self.call("GET", path)
+        """Read the current state, past the edge's cache."""
+        return self.call("GET", path, headers={"Cache-Control": "no-cache"})
 
     def post(self, path: str, body: object, **headers: str) -> Response:
         """Send a POST. Header names are written with underscores: `Idempotency_Key="..."`."""

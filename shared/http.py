@@ -32,6 +32,8 @@ from shared.telemetry import Trace, follow, logger
 
 MAX_KEY_LENGTH = 255
 MAX_ERRORS = 20  # in one problem; a body of 64 KB can have thousands
+CACHE_SECONDS = 1
+"""How long the edge may answer a cached route with the same response."""
 
 _KEY = re.compile(rf"[ -+\--~]{{1,{MAX_KEY_LENGTH}}}")  # printable ASCII without the comma
 
@@ -118,8 +120,9 @@ class Api(APIGatewayHttpResolver):
     """The routes of one service behind the HTTP API.
 
     `public` are the route keys ("GET /api/tickets") that accept anonymous requests, `direct` those that accept requests
-    which did not come through the edge. `problems` maps the errors of the
-    service to problems. `table` returns the table that holds the records of idempotent routes.
+    which did not come through the edge. `cached` are public GET routes whose response depends on path and query string
+    alone: the edge keeps a 200 for CACHE_SECONDS. `problems` maps the errors of the service to problems. `table`
+    returns the table that holds the records of idempotent routes.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Api(APIGatewayHttpResolver):
         *,
         public: Collection[str] = (),
         direct: Collection[str] = (),
+        cached: Collection[str] = (),
         problems: Mapping[type[Exception], ProblemType],
         table: Callable[[], Table] | None = None,
     ) -> None:
@@ -137,6 +141,7 @@ class Api(APIGatewayHttpResolver):
         )
         self.public = frozenset(public)
         self.direct = frozenset(direct)
+        self.cached = frozenset(cached)
         self.problems = problems
         self.declared: dict[str, DeclaredResponses] = {}
         self._table = table
@@ -164,7 +169,9 @@ class Api(APIGatewayHttpResolver):
             else:
                 response = self.resolve(event, context)
             logger.info("request", route=route, status=response["statusCode"])
-        response.setdefault("headers", {})["Cache-Control"] = "no-store"
+        is_cached = event["routeKey"] in self.cached and response["statusCode"] == HTTPStatus.OK
+        cache_control = f"s-maxage={CACHE_SECONDS}" if is_cached else "no-store"
+        response.setdefault("headers", {})["Cache-Control"] = cache_control
         response["body"] = "" if is_head else response.get("body") or ""
         return response
 

@@ -33,7 +33,8 @@ A ticket marketplace: every ticket sells exactly once, and nobody pays for a tic
 
 Prices are decimal strings, times RFC 3339 in UTC, ids ULIDs. Lists come in pages, newest first. Every refusal is a
 problem document (RFC 9457) with a `code` for programs; bodies that API Gateway itself makes (no such route, too many
-requests) are its own. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
+requests) are its own. Every response has `Cache-Control: no-store`; only CloudFront itself keeps public tickets, for a
+second. Compare `expiresAt` with the answer's `Date`, not with the device's clock.
 
 Bodies are JSON in UTF-8 in which no name is repeated; a query parameter comes once; GET takes no body, and every GET
 route answers HEAD too. In browsers only the client's own origin can write: a POST, PUT or DELETE that `Sec-Fetch-Site`
@@ -122,10 +123,21 @@ PARAMETERS: dict[str, Json] = {
         " A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -+\\--~]*$"},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
-    }
+    },
+    "CacheControl": {
+        "name": "Cache-Control",
+        "in": "header",
+        "description": "Without it, CloudFront may send a response that is up to a second old, which then has the"
+        " header `Age`. `no-cache` returns the current state, which the caller may just have changed.",
+        "schema": {"type": "string", "examples": ["no-cache"]},
+    },
 }
 HEADERS: dict[str, Json] = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "Age": {
+        "description": "Seconds since the response was made. Absent if it was made for this request.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
     "WWW-Authenticate": {"description": "RFC 9110.", "schema": {"type": "string"}},
     "Set-Cookie": {
         "description": "The session cookie: the token, out of scripts' reach. Its name is `__Host-admit-one`, or"
@@ -134,6 +146,8 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "pattern": "^(__Host-)?admit-one(-device-[0-9a-f]{8})?="},
     },
 }
+OPTIONAL = {"Age"}
+"""The headers that a response may lack."""
 ALWAYS = {401: "WWW-Authenticate", 429: "Retry-After"}
 """The headers that every problem of a status has."""
 
@@ -220,6 +234,9 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
     if takes_key:
         refusals += [(409, "idempotency_in_progress"), (422, "idempotency_key_reused")]
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    is_cached = f"{route.method} {path}" in api.cached
+    if is_cached:
+        parameters.append({"$ref": "#/components/parameters/CacheControl"})
     refused = _by_status(refusals)
     good = {route.status_code: f"{HTTPStatus(route.status_code).phrase}.", **(declared.successes if declared else {})}
     content = made["responses"][str(route.status_code)].get("content", {})
@@ -237,6 +254,8 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
     }
     if service == "auth" and route.func.__name__.startswith("sign_"):
         operation["responses"][str(route.status_code)]["headers"] = _headers("Set-Cookie")
+    if is_cached:
+        operation["responses"][str(route.status_code)]["headers"] = _headers("Age")
     return {name: value for name, value in operation.items() if value or name == "security"}
 
 
@@ -313,7 +332,7 @@ def _problem_response(status: int, codes: tuple[str, ...]) -> Json:
 
 
 def _headers(name: str) -> Json:
-    return {name: {**HEADERS[name], "required": True}}
+    return {name: {**HEADERS[name], "required": name not in OPTIONAL}}
 
 
 def _problem_schema(codes: list[str]) -> Json:

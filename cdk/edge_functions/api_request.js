@@ -13,6 +13,9 @@
 // Site. Older browsers do not send Sec-Fetch-Site, but send Origin with each write. The API does not see the host that
 // was called, so the edge compares Origin with the host and sets Sec-Fetch-Site.
 //
+// Cache. CloudFront answers requests for public tickets from a cache for a second (cdk/edge.py). A request with
+// `Cache-Control: no-cache` gets a unique value in a header of the cache key, so no cached response matches it.
+//
 // Viewer. Behind CloudFront the API sees only CloudFront's address, so the edge sends the viewer's address in a header.
 // It replaces any value that the caller has sent.
 
@@ -29,6 +32,7 @@ var NAMES_WITHOUT_TLS = ['admit-one', 'session'];
 var DEVICE = '__Host-admit-one-device-';
 var DEVICE_WITHOUT_TLS = 'admit-one-device-';
 
+var NO_CACHE = /(^|,)\s*no-cache\s*(,|$)/i;
 var SIGN_IN = '/api/users/signin';
 
 function tokensIn(cookies, names) {
@@ -66,6 +70,11 @@ function handler(event) {
   if (headers.origin && !headers['sec-fetch-site']) {
     var own = (hasTls ? 'https://' : 'http://') + (headers.host ? headers.host.value : '');
     headers['sec-fetch-site'] = { value: headers.origin.value === own ? 'same-origin' : 'cross-site' };
+  }
+
+  delete headers['x-admit-one-fresh'];
+  if (headers['cache-control'] && NO_CACHE.test(headers['cache-control'].value)) {
+    headers['x-admit-one-fresh'] = { value: event.context.requestId };
   }
 
   headers['x-admit-one-viewer'] = { value: event.viewer.ip };

@@ -41,9 +41,12 @@ def _table() -> Table:
     return Table(settings.load(Settings).table_name)
 
 
+PUBLIC = ("GET /api/tickets", "GET /api/tickets/{id}")
+
 api = Api(
     table=_table,
-    public=("GET /api/tickets", "GET /api/tickets/{id}"),
+    public=PUBLIC,
+    cached=PUBLIC,
     problems={
         TicketNotFound: problem_type(404, "ticket_not_found"),
         NotYours: problem_type(403, "not_your_ticket"),

@@ -1,6 +1,7 @@
 """Runs CloudFront's functions unchanged, so that the edge's rules in JavaScript also apply to the edge proxy."""
 
 import threading
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class EdgeFunction:
         cookies = _cookies(value for name, value in came if name.lower() == "cookie")
         seen.pop("cookie", None)  # CloudFront passes cookies separately
         request = {"method": method, "uri": uri, "querystring": {}, "headers": seen, "cookies": cookies}
-        event = {"version": "1.0", "context": {}, "viewer": {"ip": viewer}, "request": request}
+        context = {"requestId": uuid.uuid4().hex}
+        event = {"version": "1.0", "context": context, "viewer": {"ip": viewer}, "request": request}
         with self._one_at_a_time:
             answer: dict[str, Any] = self._engine.call("handler", event)
         changed = {name: value["value"] for name, value in answer["headers"].items() if seen.get(name) != value}

@@ -1,8 +1,9 @@
 """`python -m local.edge.proxy`: the single address of the local Admit One; it does what CloudFront does on AWS.
 
 Forwards `/api/*` to the API at the local AWS and serves the web client for every other path, each through CloudFront's
-own function (`cdk/edge_functions/`). Rejects what API Gateway would reject before any function runs (a body over
-10 MB), because the local AWS does not. Forwards `/local-stripe/*` to the local Stripe, if there is one.
+own function (`cdk/edge_functions/`). Caches public tickets for a second. Rejects what API Gateway would reject before
+any function runs (a body over 10 MB), because the local AWS does not. Forwards `/local-stripe/*` to the local Stripe,
+if there is one.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
+from local.edge.cache import Answer, Cache, is_cached_path, key_of
 from local.edge.functions import EdgeFunction, Headers
 from local.edge.web_client import WebClient
 from local.supervision.ports import HOST
@@ -85,6 +87,11 @@ def headers_for_api(headers: Message, caller: str) -> list[tuple[str, str]]:
     return [*kept, ("X-Forwarded-For", caller), ("X-Forwarded-Proto", "http")]
 
 
+def _not_stored(headers: Headers) -> Headers:
+    """The headers with the `Cache-Control` that CloudFront sends to viewers of the cached paths."""
+    return [pair for pair in headers if pair[0].lower() != "cache-control"] + [("Cache-Control", "no-store")]
+
+
 class EdgeProxy(http.server.ThreadingHTTPServer):
     """Listens on the loopback address at once; `serve_forever` answers. Raises OSError if the port is taken."""
 
@@ -101,6 +108,7 @@ class EdgeProxy(http.server.ThreadingHTTPServer):
         self.proof = proof
         self.api_request = EdgeFunction("api_request")
         self.page_request = EdgeFunction("page_request")
+        self.cache = Cache()
         self.prefix = f"/_aws/execute-api/{api_id}/$default"
         self.free_seats = threading.BoundedSemaphore(AT_ONCE)
         self.is_closing = False
@@ -180,33 +188,38 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not re.fullmatch(r"[!-~]+", self.path):
             self._say(HTTPStatus.BAD_REQUEST, "Bad Request")
             return
+        is_cached = is_cached_path(self.path.partition("?")[0])
         try:
-            with self.server.free_seats:
-                if self.server.is_closing:
-                    raise ConnectionRefusedError("the edge proxy is closing")
-                status, answer_headers, answer = self._ask(port, target, headers, body)
+            if is_cached and self.command == "GET" and body is None:
+                key = key_of(self.path, headers)
+                answer = self.server.cache.answer(key, lambda: self._ask(port, target, headers, None))
+            else:
+                answer = self._ask(port, target, headers, body)
         except (OSError, http.client.HTTPException) as error:
             self.log_error("%s is not answered: %r", self.path, error)
             self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
             return
-        self._answer(status, answer_headers, answer)
+        self._answer(answer.status, _not_stored(answer.headers) if is_cached else answer.headers, answer.body)
 
-    def _ask(
-        self, port: int, target: str, headers: list[tuple[str, str]], body: bytes | None
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        upstream = http.client.HTTPConnection(HOST, port, timeout=UPSTREAM_TIMEOUT)
-        try:
-            upstream.putrequest(self.command, target, skip_accept_encoding=True)
-            for name, value in headers:
-                upstream.putheader(name, value)
-            if body is not None:
-                upstream.putheader("Content-Length", str(len(body)))
-            upstream.endheaders(body)
-            response = upstream.getresponse()
-            kept = [(name, value) for name, value in response.getheaders() if name.lower() not in _DROPPED_FROM_ANSWER]
-            return response.status, kept, response.read()
-        finally:
-            upstream.close()
+    def _ask(self, port: int, target: str, headers: Headers, body: bytes | None) -> Answer:
+        with self.server.free_seats:
+            if self.server.is_closing:
+                raise ConnectionRefusedError("the edge proxy is closing")
+            upstream = http.client.HTTPConnection(HOST, port, timeout=UPSTREAM_TIMEOUT)
+            try:
+                upstream.putrequest(self.command, target, skip_accept_encoding=True)
+                for name, value in headers:
+                    upstream.putheader(name, value)
+                if body is not None:
+                    upstream.putheader("Content-Length", str(len(body)))
+                upstream.endheaders(body)
+                response = upstream.getresponse()
+                kept = [
+                    (name, value) for name, value in response.getheaders() if name.lower() not in _DROPPED_FROM_ANSWER
+                ]
+                return Answer(response.status, kept, response.read())
+            finally:
+                upstream.close()
 
     def _announced_length(self) -> int | None:
         text = self.headers.get("Content-Length")

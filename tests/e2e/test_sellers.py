@@ -1,5 +1,6 @@
 """A seller's change is final: no order placed before it overrules it."""
 
+import time
 from typing import Any
 
 from local.api_client import Client, Response
@@ -55,6 +56,26 @@ def test_an_edit_of_an_outdated_version_is_refused(marketplace: Marketplace, sel
     better = {"title": "Front row, middle", "price": "10.00", "version": seen}
     problem(marketplace.change(seller, ticket, better), 409, "ticket_changed")
     assert marketplace.ticket(ticket)["price"] == "100.00"
+
+
+def test_an_edit_is_read_at_once_past_the_cache_and_a_second_later_by_all(
+    marketplace: Marketplace, seller: Client, alice: Client
+) -> None:
+    ticket = marketplace.sell(seller, price="10.00")
+    path = f"/api/tickets/{ticket}"
+    for each in range(2):  # the second time, if the first took too long
+        shown = [alice.call("GET", path) for _ in range(2)]
+        assert {response.headers["cache-control"] for response in shown} == {"no-store"}
+        if "age" in shown[1].headers:
+            break
+        assert each == 0, "nothing was cached"
+
+    marketplace.change(seller, ticket, DEARER).expect(200)
+    assert seller.get(path).expect(200)["price"] == "500.00"
+    listed = seller.get("/api/tickets?limit=100").expect(200)["tickets"]
+    assert [each["price"] for each in listed if each["id"] == ticket] == ["500.00"]
+    time.sleep(1)
+    assert alice.call("GET", path).expect(200)["price"] == "500.00"
 
 
 def _wait_for_void(marketplace: Marketplace, buyer: Client, order: dict[str, Any]) -> None:

@@ -13,9 +13,9 @@ from functions.payments import reconciler, webhook
 from local import stack
 from local.cli import run
 from local.cloud import deployment
-from local.edge import proxy
+from local.edge import cache, proxy
 from operations import stage as operations_stage
-from shared import admission
+from shared import admission, http
 from stripe_emulator import account as stripe_account
 from tests.infrastructure.template import Template
 from tests.support.lambda_events import PUBLISHERS, WITH_TABLE
@@ -28,6 +28,15 @@ API_REQUEST = (edge.FUNCTIONS / "api_request.js").read_text()
 
 def test_the_edge_proves_itself_with_one_header() -> None:
     assert edge.PROOF_HEADER == admission.EDGE_HEADER == proxy.PROOF_HEADER
+
+
+def test_the_edge_caches_for_as_long_as_the_api_says() -> None:
+    assert edge.CACHE_SECONDS == http.CACHE_SECONDS == cache.MAX_SECONDS
+
+
+def test_a_request_for_a_fresh_response_has_one_header() -> None:
+    assert edge.FRESH_HEADER == cache.FRESH_HEADER
+    assert f"headers['{edge.FRESH_HEADER}'] = " in API_REQUEST
 
 
 def test_the_edge_names_the_viewer_in_one_header() -> None:

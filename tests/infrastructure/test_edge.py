@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
-from cdk.edge import FUNCTIONS, HEADERS
+from cdk.edge import CACHE_SECONDS, FRESH_HEADER, FUNCTIONS, HEADERS
 from cdk.firewall import FirewallStack
 from cdk.stages import Stage, read_stage
+from local.edge.cache import CACHED_PATHS, UNCACHED_PATHS
 from local.edge.functions import EdgeFunction
 from tests.infrastructure.template import Template
 from tests.support.synth import synthesize_stage
@@ -42,20 +43,56 @@ def test_errors_are_not_cached_and_not_replaced(distribution: dict[str, Any]) ->
     assert errors == [{"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in (404, 500, 501, 502, 503, 504)]
 
 
-def test_api_calls_are_uncached_with_all_headers(aws: Template, distribution: dict[str, Any]) -> None:
-    """They also run the edge function."""
-    (calls,) = distribution["CacheBehaviors"]
+UNCACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # Managed-CachingDisabled
+ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"  # Managed-AllViewerExceptHostHeader
 
-    assert calls["PathPattern"] == "/api/*"
-    assert set(calls["AllowedMethods"]) == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}
-    assert calls["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"  # Managed-CachingDisabled
-    assert calls["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac"  # Managed-AllViewerExceptHostHeader
-    assert calls["ViewerProtocolPolicy"] == "https-only"
-    assert code_of(aws, calls) == (FUNCTIONS / "api_request.js").read_text()
+
+def test_api_calls_have_all_methods_and_headers(aws: Template, distribution: dict[str, Any]) -> None:
+    """They also run the edge function. Authorization reaches the API only with a policy for all headers."""
+    for calls in distribution["CacheBehaviors"]:
+        assert set(calls["AllowedMethods"]) == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}
+        assert calls["OriginRequestPolicyId"] == ALL_BUT_HOST
+        assert calls["ViewerProtocolPolicy"] == "https-only"
+        assert code_of(aws, calls) == (FUNCTIONS / "api_request.js").read_text()
+    assert len({calls["TargetOriginId"] for calls in distribution["CacheBehaviors"]}) == 1
+
+
+def test_only_public_tickets_are_cached(distribution: dict[str, Any]) -> None:
+    """The first pattern that matches applies, so the private list comes first."""
+    patterns = [(calls["PathPattern"], calls["CachePolicyId"] != UNCACHED) for calls in distribution["CacheBehaviors"]]
+    assert patterns == [
+        ("/api/tickets/mine", False),
+        ("/api/tickets", True),
+        ("/api/tickets/*", True),
+        ("/api/*", False),
+    ]
+    assert [pattern for pattern, is_cached in patterns if is_cached] == list(CACHED_PATHS)
+    assert [pattern for pattern, is_cached in patterns[:3] if not is_cached] == list(UNCACHED_PATHS)
+
+
+def test_the_cache_keeps_what_says_so_for_a_second(aws: Template) -> None:
+    (policy,) = aws.all_of("AWS::CloudFront::CachePolicy").values()
+    config = policy["CachePolicyConfig"]
+    # A higher minimum would cache private responses; a higher default what has no Cache-Control, such as a throttle's.
+    assert (config["MinTTL"], config["DefaultTTL"], config["MaxTTL"]) == (0, 0, CACHE_SECONDS)
+    key = config["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert key["QueryStringsConfig"] == {"QueryStringBehavior": "all"}
+    assert key["HeadersConfig"] == {"HeaderBehavior": "whitelist", "Headers": [FRESH_HEADER]}
+    assert key["CookiesConfig"] == {"CookieBehavior": "none"}
+
+
+def test_browsers_store_no_response_of_the_cache(aws: Template, distribution: dict[str, Any]) -> None:
+    policies = {calls["PathPattern"]: calls.get("ResponseHeadersPolicyId") for calls in distribution["CacheBehaviors"]}
+    assert [pattern for pattern, policy in policies.items() if policy] == list(CACHED_PATHS)
+    for pattern in CACHED_PATHS:
+        config = aws.properties(policies[pattern])["ResponseHeadersPolicyConfig"]
+        assert config["CustomHeadersConfig"]["Items"] == [
+            {"Header": "Cache-Control", "Value": "no-store", "Override": True}
+        ]
 
 
 def test_the_edge_secret_is_in_no_template(aws: Template, distribution: dict[str, Any]) -> None:
-    (calls,) = distribution["CacheBehaviors"]
+    calls = distribution["CacheBehaviors"][0]
     (api,) = (origin for origin in distribution["Origins"] if origin["Id"] == calls["TargetOriginId"])
     (header,) = api["OriginCustomHeaders"]
 

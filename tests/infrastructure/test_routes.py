@@ -71,11 +71,15 @@ def test_only_this_api_invokes_the_functions_behind_it(aws: Template) -> None:
     assert all({"Ref": api_id} in permission["SourceArn"]["Fn::Join"][1] for permission in permissions)
 
 
-def test_expensive_and_public_writes_have_throttles_of_their_own(aws: Template) -> None:
+def test_expensive_and_public_routes_have_throttles_of_their_own(aws: Template) -> None:
     """Rate and burst. A restore sets them back by hand: docs/operations.md has the same figures."""
     assert _throttles(aws) == {
         "POST /api/users/signup": (50, 100),
         "POST /api/users/signin": (100, 200),
+        "GET /api/tickets": (1000, 2000),
+        "HEAD /api/tickets": (1000, 2000),
+        "GET /api/tickets/{id}": (2000, 4000),
+        "HEAD /api/tickets/{id}": (2000, 4000),
         "POST /api/orders": (1000, 2000),
         "POST /api/payments": (100, 200),
         "GET /api/payments/{orderId}": (500, 1000),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from functions.tickets.store import TicketStore
 from shared.ids import new_id
@@ -464,8 +465,38 @@ def test_users_have_separate_idempotency_keys(world: World, seller: Person, stra
     assert other.json["userID"] == stranger.id
 
 
-def test_answers_are_not_cacheable(world: World, seller: Person) -> None:
-    assert world.call("GET", "/api/tickets").headers["Cache-Control"] == "no-store"
+def test_public_tickets_are_cached_by_the_edge_for_a_second(world: World, seller: Person) -> None:
+    ticket = f"/api/tickets/{put_on_sale(world, seller)['id']}"
+    for method in ("GET", "HEAD"):
+        for path in ("/api/tickets", ticket):
+            answer = world.call(method, path, by=seller)
+            assert (answer.status, answer.headers["Cache-Control"]) == (200, "s-maxage=1")
+            assert not answer.cookies
+
+
+def test_all_other_answers_about_tickets_are_not_cached(world: World, seller: Person, stranger: Person) -> None:
+    ticket = f"/api/tickets/{put_on_sale(world, seller)['id']}"
+    edit = {"title": "Another seat", "price": "1"}
+    answers = [
+        world.call("GET", "/api/tickets/mine", by=seller),
+        world.call("GET", "/api/tickets/mine"),
+        world.call("GET", f"/api/tickets/{NO_TICKET}"),
+        world.call("GET", "/api/tickets?limit=0"),
+        world.call("POST", "/api/tickets", edit, by=seller),
+        world.call("PUT", ticket, edit, by=stranger),
+        world.call("DELETE", ticket, by=stranger),
+    ]
+    assert [each.status for each in answers] == [200, 401, 404, 400, 201, 403, 403]
+    assert {each.headers["Cache-Control"] for each in answers} == {"no-store"}
+
+
+def test_a_failed_read_of_public_tickets_is_not_cached(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    monkeypatch.setattr(TicketStore, "ticket", fail)
+    answer = world.call("GET", f"/api/tickets/{NO_TICKET}")
+    assert (answer.status, answer.headers["Cache-Control"]) == (503, "no-store")
 
 
 def test_an_error_is_a_problem_document(world: World) -> None:

@@ -40,10 +40,12 @@ export class TestUser {
     return user;
   }
 
+  /** Calls the API. Reads skip the edge's cache. */
   async call(method: string, path: string, sent?: object): Promise<ApiResponse> {
     const response = await fetch(URL + path, {
       method,
       headers: {
+        "Cache-Control": "no-cache",
         ...(this.#token && { Authorization: `Bearer ${this.#token}` }),
         ...(sent && { "Content-Type": "application/json" }),
       },

@@ -125,3 +125,34 @@ test("a pending edit is repeated with one idempotency key until it is decided", 
   expect(keys).toHaveLength(3);
   expect(new Set(keys).size).toBe(1);
 });
+
+test("after an edit the seller reads tickets past the edge’s cache", async ({ page, context, seller }) => {
+  const name = uniqueTitle("Not from the cache");
+  const ticket = await seller.createTicket(name, "10.00");
+  await seller.signInTo(context);
+  await page.goto("/");
+  await expect(page.getByRole("article").filter({ hasText: name })).toContainText("$10.00");
+  await page.goto(`/tickets/${ticket}/edit`);
+  await page.getByLabel("Price in USD").fill("12");
+  const reads: (string | undefined)[] = [];
+  page.on("request", (request) => {
+    const isTicket = /\/api\/tickets(\?|\/[^/?]+$)/.test(request.url());
+    if (isTicket && request.method() === "GET") reads.push(request.headers()["cache-control"]);
+  });
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("article")).toContainText("$12.00");
+  await page.getByRole("link", { name: "Admit One, tickets on sale" }).click();
+  await expect(page.getByRole("article").filter({ hasText: name })).toContainText("$12.00");
+  expect(reads.length).toBeGreaterThanOrEqual(2);
+  expect(new Set(reads)).toEqual(new Set(["no-cache"]));
+});
+
+test("the seller’s own ticket replaces an older one from the cache", async ({ page, context, seller }) => {
+  const ticket = await seller.createTicket(uniqueTitle("Another device"), "10.00");
+  const { body: old } = await seller.call("GET", `/api/tickets/${ticket}`);
+  await seller.call("PUT", `/api/tickets/${ticket}`, { title: String(old.title), price: "12.00" });
+  await seller.signInTo(context);
+  await page.route(`**/api/tickets/${ticket}`, (route) => route.fulfill({ json: old }));
+  await page.goto(`/tickets/${ticket}`);
+  await expect(page.getByRole("article")).toContainText("$12.00");
+});

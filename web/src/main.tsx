@@ -2,6 +2,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { RouterProvider } from "react-router/dom";
+import { skipCache } from "./api/client";
 import { newQueryClient } from "./api/queries";
 import { applyUser, refetchUserOnReturn } from "./api/session";
 import { onTabMessage } from "./api/tabs";
@@ -14,7 +15,10 @@ if (root === null) throw new Error("index.html has no #root");
 const client = newQueryClient();
 onTabMessage((message) => {
   if (message.kind === "user") applyUser(client, message.user, message.isSignOut);
-  else void client.invalidateQueries();
+  else {
+    skipCache();
+    void client.invalidateQueries();
+  }
 });
 refetchUserOnReturn(client, root);
 

@@ -1,4 +1,7 @@
-/** Calls to the API: typed by its OpenAPI document, with errors as exceptions. Responses also update the server's clock. */
+/**
+ * Calls to the API: typed by its OpenAPI document, with errors as exceptions. Responses also update the server's clock,
+ * unless they may come from a cache.
+ */
 
 import createClient from "openapi-fetch";
 import { type ClockOffset, refineOffset } from "../rules/clock";
@@ -16,17 +19,39 @@ export function serverNow(): number {
   return Date.now() + (clockOffset === null ? 0 : (clockOffset.min + clockOffset.max) / 2);
 }
 
-async function fetchAndReadClock(request: Request): Promise<Response> {
-  const sentAt = Date.now();
-  let response: Response;
+/** CloudFront keeps a public ticket for a second, and a regional cache behind it for another. */
+const CACHED_MILLIS = 3000;
+
+let skipCacheUntil = Number.NEGATIVE_INFINITY;
+
+/**
+ * Makes reads of public tickets skip the edge's cache until it has nothing from before now: after a change that this
+ * user has made or knows of, so that no page goes back to the state before it.
+ */
+export function skipCache(): void {
+  skipCacheUntil = performance.now() + CACHED_MILLIS;
+}
+
+/** For public tickets. The response may come from the edge's cache, so its `Date` does not tell the time. */
+export function fetchCached(request: Request): Promise<Response> {
+  if (performance.now() < skipCacheUntil) request.headers.set("Cache-Control", "no-cache");
+  return send(request);
+}
+
+async function send(request: Request): Promise<Response> {
   try {
-    response = await fetch(request, {
+    return await fetch(request, {
       signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MILLIS)]),
     });
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new TransportError("no response", null, null);
   }
+}
+
+async function fetchAndReadClock(request: Request): Promise<Response> {
+  const sentAt = Date.now();
+  const response = await send(request);
   const date = Date.parse(response.headers.get("Date") ?? "");
   if (!Number.isNaN(date)) {
     clockOffset = refineOffset(clockOffset, { sentAt, receivedAt: Date.now(), date });

@@ -3,9 +3,9 @@
 import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useUser } from "../components/user";
 import type { DraftStorage } from "../rules/drafts";
-import { api, unwrap } from "./client";
+import { api, skipCache, unwrap } from "./client";
 import { useIdempotencyKey } from "./idempotencyKey";
-import { order, orderOfTicket, ticket } from "./queries";
+import { order, orderOfTicket, publicTicket, ticket } from "./queries";
 import { callAs, PRIVATE, setUser } from "./session";
 import { notifyOtherTabs } from "./tabs";
 import type { Order, OwnTicket, SignIn, Ticket, TicketEdit, TicketIn } from "./types";
@@ -130,16 +130,13 @@ export function useCancelOrder({ id }: Order) {
  * is on a page is refetched at once; with `none`, in this tab, only when a page shows it again.
  */
 function refresh(client: QueryClient, refetchType: "active" | "none" = "active"): void {
+  skipCache();
   void client.invalidateQueries({ queryKey: ["tickets"], refetchType });
   void client.invalidateQueries({ queryKey: [PRIVATE], refetchType });
   notifyOtherTabs({ kind: "changed" });
 }
 
-function ticketChanged(
-  client: QueryClient,
-  { orderID: _, refund: __, pendingChange: ___, ...changed }: OwnTicket,
-): void {
-  // The public cache entry must not contain the fields that only the seller may see.
-  client.setQueryData(ticket(changed.id).queryKey, changed);
+function ticketChanged(client: QueryClient, changed: OwnTicket): void {
+  client.setQueryData(ticket(changed.id).queryKey, publicTicket(changed));
   refresh(client);
 }

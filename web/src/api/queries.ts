@@ -8,10 +8,10 @@ import {
   QueryClient,
   queryOptions,
 } from "@tanstack/react-query";
-import { api, unwrap } from "./client";
+import { api, fetchCached, unwrap } from "./client";
 import { ApiError, codeOf, isSignedOut, retryDelay, shouldRetry } from "./errors";
 import { callAs, PRIVATE, refetchUser } from "./session";
-import type { Payment, Ticket } from "./types";
+import type { OwnTicket, Payment, Ticket } from "./types";
 
 /** Items per page of a list. */
 const PAGE_SIZE = 20;
@@ -64,14 +64,15 @@ const pageParams = (cursor: string | null) => ({
 export const ticketsOnSale = infiniteQueryOptions({
   queryKey: ["tickets", "on-sale"],
   queryFn: ({ pageParam, signal }) =>
-    unwrap(api.GET("/api/tickets", { params: pageParams(pageParam), signal })),
+    unwrap(api.GET("/api/tickets", { params: pageParams(pageParam), signal, fetch: fetchCached })),
   ...LIST,
 });
 
 export const ticket = (id: string) =>
   queryOptions({
     queryKey: ["tickets", id],
-    queryFn: ({ signal }) => unwrap(api.GET("/api/tickets/{id}", { params: { path: { id } }, signal })),
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/api/tickets/{id}", { params: { path: { id } }, signal, fetch: fetchCached })),
   });
 
 export const ownTickets = (userId: string) =>
@@ -87,7 +88,15 @@ export const ownTickets = (userId: string) =>
     ...LIST,
   });
 
-/** A ticket with the fields that only its seller may see; null for other users. Refetched when the version changes. */
+/** The ticket without the fields that only its seller may see. */
+export function publicTicket({ orderID: _, refund: __, pendingChange: ___, ...ticket }: OwnTicket): Ticket {
+  return ticket;
+}
+
+/**
+ * A ticket with the fields that only its seller may see; null for other users. Refetched when the version changes. It
+ * comes from no cache, so it replaces an older public ticket.
+ */
 export const ownTicket = (userId: string, { id, version }: Ticket) =>
   queryOptions({
     queryKey: [PRIVATE, userId, "tickets", "one", id, version],
@@ -98,7 +107,10 @@ export const ownTicket = (userId: string, { id, version }: Ticket) =>
         async () => {
           const query = { ticketID: id };
           const { tickets } = await unwrap(api.GET("/api/tickets/mine", { params: { query }, signal }));
-          return tickets[0] ?? null;
+          const own = tickets[0] ?? null;
+          if (own !== null && own.version > version)
+            client.setQueryData(ticket(id).queryKey, publicTicket(own));
+          return own;
         },
         (ticket) => (ticket === null ? [] : [ticket.userID]),
       ),

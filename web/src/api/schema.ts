@@ -1052,6 +1052,8 @@ export interface components {
          * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
          */
         IdempotencyKey: string;
+        /** @description Without it, CloudFront may send a response that is up to a second old, which then has the header `Age`. `no-cache` returns the current state, which the caller may just have changed. */
+        CacheControl: string;
     };
     requestBodies: never;
     headers: never;
@@ -1353,7 +1355,10 @@ export interface operations {
                 /** @description `nextCursor` of the previous page. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Without it, CloudFront may send a response that is up to a second old, which then has the header `Age`. `no-cache` returns the current state, which the caller may just have changed. */
+                "Cache-Control"?: components["parameters"]["CacheControl"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1362,6 +1367,8 @@ export interface operations {
             /** @description OK. */
             200: {
                 headers: {
+                    /** @description Seconds since the response was made. Absent if it was made for this request. */
+                    Age?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1452,7 +1459,10 @@ export interface operations {
     get_ticket: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Without it, CloudFront may send a response that is up to a second old, which then has the header `Age`. `no-cache` returns the current state, which the caller may just have changed. */
+                "Cache-Control"?: components["parameters"]["CacheControl"];
+            };
             path: {
                 id: string;
             };
@@ -1463,6 +1473,8 @@ export interface operations {
             /** @description OK. */
             200: {
                 headers: {
+                    /** @description Seconds since the response was made. Absent if it was made for this request. */
+                    Age?: number;
                     [name: string]: unknown;
                 };
                 content: {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { serverNow } from "../api/client";
+import { serverNow, skipCache } from "../api/client";
 import { announcement, formatCountdown, secondsLeft } from "../rules/clock";
 
 /** Whether a time has passed, by the server's clock. */
@@ -11,7 +11,9 @@ export function useHasPassed(time: string): boolean {
     if (hasPassed) return;
     // Polled, because the device's clock can be set and the estimate of the server's clock improves.
     const timer = setInterval(() => {
-      if (serverNow() >= deadline) setPassed(deadline);
+      if (serverNow() < deadline) return;
+      skipCache(); // which may still have the ticket as held
+      setPassed(deadline);
     }, 250);
     return () => clearInterval(timer);
   }, [deadline, hasPassed]);

@@ -1,0 +1,273 @@
+"""The edge proxy's cache of public tickets, before an API that counts its requests."""
+
+import http.client
+import http.server
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import pytest
+
+from local.edge.cache import Answer, Cache, is_cached_path
+from local.edge.proxy import EdgeProxy
+from local.edge.web_client import WebClient
+from local.supervision.ports import HOST
+
+TICKET = "/api/tickets/01KARTQ2M8Z6V3N4J5X7C9E1F2"
+MINE = "/api/tickets/mine"
+CACHED = "s-maxage=1"
+NO_STORE = "no-store"
+
+
+@dataclass
+class _Origin:
+    """What the API answers to GET requests, and which requests it has received."""
+
+    status: int = 200
+    cache_control: str = CACHED
+    title: str = "as created"
+    pause: float = 0.0
+    requests: Counter[str] = field(default_factory=Counter)
+
+
+class _Api(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    origin: ClassVar[_Origin]
+    counting = threading.Lock()
+
+    def do_GET(self) -> None:
+        origin, path = self.origin, self.path.partition("$default")[2]
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with self.counting:
+            origin.requests[f"{self.command} {path}"] += 1
+        time.sleep(origin.pause)
+        is_cached = self.command in {"GET", "HEAD"} and not path.startswith(MINE)
+        body = {"path": path, "caller": self.headers.get("Authorization"), "title": origin.title}
+        answer = json.dumps(body).encode()
+        self.send_response(origin.status)
+        self.send_header("Cache-Control", origin.cache_control if is_cached else NO_STORE)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer)
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def origin() -> _Origin:
+    _Api.origin = _Origin()
+    return _Api.origin
+
+
+@dataclass
+class _Time:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time_of_cache() -> _Time:
+    return _Time()
+
+
+@pytest.fixture
+def port(tmp_path_factory: pytest.TempPathFactory, time_of_cache: _Time) -> Iterator[int]:
+    """Return the port of an edge proxy, the cache of which has a clock of its own."""
+    api = http.server.ThreadingHTTPServer((HOST, 0), _Api)
+    api.daemon_threads = True
+    web = WebClient(tmp_path_factory.mktemp("dist"), {})
+    proxy = EdgeProxy(0, aws_port=api.server_address[1], api_id="abc", proof="the proof", web=web)
+    proxy.cache = Cache(time_of_cache)
+    for each in (api, proxy):
+        threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True).start()
+    yield proxy.server_address[1]
+    for each in (proxy, api):
+        each.shutdown()
+        each.server_close()
+
+
+def _call(
+    port: int, method: str, path: str, headers: dict[str, str] | None = None
+) -> tuple[http.client.HTTPResponse, Any]:
+    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    try:
+        connection.request(method, path, headers=headers or {}, body=b"{}" if method in {"POST", "PUT"} else None)
+        response = connection.getresponse()
+        text = response.read()
+        return response, json.loads(text) if text else None
+    finally:
+        connection.close()
+
+
+def test_fifty_buyers_at_once_cost_one_request(port: int, origin: _Origin) -> None:
+    origin.pause = 0.1
+    with ThreadPoolExecutor(50) as crowd:
+        answers = list(crowd.map(lambda _: _call(port, "GET", TICKET), range(50)))
+    assert [(response.status, body["title"]) for response, body in answers] == [(200, "as created")] * 50
+    assert origin.requests == {f"GET {TICKET}": 1}
+
+
+def test_a_response_is_kept_for_a_second(port: int, origin: _Origin, time_of_cache: _Time) -> None:
+    first, _ = _call(port, "GET", TICKET)
+    assert "Age" not in first.headers
+    origin.title = "as edited"
+    time_of_cache.now = 0.99
+    response, body = _call(port, "GET", TICKET)
+    assert (body["title"], response.headers["Age"]) == ("as created", "0")
+    time_of_cache.now = 1.0
+    _, body = _call(port, "GET", TICKET)
+    assert body["title"] == "as edited"
+
+
+def test_browsers_store_no_response(port: int, origin: _Origin) -> None:
+    for _ in range(2):
+        response, _ = _call(port, "GET", TICKET)
+        assert response.headers.get_all("Cache-Control") == [NO_STORE]
+
+
+def test_paths_and_query_strings_are_not_mixed(port: int, origin: _Origin) -> None:
+    targets = [
+        "/api/tickets",
+        "/api/tickets?limit=1",
+        "/api/tickets?%6Cimit=1",
+        "/api/tickets?limit=1&limit=1",
+        "/api/tickets?limit=1&cursor=abc",
+        "/api/tickets?limit=1&other=1",
+        TICKET,
+        f"{TICKET}?other=1",
+    ]
+    for _ in range(2):
+        assert [_call(port, "GET", target)[1]["path"] for target in targets] == targets
+    assert origin.requests == {f"GET {target}": 1 for target in targets}
+
+
+@pytest.mark.parametrize("asked", ["no-cache", "No-Cache", "max-age=0, no-cache"])
+def test_a_seller_reads_an_edit_at_once(port: int, origin: _Origin, asked: str) -> None:
+    _call(port, "GET", TICKET)
+    _call(port, "PUT", TICKET)
+    origin.title = "as edited"
+    for _ in range(2):
+        _, body = _call(port, "GET", TICKET, {"Cache-Control": asked})
+        assert body["title"] == "as edited"
+    assert origin.requests[f"GET {TICKET}"] == 3
+
+
+def test_requests_for_fresh_responses_do_not_wait_for_each_other(port: int, origin: _Origin) -> None:
+    """Whatever value a caller puts into the header of the key."""
+    headers = {"Cache-Control": "no-cache", "X-Admit-One-Fresh": "the same for all"}
+    origin.pause = 0.1
+    with ThreadPoolExecutor(5) as crowd:
+        list(crowd.map(lambda _: _call(port, "GET", TICKET, headers), range(5)))
+    assert origin.requests == {f"GET {TICKET}": 5}
+
+
+def test_callers_cannot_choose_the_key(port: int, origin: _Origin) -> None:
+    for value in ("one", "two"):
+        _call(port, "GET", TICKET, {"X-Admit-One-Fresh": value})
+    assert origin.requests == {f"GET {TICKET}": 1}
+
+
+@pytest.mark.parametrize("asked", ["", "max-age=0", "no-cachet", "no-store"])
+def test_no_other_cache_control_skips_the_cache(port: int, origin: _Origin, asked: str) -> None:
+    for _ in range(2):
+        _call(port, "GET", TICKET, {"Cache-Control": asked})
+    assert origin.requests == {f"GET {TICKET}": 1}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD"])
+def test_only_get_requests_are_cached(port: int, origin: _Origin, method: str) -> None:
+    _call(port, "GET", TICKET)
+    for _ in range(2):
+        _call(port, method, TICKET)
+    assert origin.requests == {f"GET {TICKET}": 1, f"{method} {TICKET}": 2}
+
+
+def test_a_private_list_is_never_shared(port: int, origin: _Origin) -> None:
+    origin.pause = 0.1
+    callers = [f"Bearer user-{number}" for number in range(8)]
+    with ThreadPoolExecutor(8) as crowd:
+        lists = crowd.map(lambda caller: _call(port, "GET", MINE, {"Authorization": caller})[1], callers)
+    assert [each["caller"] for each in lists] == callers
+
+
+@pytest.mark.parametrize("path", ["/api/tickets/%6Dine", "/api/tickets/mine/", "/api/tickets/mine;x"])
+def test_a_private_list_under_another_name_is_never_shared(port: int, origin: _Origin, path: str) -> None:
+    """If a path in an unusual form reaches the private list, its `no-store` keeps it out of the cache."""
+    origin.pause, origin.cache_control = 0.1, NO_STORE
+    callers = [f"Bearer user-{number}" for number in range(8)]
+    with ThreadPoolExecutor(8) as crowd:
+        lists = crowd.map(lambda caller: _call(port, "GET", path, {"Authorization": caller})[1], callers)
+    assert [each["caller"] for each in lists] == callers
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+@pytest.mark.parametrize("cache_control", [NO_STORE, CACHED])
+def test_errors_are_not_cached(port: int, origin: _Origin, status: int, cache_control: str) -> None:
+    origin.status, origin.cache_control = status, cache_control
+    assert _call(port, "GET", TICKET)[0].status == status
+    origin.status, origin.cache_control = 200, CACHED
+    assert _call(port, "GET", TICKET)[0].status == 200
+
+
+def test_all_who_wait_for_a_failing_request_ask_themselves() -> None:
+    cache, asked, answer = Cache(), threading.Barrier(2), Answer(HTTPStatus.OK, [("Cache-Control", CACHED)], b"")
+    calls: list[int] = []
+
+    def fail() -> Answer:
+        asked.wait(5)
+        time.sleep(0.1)
+        raise ConnectionResetError
+
+    def succeed() -> Answer:
+        calls.append(1)
+        return answer
+
+    with ThreadPoolExecutor(2) as crowd:
+        first = crowd.submit(cache.answer, ("/", None), fail)
+        asked.wait(5)
+        second = crowd.submit(cache.answer, ("/", None), succeed)
+        assert isinstance(first.exception(5), ConnectionResetError)
+        assert second.result(5) == answer
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("cache_control", ["", NO_STORE, "max-age=5", "s-maxage=0", "public"])
+def test_a_response_without_a_lifetime_is_not_kept(port: int, origin: _Origin, cache_control: str) -> None:
+    origin.cache_control = cache_control
+    for _ in range(2):
+        _call(port, "GET", TICKET)
+    assert origin.requests == {f"GET {TICKET}": 2}
+
+
+def test_no_response_is_kept_for_longer_than_a_second(port: int, origin: _Origin, time_of_cache: _Time) -> None:
+    origin.cache_control = "s-maxage=60"
+    _call(port, "GET", TICKET)
+    time_of_cache.now = 1.0
+    _call(port, "GET", TICKET)
+    assert origin.requests == {f"GET {TICKET}": 2}
+
+
+def test_expired_responses_are_forgotten(time_of_cache: _Time) -> None:
+    cache = Cache(time_of_cache)
+    answer = Answer(HTTPStatus.OK, [("Cache-Control", CACHED)], b"")
+    for number in range(100):
+        time_of_cache.now = number / 10
+        cache.answer((f"/{number}", None), lambda: answer)
+    assert len(cache._kept) <= 11
+
+
+def test_other_paths_are_not_cached() -> None:
+    paths = ["/api/tickets", TICKET, MINE, "/api/orders", "/api/ticketsx", "/api/users/currentuser", "/tickets/1"]
+    assert [path for path in paths if is_cached_path(path)] == ["/api/tickets", TICKET]

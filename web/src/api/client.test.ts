@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { fetchCached, serverNow, skipCache } from "./client";
+
+const URL = "http://127.0.0.1/api/tickets";
+let sent: Request[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sent = [];
+  vi.stubGlobal("fetch", async (request: Request) => {
+    sent.push(request);
+    return new Response("{}", { headers: { Date: new Date(0).toUTCString() } });
+  });
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+const asked = async () => {
+  await fetchCached(new Request(URL));
+  return sent.at(-1)?.headers.get("Cache-Control");
+};
+
+test("public tickets may come from the cache", async () => {
+  expect(await asked()).toBeNull();
+});
+
+test("after a change they do not, until the cache has forgotten the state before it", async () => {
+  skipCache();
+  expect(await asked()).toBe("no-cache");
+  vi.advanceTimersByTime(2999);
+  expect(await asked()).toBe("no-cache");
+  vi.advanceTimersByTime(1);
+  expect(await asked()).toBeNull();
+});
+
+test("the date of a response that may be cached does not set the clock", async () => {
+  await asked();
+  expect(serverNow()).toBe(Date.now());
+});
