@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rich.table import Table
 
-from benchmarks import calls, cold_start, cost, flash_sale, lag, newcomer, packages, profiles, report, warm
+from benchmarks import calls, cold_start, cost, flash_sale, lag, newcomer, packages, profiles, report, rush_reads, warm
 from benchmarks.result import Result
 from local.cli.console import console, step
 
@@ -17,11 +17,12 @@ POINTS: dict[str, Callable[[bool], list[Result]]] = {
     "Calls and units": lambda _quick: calls.measure(),
     "A million paid orders": lambda _quick: cost.measure(),
     "Flash sale": lambda quick: flash_sale.measure(quick=quick),
+    "Reads of a rush": lambda _quick: rush_reads.measure(),
     "Packages": lambda _quick: packages.measure(),
     "Lag": lambda _quick: lag.measure(),
     "Newcomer": lambda _quick: newcomer.measure(),
 }
-NOT_QUICK = ("Profiles", "Lag", "Newcomer")  # these keep the figures of the last full run
+NOT_QUICK = ("Profiles", "Reads of a rush", "Lag", "Newcomer")  # these keep the figures of the last full run
 
 
 def main() -> None:
