@@ -49,7 +49,7 @@ class Stage:
     """Has a stack of its own with a web ACL (`cdk/firewall.py`)."""
     listener_concurrency: int = 2
     """How many batches of each of the four event queues are processed at once, 2 (the least that Lambda accepts) to
-    1,000. The default fits a new account, which may run ten functions at once."""
+    1,000. The default is for a new account, which may run ten functions at once: too few for more than a trial."""
     settler_concurrency: int = 2
     """How many due payments are settled at once, 2 to 1,000. The calls to Stripe for one follow each other and take a
     tenth of a second at least, so 2 make at most 20 a second: Stripe takes 25 from a sandbox, 100 in live mode."""
