@@ -541,6 +541,38 @@ def _webhook_of_refund(fault_case: FaultCase) -> Act:
     return Act(webhook(notification), right, good=(200,))
 
 
+def _webhook_of_refund_outcome(event_type: str, outcome: str, recorded: Mapping[str, Any]) -> Setting:
+    """The operator has refunded the payment, the refund is recorded as pending, and now has its outcome."""
+
+    def prepare(fault_case: FaultCase) -> Act:
+        _, stripe_id = _completed(fault_case, card="pm_card_pendingRefund")
+        refund = _stripe(fault_case, "/v1/refunds", f"payment_intent={stripe_id}")
+        subject = {"object": "refund", "id": refund["id"], "payment_intent": stripe_id}
+        fault_case.run(webhook({"type": "refund.updated", "data": {"object": subject}}))
+        assert _payment(fault_case)["refundStatus"] == "pending"
+        _stripe(fault_case, f"/local/refunds/{refund['id']}", f"status={outcome}")
+
+        def right(_: Outcome) -> None:
+            payment = _payment(fault_case)
+            assert {name: payment.get(name) for name in recorded} == recorded
+
+        return Act(webhook({"type": event_type, "data": {"object": subject}}), right, good=(200,))
+
+    return prepare
+
+
+operation("webhook of a pending refund that succeeds")(
+    _webhook_of_refund_outcome(
+        "refund.updated", "succeeded", {"status": "refunded", "refunded": 1000, "refundStatus": None}
+    )
+)
+operation("webhook of a refund that fails")(
+    _webhook_of_refund_outcome(
+        "refund.failed", "failed", {"status": "captured", "refunded": None, "refundStatus": "failed"}
+    )
+)
+
+
 @operation("webhook of unrecorded money")
 def _webhook_of_unrecorded(fault_case: FaultCase) -> Act:
     placed, _ = _completed(fault_case)
@@ -836,17 +868,17 @@ def _started(fault_case: FaultCase) -> tuple[dict[str, Any], str]:
     return placed, fault_case.http("POST", "/api/payments", {"orderId": placed["id"]}, by=fault_case.buyer)["stripeId"]
 
 
-def _captured(fault_case: FaultCase) -> tuple[dict[str, Any], str]:
+def _captured(fault_case: FaultCase, *, card: str = "pm_card_visa") -> tuple[dict[str, Any], str]:
     """Create an order in Payments that awaits its money, which is captured; also returns its PaymentIntent."""
     placed, stripe_id = _started(fault_case)
-    _confirm(fault_case, stripe_id)
+    _confirm(fault_case, stripe_id, card=card)
     fault_case.deliver("payments", "order:awaiting-payment", placed | {"status": "awaiting:payment", "version": 2})
     return placed, stripe_id
 
 
-def _completed(fault_case: FaultCase) -> tuple[dict[str, Any], str]:
+def _completed(fault_case: FaultCase, *, card: str = "pm_card_visa") -> tuple[dict[str, Any], str]:
     """Create a completed order in Payments; also returns its PaymentIntent."""
-    placed, stripe_id = _captured(fault_case)
+    placed, stripe_id = _captured(fault_case, card=card)
     fault_case.deliver("payments", "order:completed", placed | {"status": "completed", "version": 3})
     return placed, stripe_id
 
@@ -891,9 +923,9 @@ def _stripe(fault_case: FaultCase, path: str, form: str | None = None) -> Any:
     return ask_stripe(fault_case.environment["STRIPE_API_BASE"], path, form)
 
 
-def _confirm(fault_case: FaultCase, stripe_id: str) -> None:
+def _confirm(fault_case: FaultCase, stripe_id: str, *, card: str = "pm_card_visa") -> None:
     """Confirm the payment as the buyer's browser does."""
-    _stripe(fault_case, f"/v1/payment_intents/{stripe_id}/confirm", "payment_method=pm_card_visa")
+    _stripe(fault_case, f"/v1/payment_intents/{stripe_id}/confirm", f"payment_method={card}")
 
 
 def _intents(fault_case: FaultCase, placed: Mapping[str, Any]) -> list[dict[str, Any]]:

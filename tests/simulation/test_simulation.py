@@ -48,7 +48,7 @@ def test_a_failing_run_is_shrunk_and_still_fails(template: dict[str, Any]) -> No
     def fails(choices: Sequence[int]) -> bool:
         return bool(run(template, seed, replayed=choices).violation)
 
-    with MUTATIONS["a takeover leaves the lapsed order as it is"].remove_guard():
+    with MUTATIONS["a takeover does not expire the lapsed order"].remove_guard():
         seed, failed = next((s, o) for s in range(50) if (o := run(template, s)).violation)
         short = run(template, seed, replayed=shrink(failed.choices, fails, tries=12))
 
