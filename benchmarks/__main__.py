@@ -6,7 +6,20 @@ from collections.abc import Callable
 
 from rich.table import Table
 
-from benchmarks import calls, cold_start, cost, flash_sale, lag, newcomer, packages, profiles, report, rush_reads, warm
+from benchmarks import (
+    calls,
+    cold_start,
+    cost,
+    first_page,
+    flash_sale,
+    lag,
+    newcomer,
+    packages,
+    profiles,
+    report,
+    rush_reads,
+    warm,
+)
 from benchmarks.result import Result
 from local.cli.console import console, step
 
@@ -19,10 +32,17 @@ POINTS: dict[str, Callable[[bool], list[Result]]] = {
     "Flash sale": lambda quick: flash_sale.measure(quick=quick),
     "Reads of a rush": lambda _quick: rush_reads.measure(),
     "Packages": lambda _quick: packages.measure(),
+    "First page": lambda _quick: first_page.measure(),
     "Lag": lambda _quick: lag.measure(),
     "Newcomer": lambda _quick: newcomer.measure(),
 }
-NOT_QUICK = ("Profiles", "Reads of a rush", "Lag", "Newcomer")  # these keep the figures of the last full run
+NOT_QUICK = (
+    "Profiles",
+    "Reads of a rush",
+    "First page",
+    "Lag",
+    "Newcomer",
+)  # these keep the figures of the last full run
 
 
 def main() -> None:

@@ -60,6 +60,7 @@ class Edge(Construct):
             auto_delete_objects=True,
         )
         suppress(files, "S1", "Contains only the built client; only CloudFront may read it.")
+        page_request = self._function("page_request", stage)
         client = cloudfront.BehaviorOptions(
             origin=origins.S3BucketOrigin.with_origin_access_control(
                 files,
@@ -70,7 +71,7 @@ class Edge(Construct):
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
             cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
             response_headers_policy=self._headers(stage),
-            function_associations=[self._function("page_request", stage)],
+            function_associations=[page_request],
             compress=True,
         )
         self.distribution = cloudfront.Distribution(
@@ -97,7 +98,8 @@ class Edge(Construct):
         )
         self.url = f"https://{stage.domain_name or self.distribution.distribution_domain_name}"
         self._suppress_findings(stage)
-        self._upload(files, stage)
+        # The function names files that an older deployment may not have.
+        page_request.function.node.add_dependency(self._upload(files, stage))
 
     def _api_behaviors(
         self, stage: Stage, api: apigateway.HttpApi, proof: secretsmanager.ISecret
@@ -230,8 +232,8 @@ class Edge(Construct):
             ),
         )
 
-    def _upload(self, files: s3.Bucket, stage: Stage) -> None:
-        """Upload the files with a hash in their name first, then the others.
+    def _upload(self, files: s3.Bucket, stage: Stage) -> deployment.BucketDeployment:
+        """Upload the files with a hash in their name first, then the others. Return the second upload.
 
         Hashed files are cached for a year and never deleted, because pages of older versions still load them. The
         others must be revalidated on each request.
@@ -278,3 +280,4 @@ class Edge(Construct):
             f"IAM5[Resource::<{stack.get_logical_id(files.node.default_child)}.Arn>/*]",  # type: ignore[arg-type]
         ):
             suppress(copier, finding, reason)
+        return pages

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 
 /** Bytes, gzipped. */
-const BUDGET = 130 * 1000;
+const BUDGET = 75 * 1000;
 
 export interface Chunk {
   isEntry: boolean;

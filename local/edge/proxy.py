@@ -147,7 +147,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.command in {"GET", "HEAD"}:
             self._discard_body()
             uri, _ = self._through(self.server.page_request, path)
-            page = self.server.web.page(uri)
+            page = self.server.web.page(uri, self.headers.get("Accept-Encoding") or "")
             self._answer(page.status, page.headers, page.body)
         else:
             self._discard_body()

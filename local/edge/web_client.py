@@ -1,7 +1,9 @@
 """The built web client as CloudFront and S3 serve it; the edge function decides which paths are pages."""
 
+import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
@@ -13,6 +15,8 @@ DIST = ROOT / "web" / "dist"
 HEADERS = ROOT / "web" / "headers.json"
 """The headers of every answer, name → value; CloudFront sends the same and adds Strict-Transport-Security."""
 
+DOCUMENTS = ("/index.html", "/page.html")
+"""What the edge function serves pages with; one of them explains that the client is not built."""
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
 
@@ -25,6 +29,11 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+
+_COMPRESSED = frozenset({".css", ".html", ".js", ".json", ".svg", ".txt"})
+_COMPRESSED_BYTES = range(1000, 10_000_001)
+"""What CloudFront compresses by type and size (CloudFront Developer Guide, "Serve compressed files"). Its Brotli, which
+browsers prefer, has no counterpart in Python's standard library; gzip is a little larger."""
 
 _NOT_BUILT = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Admit One</title>
@@ -60,14 +69,23 @@ class WebClient:
         del headers["Strict-Transport-Security"]
         return cls(dist, headers)
 
-    def page(self, path: str) -> Page:
-        """Answer a path without its query."""
+    def page(self, path: str, accept_encoding: str = "") -> Page:
+        """Answer a path without its query; compressed, if `accept_encoding` has gzip."""
+        page = self._uncompressed(path)
+        if Path(path).suffix not in _COMPRESSED or len(page.body) not in _COMPRESSED_BYTES:
+            return page
+        headers = [*page.headers, ("Vary", "Accept-Encoding")]
+        if "gzip" not in accept_encoding:
+            return replace(page, headers=headers)
+        return replace(page, headers=[*headers, ("Content-Encoding", "gzip")], body=_gzip(page.body))
+
+    def _uncompressed(self, path: str) -> Page:
         path = unquote(path)
         # Only files found by listing the folder are opened, so no path can lead out of it.
         files = {f"/{file.relative_to(self._dist).as_posix()}": file for file in self._dist.rglob("*")}
         found = files.get(path)
         if found is None or not found.is_file():
-            if path == "/index.html":
+            if path in DOCUMENTS:
                 return self._answer(HTTPStatus.OK, ".html", ASK_EACH_TIME, _NOT_BUILT)
             return self._answer(HTTPStatus.NOT_FOUND, ".txt", ASK_EACH_TIME, b"Not Found\n")
         # Every file name in /assets contains a hash of the content.
@@ -77,3 +95,8 @@ class WebClient:
     def _answer(self, status: HTTPStatus, suffix: str, keep: str, body: bytes) -> Page:
         content_type = _TYPES.get(suffix, "application/octet-stream")
         return Page(status, [("Content-Type", content_type), ("Cache-Control", keep), *self._headers], body)
+
+
+@lru_cache(maxsize=64)
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)

@@ -195,12 +195,21 @@ def test_the_edge_sets_the_viewer_address(api_request: EdgeFunction) -> None:
     assert headers_of(api_request, ("X-Admit-One-Viewer", "6.6.6.6")) == [("x-admit-one-viewer", "203.0.113.7")]
 
 
-@pytest.mark.parametrize("path", ["/", "/tickets/01KB/edit", "/orders", "/nowhere", "/assets", "/a.b/c", "/a.b/"])
-def test_every_page_of_the_client_is_its_index(page_request: EdgeFunction, path: str) -> None:
-    assert page_request(method="GET", uri=path, headers=[], viewer="::1") == ("/index.html", [])
+@pytest.mark.parametrize(
+    "path", ["/tickets/01KB/edit", "/orders", "/nowhere", "/assets", "/a.b/c", "/a.b/", "/index", "//"]
+)
+def test_every_page_but_the_first_has_one_document(page_request: EdgeFunction, path: str) -> None:
+    assert page_request(method="GET", uri=path, headers=[], viewer="::1") == ("/page.html", [])
 
 
-@pytest.mark.parametrize("path", ["/index.html", "/assets/index-1a2b.js", "/favicon.ico", "/a/b.png", "/../secret.js"])
+def test_the_first_page_has_a_document_of_its_own(page_request: EdgeFunction) -> None:
+    """It starts to load the tickets on sale, which no other page shows."""
+    assert page_request(method="GET", uri="/", headers=[], viewer="::1") == ("/index.html", [])
+
+
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/page.html", "/assets/index-1a2b.js", "/favicon.ico", "/a/b.png", "/../secret.js"]
+)
 def test_a_file_path_is_kept_even_if_the_file_is_missing(page_request: EdgeFunction, path: str) -> None:
     assert page_request(method="GET", uri=path, headers=[], viewer="::1") == (path, [])
 

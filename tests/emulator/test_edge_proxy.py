@@ -68,7 +68,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeProxy]:
     api = http.server.ThreadingHTTPServer((HOST, 0), _Api)
     api.daemon_threads = True
     dist = tmp_path_factory.mktemp("dist")
-    (dist / "index.html").write_text("<title>Admit One</title>")
+    for document in ("index.html", "page.html"):
+        (dist / document).write_text("<title>Admit One</title>")
     web = WebClient(dist, {"X-Content-Type-Options": "nosniff"})
     port = api.server_address[1]
     door = EdgeProxy(0, aws_port=port, api_id="abc", proof="the proof", web=web, stripe_port=port)

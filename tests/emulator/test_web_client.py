@@ -1,5 +1,6 @@
 """The built web client as it is served."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -36,6 +37,30 @@ def test_a_file_with_a_hash_in_its_name_is_cached_for_ever(client: WebClient) ->
     assert ("Cache-Control", FOR_EVER) in page.headers
 
 
+CODE = "export const text = 'a';\n" * 100
+
+
+def test_a_file_is_compressed_for_browsers_that_accept_it(client: WebClient, tmp_path: Path) -> None:
+    (tmp_path / "dist" / "assets" / "large-1a2b.js").write_text(CODE)
+    page = client.page("/assets/large-1a2b.js", "gzip, deflate, br")
+    assert ("Content-Encoding", "gzip") in page.headers
+    assert gzip.decompress(page.body).decode() == CODE
+    assert len(page.body) < len(CODE) / 10
+
+    for headers in (page.headers, client.page("/assets/large-1a2b.js").headers):
+        assert ("Vary", "Accept-Encoding") in headers
+    assert client.page("/assets/large-1a2b.js", "identity").body.decode() == CODE
+
+
+@pytest.mark.parametrize(("name", "size"), [("small.js", 999), ("image.png", 5000)])
+def test_small_files_and_images_are_not_compressed(client: WebClient, tmp_path: Path, name: str, size: int) -> None:
+    """As at CloudFront."""
+    (tmp_path / "dist" / name).write_bytes(b"a" * size)
+    page = client.page(f"/{name}", "gzip")
+    assert page.body == b"a" * size
+    assert "Content-Encoding" not in dict(page.headers)
+
+
 def test_a_file_without_a_hash_is_revalidated_each_time(client: WebClient) -> None:
     assert ("Cache-Control", ASK_EACH_TIME) in client.page("/ticket.svg").headers
 
@@ -60,8 +85,9 @@ def test_a_missing_or_outside_path_is_not_found(client: WebClient, path: str) ->
     assert ("X-Frame-Options", "DENY") in page.headers
 
 
-def test_an_unbuilt_client_is_reported(tmp_path: Path) -> None:
-    page = WebClient(tmp_path, {}).page("/index.html")
+@pytest.mark.parametrize("document", ["/index.html", "/page.html"])
+def test_an_unbuilt_client_is_reported(tmp_path: Path, document: str) -> None:
+    page = WebClient(tmp_path, {}).page(document)
     assert page.status == 200
     assert b"not built" in page.body
 

@@ -140,7 +140,7 @@ def test_only_this_distribution_reads_the_files_over_tls(aws: Template, distribu
 def test_a_missing_file_is_404_and_the_bucket_cannot_be_listed(aws: Template, distribution: dict[str, Any]) -> None:
     """S3 answers 403 to a missing key unless the caller may list the bucket.
 
-    A list is a request for the bucket itself. None reaches S3: every path without a dot becomes /index.html, and the
+    A list is a request for the bucket itself. None reaches S3: every path without a dot becomes a document, and the
     query string, with a list's parameters, is not forwarded.
     """
     assert "s3:ListBucket" in json.dumps(aws.all_of("AWS::S3::BucketPolicy"))
@@ -148,8 +148,8 @@ def test_a_missing_file_is_404_and_the_bucket_cannot_be_listed(aws: Template, di
     assert client["CachePolicyId"] == "658327ea-f89d-4fab-a63d-7e88639e58f6"  # Managed-CachingOptimized: no query
     assert "OriginRequestPolicyId" not in client
     page = EdgeFunction("page_request")
-    for path in ("/", "/assets", "/assets/"):
-        assert page(method="GET", uri=path, headers=[], viewer="192.0.2.1")[0] == "/index.html"
+    for path, document in (("/", "/index.html"), ("/assets", "/page.html"), ("/assets/", "/page.html")):
+        assert page(method="GET", uri=path, headers=[], viewer="192.0.2.1")[0] == document
     assert page(method="GET", uri="/assets/gone.js", headers=[], viewer="192.0.2.1")[0] == "/assets/gone.js"
 
 

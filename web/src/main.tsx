@@ -6,7 +6,8 @@ import { skipCache } from "./api/client";
 import { newQueryClient } from "./api/queries";
 import { applyUser, refetchUserOnReturn } from "./api/session";
 import { onTabMessage } from "./api/tabs";
-import { newRouter } from "./routes";
+import { prefetchOnIntent } from "./prefetch";
+import { newRouter, ROUTES } from "./routes";
 import "./styles.css";
 
 const root = document.getElementById("root");
@@ -21,7 +22,9 @@ onTabMessage((message) => {
   }
 });
 refetchUserOnReturn(client, root);
+prefetchOnIntent(ROUTES);
 
+// Replaces the shell of index.html.
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={client}>

@@ -1,67 +1,83 @@
-import { lazy, Suspense } from "react";
-import { createBrowserRouter } from "react-router";
+import { createBrowserRouter, type RouteObject } from "react-router";
 import { Layout } from "./components/Layout";
 import { RequireUser } from "./components/RequireUser";
 import { RequireValidId } from "./components/RequireValidId";
 import { Loading } from "./components/states";
 import { Crashed } from "./pages/Crashed";
-import { EditTicket } from "./pages/EditTicket";
 import { NotFound } from "./pages/NotFound";
 import { OnSale } from "./pages/OnSale";
-import { OrderPage } from "./pages/OrderPage";
-import { Orders } from "./pages/Orders";
-import { Sell } from "./pages/Sell";
-import { Selling } from "./pages/Selling";
-import { SignIn } from "./pages/SignIn";
 import { TicketPage } from "./pages/TicketPage";
 
-/** A separate chunk, because Swagger UI is several times larger than the rest of the client. */
-const Docs = lazy(async () => ({ default: (await import("./pages/Docs")).Docs }));
+/**
+ * Visitors come to the tickets on sale and from there to a ticket. The other pages are separate chunks: `lazy` loads them
+ * before the navigation, `prefetchOnIntent` before the click.
+ */
+export const ROUTES: RouteObject[] = [
+  {
+    Component: Layout,
+    children: [
+      {
+        ErrorBoundary: Crashed,
+        HydrateFallback: Loading,
+        children: [
+          { index: true, Component: OnSale },
+          {
+            path: "tickets/:id",
+            element: <RequireValidId what="ticket" />,
+            children: [
+              { index: true, Component: TicketPage },
+              {
+                Component: RequireUser,
+                children: [
+                  {
+                    path: "edit",
+                    lazy: async () => ({ Component: (await import("./pages/EditTicket")).EditTicket }),
+                  },
+                ],
+              },
+            ],
+          },
+          {
+            path: "orders/:id",
+            element: <RequireValidId what="order" />,
+            children: [
+              {
+                Component: RequireUser,
+                children: [
+                  {
+                    index: true,
+                    lazy: async () => ({ Component: (await import("./pages/OrderPage")).OrderPage }),
+                  },
+                ],
+              },
+            ],
+          },
+          { path: "signin", lazy: () => signIn("signin") },
+          { path: "signup", lazy: () => signIn("signup") },
+          {
+            Component: RequireUser,
+            children: [
+              { path: "sell", lazy: async () => ({ Component: (await import("./pages/Sell")).Sell }) },
+              {
+                path: "selling",
+                lazy: async () => ({ Component: (await import("./pages/Selling")).Selling }),
+              },
+              { path: "orders", lazy: async () => ({ Component: (await import("./pages/Orders")).Orders }) },
+            ],
+          },
+          { path: "docs", lazy: async () => ({ Component: (await import("./pages/Docs")).Docs }) },
+          { path: "*", Component: NotFound },
+        ],
+      },
+    ],
+  },
+];
+
+async function signIn(page: "signin" | "signup") {
+  const { SignIn } = await import("./pages/SignIn");
+  return { element: <SignIn key={page} page={page} /> };
+}
 
 export function newRouter() {
-  return createBrowserRouter([
-    {
-      Component: Layout,
-      children: [
-        {
-          ErrorBoundary: Crashed,
-          children: [
-            { index: true, Component: OnSale },
-            {
-              path: "tickets/:id",
-              element: <RequireValidId what="ticket" />,
-              children: [
-                { index: true, Component: TicketPage },
-                { Component: RequireUser, children: [{ path: "edit", Component: EditTicket }] },
-              ],
-            },
-            {
-              path: "orders/:id",
-              element: <RequireValidId what="order" />,
-              children: [{ Component: RequireUser, children: [{ index: true, Component: OrderPage }] }],
-            },
-            { path: "signin", element: <SignIn key="signin" page="signin" /> },
-            { path: "signup", element: <SignIn key="signup" page="signup" /> },
-            {
-              Component: RequireUser,
-              children: [
-                { path: "sell", Component: Sell },
-                { path: "selling", Component: Selling },
-                { path: "orders", Component: Orders },
-              ],
-            },
-            {
-              path: "docs",
-              element: (
-                <Suspense fallback={<Loading />}>
-                  <Docs />
-                </Suspense>
-              ),
-            },
-            { path: "*", Component: NotFound },
-          ],
-        },
-      ],
-    },
-  ]);
+  return createBrowserRouter(ROUTES);
 }

@@ -32,7 +32,10 @@ export function skipCache(): void {
   skipCacheUntil = performance.now() + CACHED_MILLIS;
 }
 
-/** For public tickets. The response may come from the edge's cache, so its `Date` does not tell the time. */
+/**
+ * For public tickets. The response may come from the edge's cache, or index.html may have requested it before this call, so
+ * its `Date` does not tell the time.
+ */
 export function fetchCached(request: Request): Promise<Response> {
   if (performance.now() < skipCacheUntil) request.headers.set("Cache-Control", "no-cache");
   return send(request);

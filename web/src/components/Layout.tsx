@@ -1,12 +1,22 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { Link, NavLink, Outlet, ScrollRestoration, useLocation, useNavigate } from "react-router";
+import {
+  Link,
+  NavLink,
+  Outlet,
+  ScrollRestoration,
+  useLocation,
+  useNavigate,
+  useNavigation,
+} from "react-router";
 import { useSignOut } from "../api/mutations";
 import { currentUser } from "../api/session";
 import { signInPath } from "../rules/returnPath";
 import { OfflineBar } from "./OfflineBar";
 
+/** The frame of every page. index.html has the same markup, which is painted before this is loaded. */
 export function Layout() {
+  const isNavigating = useNavigation().state !== "idle";
   const main = useRef<HTMLElement>(null);
   useFocusOnNewPage(main);
   return (
@@ -31,7 +41,7 @@ export function Layout() {
         <Account />
       </header>
       <OfflineBar />
-      <main id="main" ref={main} tabIndex={-1}>
+      <main id="main" ref={main} tabIndex={-1} aria-busy={isNavigating}>
         <Outlet />
       </main>
       <footer>

@@ -15,7 +15,12 @@ export function RequireUser() {
   if (user.data === undefined) return <Failed query={user} />;
   if (user.data === null) {
     const state = { hasEnded: wasSignedIn.current };
-    return <Navigate to={signInPath(pathname + search)} state={state} replace />;
+    return (
+      <>
+        <Loading />
+        <Navigate to={signInPath(pathname + search)} state={state} replace />
+      </>
+    );
   }
   wasSignedIn.current = true;
   return (

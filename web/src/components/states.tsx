@@ -22,6 +22,21 @@ export function Loading() {
   );
 }
 
+const SKELETON_TICKETS = ["a", "b", "c", "d", "e", "f"];
+
+/** The list of tickets on sale with its search, as blank shapes of about their size. index.html has the same markup. */
+export function Skeleton() {
+  return (
+    <div className="skeleton" role="status">
+      <span className="visually-hidden">Loading</span>
+      <span aria-hidden="true" />
+      {SKELETON_TICKETS.map((key) => (
+        <span key={key} aria-hidden="true" />
+      ))}
+    </div>
+  );
+}
+
 /** Shown instead of data that could not be loaded. */
 export function Failed({ query }: { query: Query }) {
   const { title, advice } = explain(query.error);

@@ -4,6 +4,7 @@ import SwaggerUI, { type Plugin } from "swagger-ui-dist/swagger-ui-es-bundle.js"
 import openapi from "../../../docs/openapi.json";
 import { currentUser, refetchUser } from "../api/session";
 import "./docs.css";
+import { Title } from "../components/Title";
 
 /**
  * A layout with the operations only. The choice of a server and authorisation are left out, because there is one server
@@ -49,7 +50,7 @@ export function Docs() {
   }, [session, client]);
   return (
     <div className="docs">
-      <title>API · Admit One</title>
+      <Title text="API" />
       <h1>The API</h1>
       {openapi.info.description.split("\n\n").map((paragraph) => (
         <p key={paragraph}>{paragraph.replaceAll("`", "")}</p>

@@ -5,6 +5,7 @@ import { useEditTicket } from "../api/mutations";
 import { ticket as ticketQuery } from "../api/queries";
 import type { Ticket } from "../api/types";
 import { Failed, Loading, Notice } from "../components/states";
+import { Title } from "../components/Title";
 import { useDraft } from "../components/useDraft";
 import { useUser } from "../components/user";
 import { NotFound } from "./NotFound";
@@ -19,7 +20,7 @@ export function EditTicket() {
   if (query.data === undefined) return <Failed query={query} />;
   return (
     <div className="narrow">
-      <title>{`Edit ${query.data.title} · Admit One`}</title>
+      <Title text={`Edit ${query.data.title}`} />
       <h1>Edit your ticket</h1>
       {query.data.userID === user.id ? (
         <Form ticket={query.data} />

@@ -1,11 +1,12 @@
 import { Link } from "react-router";
+import { Title } from "../components/Title";
 
 const TITLES = { page: "Page not found", ticket: "Ticket not found", order: "Order not found" };
 
 export function NotFound({ what = "page" }: { what?: "page" | "ticket" | "order" }) {
   return (
     <div className="empty">
-      <title>Not found · Admit One</title>
+      <Title text="Not found" />
       <h1>{TITLES[what]}</h1>
       <p>
         {what === "order"

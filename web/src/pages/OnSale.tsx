@@ -3,8 +3,9 @@ import { useEffect, useId, useState } from "react";
 import { Link, useLocation } from "react-router";
 import { ticketsOnSale } from "../api/queries";
 import { LoadMore } from "../components/LoadMore";
-import { Failed, Loading, OutOfDate } from "../components/states";
+import { Failed, OutOfDate, Skeleton } from "../components/states";
 import { TicketCard } from "../components/TicketCard";
+import { Title } from "../components/Title";
 import { useList } from "../components/useList";
 import { formatDate } from "../rules/date";
 import { searchTickets } from "../rules/ticket";
@@ -12,7 +13,7 @@ import { searchTickets } from "../rules/ticket";
 export function OnSale() {
   return (
     <>
-      <title>Tickets on sale · Admit One</title>
+      <Title text="Tickets on sale" />
       <h1>Tickets on sale</h1>
       <List />
     </>
@@ -28,7 +29,7 @@ function List() {
   );
   const [search, setSearch] = useSearch();
   const searchId = useId();
-  if (query.isPending || isSkippingEmptyPages) return <Loading />;
+  if (query.isPending || isSkippingEmptyPages) return <Skeleton />;
   if (query.data === undefined) return <Failed query={query} />;
   if (isEmpty) {
     return (

@@ -9,6 +9,7 @@ import type { Order, Payment } from "../api/types";
 import { Countdown, useHasPassed } from "../components/Countdown";
 import { Failed, Loading, Notice, NoticeBox, OutOfDate } from "../components/states";
 import { TicketCard } from "../components/TicketCard";
+import { Title } from "../components/Title";
 import { useUser } from "../components/user";
 import { PaymentPanel } from "../payment/PaymentPanel";
 import { formatDateTime } from "../rules/date";
@@ -41,7 +42,7 @@ function LoadedOrder({ id }: { id: string }) {
   if (query.data === undefined) return <Failed query={query} />;
   return (
     <>
-      <title>{`${query.data.ticket.title} · Admit One`}</title>
+      <Title text={query.data.ticket.title} />
       <OutOfDate query={query} />
       <KnownOrder order={query.data} />
     </>

@@ -6,6 +6,7 @@ import { useHasPassed } from "../components/Countdown";
 import { LoadMore } from "../components/LoadMore";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketCard } from "../components/TicketCard";
+import { Title } from "../components/Title";
 import { useList } from "../components/useList";
 import { useUser } from "../components/user";
 import { formatDate } from "../rules/date";
@@ -15,7 +16,7 @@ import { describeRefund } from "../rules/refund";
 export function Orders() {
   return (
     <>
-      <title>My orders · Admit One</title>
+      <Title text="My orders" />
       <h1>My orders</h1>
       <List />
     </>

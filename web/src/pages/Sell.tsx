@@ -2,6 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 import { useCreateTicket } from "../api/mutations";
 import { ticketsOnSale } from "../api/queries";
+import { Title } from "../components/Title";
 import { useDraft } from "../components/useDraft";
 import { TicketForm } from "./TicketForm";
 
@@ -12,7 +13,7 @@ export function Sell() {
   const onSale = useInfiniteQuery(ticketsOnSale);
   return (
     <div className="narrow">
-      <title>Sell a ticket · Admit One</title>
+      <Title text="Sell a ticket" />
       <h1>Sell a ticket</h1>
       <TicketForm
         draft={draft}

@@ -5,6 +5,7 @@ import type { OwnTicketList } from "../api/types";
 import { LoadMore } from "../components/LoadMore";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketCard } from "../components/TicketCard";
+import { Title } from "../components/Title";
 import { useList } from "../components/useList";
 import { useUser } from "../components/user";
 import { formatDate } from "../rules/date";
@@ -15,7 +16,7 @@ import { STATUS_LABELS } from "../rules/ticket";
 export function Selling() {
   return (
     <>
-      <title>My tickets · Admit One</title>
+      <Title text="My tickets" />
       <div className="heading">
         <h1>My tickets</h1>
         <Link className="button" to="/sell">

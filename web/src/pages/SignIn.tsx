@@ -6,6 +6,7 @@ import { useSignIn } from "../api/mutations";
 import { currentUser } from "../api/session";
 import { Field, focusFirstError, formValues } from "../components/Field";
 import { Failed, Loading, Notice } from "../components/states";
+import { Title } from "../components/Title";
 import { PASSWORD_HINT, passwordError } from "../rules/password";
 import { returnPath, signInPath } from "../rules/returnPath";
 
@@ -24,7 +25,7 @@ export function SignIn({ page }: { page: "signin" | "signup" }) {
   if (user.data !== null) return <Navigate to={next} replace />;
   return (
     <div className="slim">
-      <title>{`${title} · Admit One`}</title>
+      <Title text={title} />
       <h1>{title}</h1>
       {state?.hasEnded && (
         <Notice tone="plain" title="You are signed out.">

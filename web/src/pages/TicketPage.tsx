@@ -6,6 +6,7 @@ import { currentUser } from "../api/session";
 import type { Ticket } from "../api/types";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketCard } from "../components/TicketCard";
+import { Title } from "../components/Title";
 import { SignedIn } from "../components/user";
 import { formatDateTime } from "../rules/date";
 import { STATUS_LABELS } from "../rules/ticket";
@@ -25,7 +26,7 @@ export function TicketPage() {
   const ticket = query.data;
   return (
     <>
-      <title>{`${ticket.title} · Admit One`}</title>
+      <Title text={ticket.title} />
       <OutOfDate query={query} />
       <TicketCard
         ticket={ticket}
