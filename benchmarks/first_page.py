@@ -48,7 +48,11 @@ def measure() -> list[Result]:
         ),
         _median(reports, "blocking time", "ms", lambda report: _audit(report, "total-blocking-time")),
         _median(
-            reports, "layout shift", "", lambda report: _audit(report, "cumulative-layout-shift"), target=SHIFT_TARGET
+            reports,
+            "layout shift",
+            "score",
+            lambda report: _audit(report, "cumulative-layout-shift"),
+            target=SHIFT_TARGET,
         ),
     ]
 
