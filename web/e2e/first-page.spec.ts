@@ -10,7 +10,7 @@ function positions(page: Page) {
     .evaluateAll((elements) =>
       elements.map((element) => {
         const { x, y, width, height } = element.getBoundingClientRect();
-        return [element.textContent, x, y, width, height];
+        return [element.localName, x, y, width, height];
       }),
     );
 }

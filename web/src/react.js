@@ -1,5 +1,11 @@
 /** Replaces the module `react` in the build (`vite.config.ts`): Preact, with the one function that it lacks. */
 
+import { options } from "preact";
+
+// Effects run before any other event, as React's do after an update in a layout effect. Preact would run them after the
+// next frame, and Stripe's library, which adds its listeners in an effect, could miss that its form is ready.
+options.requestAnimationFrame = queueMicrotask;
+
 export * from "preact/compat";
 export { default } from "preact/compat";
 
