@@ -13,7 +13,7 @@ from metering import counts
 from metering.counts import Counts, Row
 
 GETS = ("get a ticket", "get an order", "get a payment")
-LISTS = ("list what is on sale", "list what one sells", "list orders")
+LISTS = ("list tickets on sale", "list own tickets", "list orders")
 READS = frozenset({"GetItem", "Query"})
 
 
@@ -24,14 +24,12 @@ def measure() -> list[Result]:
 
 def results(operations: Mapping[str, Row]) -> list[Result]:
     """The figures with their targets."""
-    place, loser, pay = (
-        operations[name] for name in ("place an order", "lose an order on the read", "start a payment")
-    )
+    place, loser, pay = (operations[name] for name in ("place an order", "order a held ticket", "start a payment"))
     return [
         Result(what="place an order: write units", figure=place.writes, unit="units", target=7),
         Result(what="place an order: reads", figure=_calls(place, READS), unit="calls", target=2),
-        Result(what="lose an order: read units", figure=loser.reads, unit="units", target=0.5),
-        Result(what="lose an order: write units", figure=loser.writes, unit="units", target=0),
+        Result(what="order a held ticket: read units", figure=loser.reads, unit="units", target=0.5),
+        Result(what="order a held ticket: write units", figure=loser.writes, unit="units", target=0),
         *(
             Result(what=f"{name}: calls", figure=_calls(operations[name]), unit="calls", target=1)
             for name in (*GETS, *LISTS)

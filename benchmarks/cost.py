@@ -28,7 +28,7 @@ TARGETS = {LOW: 90, STEADY: 75}  # dollars
 LOGS, LOGS_TARGET = "logs", 8  # dollars, at a low rate
 REQUESTS_OF_A_BATCH = 2  # receive and delete by Lambda; a rule sends each message separately
 DIRECT = "POST /api/payments/webhook"  # Stripe calls the API's own address, not the edge
-LATE_ORDER = "lose an order on the read"
+LATE_ORDER = "order a held ticket"
 
 
 @dataclass(frozen=True, slots=True)

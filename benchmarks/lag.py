@@ -15,7 +15,7 @@ from local.stack import LOCAL, LocalStack, temporary_stack
 TICKETS = 100
 WARM_UP = 5
 POLL_SECONDS = 0.005
-LONGEST_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def measure() -> list[Result]:
@@ -39,8 +39,8 @@ def _lags(stack: LocalStack, count: int) -> list[float]:
         written = datetime.fromisoformat(ticket["createdAt"]).timestamp()
         key: Any = {"pk": {"S": f"ticket#{ticket['id']}"}, "sk": {"S": "ticket"}}
         while "Item" not in tables.get_item(TableName=table, Key=key, ConsistentRead=True):
-            if time.time() > written + LONGEST_SECONDS:
-                raise RuntimeError(f"Orders does not know ticket {ticket['id']} after {LONGEST_SECONDS} s")
+            if time.time() > written + TIMEOUT_SECONDS:
+                raise RuntimeError(f"Orders does not know ticket {ticket['id']} after {TIMEOUT_SECONDS} s")
             time.sleep(POLL_SECONDS)
         lags.append(time.time() - written)
     return lags

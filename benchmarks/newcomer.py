@@ -16,7 +16,7 @@ from local.supervision.ports import HOST, Ports
 
 SECOND_TIME_TARGET = 30
 TESTS_TARGET = 180
-LONGEST_SECONDS = 900
+TIMEOUT_SECONDS = 900
 CLONE = FOLDER / "clone"
 
 
@@ -53,7 +53,7 @@ def _seconds_to_ready(checkout: Path, ports: Ports) -> float:
         )
         try:
             while not (api.is_there() and api.get("/api/tickets").body.get("tickets")):
-                if run.poll() is not None or time.monotonic() > began + LONGEST_SECONDS:
+                if run.poll() is not None or time.monotonic() > began + TIMEOUT_SECONDS:
                     raise RuntimeError(f"`make run` does not answer in {checkout}:\n{log.read_text()}")
                 time.sleep(0.1)
             return time.monotonic() - began

@@ -200,8 +200,8 @@ def _keys(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
         "shard: spread the key over partitions, as `on-sale` is",
     )
     listing, losing = (
-        ground.counts.operations["list what is on sale"],
-        ground.counts.operations["lose an order on the read"],
+        ground.counts.operations["list tickets on sale"],
+        ground.counts.operations["order a held ticket"],
     )
     yield _limit(
         ground,

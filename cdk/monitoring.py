@@ -25,7 +25,7 @@ NAMESPACE = "AdmitOne"
 """The metric namespace of the functions; see shared/telemetry.py."""
 
 MINUTE = Duration.minutes(1)
-MOST_METRICS_IN_AN_ALARM = 10
+MAX_METRICS_IN_AN_ALARM = 10
 ORDER_METRICS = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted")
 
 
@@ -184,7 +184,7 @@ class Monitoring(Construct):
 
     def _watch_asynchronous(self) -> None:
         functions = self._asynchronous
-        if len(functions) > MOST_METRICS_IN_AN_ALARM:
+        if len(functions) > MAX_METRICS_IN_AN_ALARM:
             raise ValueError("an alarm supports ten metrics at most: split functions-crash in two")
         self._alarm(
             "functions-crash",

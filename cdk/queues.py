@@ -6,7 +6,7 @@ from constructs import Construct
 
 from cdk.monitoring import Monitoring
 
-LONGEST_RETENTION = Duration.days(14)
+MAX_RETENTION = Duration.days(14)
 """The maximum of SQS. A message that moves to a dead-letter queue keeps its age, so both queues need it."""
 
 
@@ -20,7 +20,7 @@ class DeadLetterQueue(sqs.Queue):
         super().__init__(
             scope,
             construct_id,
-            retention_period=LONGEST_RETENTION,
+            retention_period=MAX_RETENTION,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.monitoring import Monitoring
-from cdk.queues import LONGEST_RETENTION, DeadLetterQueue
+from cdk.queues import MAX_RETENTION, DeadLetterQueue
 
 RETRY_FOR = Duration.minutes(4)
 """How long a failed message is retried, counted from the first attempt."""
@@ -43,7 +43,7 @@ class WorkQueue(Construct):
             self,
             "Queue",
             visibility_timeout=Duration.seconds(visibility_seconds),
-            retention_period=LONGEST_RETENTION,
+            retention_period=MAX_RETENTION,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             dead_letter_queue=sqs.DeadLetterQueue(

@@ -4,7 +4,7 @@
 // Authorization header, unless the caller has sent one. A browser may send several cookies of one name, because any site
 // on a parent domain can set its own, and only Auth can verify which of them is valid. So every value in the form of a token is
 // forwarded: one as `Bearer <token>`, several as `Session <token> <token> ...`, of which Auth uses the first valid one.
-// `__Host-` comes first, since no other site can set it. At most MOST tokens and no cookies are forwarded: cookies of
+// `__Host-` comes first, since no other site can set it. At most MAX_TOKENS tokens and no cookies are forwarded: cookies of
 // other sites could exceed API Gateway's limit for headers (10,240 bytes) and lock the user out.
 //
 // Device. Signing in needs the device cookies of Auth (functions/auth/device.py), one for each user of the browser. They
@@ -20,8 +20,8 @@
 // It replaces any value that the caller has sent.
 
 var TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
-var LONGEST = 1536; // a token with the longest possible e-mail address has 1,400 characters
-var MOST = 5;
+var MAX_TOKEN_LENGTH = 1536; // a token with the longest possible e-mail address has 1,400 characters
+var MAX_TOKENS = 5;
 
 // `session` is the name before `__Host-admit-one`. Its sessions last 12 hours: remove it, and OLD_COOKIE in
 // functions/auth/session.py, in the deployment after the one that introduced the new name.
@@ -41,8 +41,8 @@ function tokensIn(cookies, names) {
     var cookie = cookies[name];
     var values = cookie ? cookie.multiValue || [cookie] : [];
     values.forEach(function (each) {
-      var isToken = each.value.length <= LONGEST && TOKEN.test(each.value);
-      if (isToken && found.length < MOST && found.indexOf(each.value) < 0) found.push(each.value);
+      var isToken = each.value.length <= MAX_TOKEN_LENGTH && TOKEN.test(each.value);
+      if (isToken && found.length < MAX_TOKENS && found.indexOf(each.value) < 0) found.push(each.value);
     });
   });
   return found;

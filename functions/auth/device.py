@@ -17,7 +17,7 @@ from aws_lambda_powertools.shared.cookies import Cookie
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.auth import session
-from functions.auth.tokens import MOST_CANDIDATES, Tokens
+from functions.auth.tokens import MAX_CANDIDATES, Tokens
 from shared import clock
 from shared.ids import new_id
 
@@ -56,9 +56,9 @@ def prefix() -> str:
 def _candidates(event: Mapping[str, Any]) -> Iterable[str]:
     headers = event.get("headers") or {}
     if HEADER in headers:
-        return str(headers[HEADER]).split()[:MOST_CANDIDATES]
+        return str(headers[HEADER]).split()[:MAX_CANDIDATES]
     sent = (value for name, value in session.cookies(event) if name.startswith(prefix()) and value)
-    return islice(dict.fromkeys(sent), MOST_CANDIDATES)
+    return islice(dict.fromkeys(sent), MAX_CANDIDATES)
 
 
 def _digest(email: str) -> str:

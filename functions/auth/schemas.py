@@ -6,9 +6,9 @@ from pydantic import AfterValidator, Field
 
 from functions.auth.tokens import Identity
 from functions.auth.user import (
-    LONGEST_EMAIL,
-    LONGEST_PASSWORD,
-    SHORTEST_PASSWORD,
+    MAX_EMAIL_LENGTH,
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
     parse_email,
     parse_known_password,
     parse_new_password,
@@ -20,9 +20,9 @@ type Email = Annotated[
     str,
     AfterValidator(parse_email),
     Field(
-        description=f"Surrounding spaces are removed; case is ignored. At most {LONGEST_EMAIL} characters.",
+        description=f"Surrounding spaces are removed; case is ignored. At most {MAX_EMAIL_LENGTH} characters.",
         examples=["someone@example.com"],
-        json_schema_extra={"format": "email", "maxLength": LONGEST_EMAIL},
+        json_schema_extra={"format": "email", "maxLength": MAX_EMAIL_LENGTH},
     ),
 ]
 
@@ -32,9 +32,9 @@ class SignUp(Input):
 
     email: Email
     password: Annotated[str, AfterValidator(parse_new_password)] = Field(
-        description=f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} Unicode code points after normalisation"
+        description=f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} Unicode code points after normalisation"
         " (NFC, RFC 8265), without control characters.",
-        json_schema_extra={"minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD},
+        json_schema_extra={"minLength": MIN_PASSWORD_LENGTH, "maxLength": MAX_PASSWORD_LENGTH},
         repr=False,
     )
 
@@ -44,8 +44,8 @@ class SignIn(Input):
 
     email: Email
     password: Annotated[str, AfterValidator(parse_known_password)] = Field(
-        description=f"1 to {LONGEST_PASSWORD} Unicode code points after normalisation (NFC, RFC 8265).",
-        json_schema_extra={"minLength": 1, "maxLength": LONGEST_PASSWORD},
+        description=f"1 to {MAX_PASSWORD_LENGTH} Unicode code points after normalisation (NFC, RFC 8265).",
+        json_schema_extra={"minLength": 1, "maxLength": MAX_PASSWORD_LENGTH},
         repr=False,
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 
-from functions.auth.tokens import LIFE, MOST_CANDIDATES, tokens_in
+from functions.auth.tokens import LIFE, MAX_CANDIDATES, tokens_in
 from shared import settings
 
 OLD_COOKIE = "session"
@@ -47,7 +47,7 @@ def candidates(event: Mapping[str, Any]) -> tuple[str, ...]:
         return tokens_in(headers["authorization"])
     sent = cookies(event)
     found = (value for wanted in (name(), OLD_COOKIE) for its_name, value in sent if its_name == wanted and value)
-    return tuple(islice(dict.fromkeys(found), MOST_CANDIDATES))
+    return tuple(islice(dict.fromkeys(found), MAX_CANDIDATES))
 
 
 def cookies(event: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 AUDIENCE = "admit-one"
 ALGORITHM = "HS256"
 LIFE = timedelta(hours=12)
-MOST_CANDIDATES = 5
+MAX_CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +95,14 @@ def tokens_in(header: str | None) -> tuple[str, ...]:
     """Return the tokens in an `Authorization` header. The scheme is case-insensitive.
 
     `Bearer <token>` has one token (RFC 6750). `Session <token> <token> ...` is set by the edge if a browser sends
-    several session cookies; tokens after the first `MOST_CANDIDATES` are ignored.
+    several session cookies; tokens after the first `MAX_CANDIDATES` are ignored.
     """
     scheme, _, rest = (header or "").strip().partition(" ")
     match scheme.lower():
         case "bearer":
             return (token,) if (token := rest.strip()) else ()
         case "session":
-            return tuple(rest.split()[:MOST_CANDIDATES])
+            return tuple(rest.split()[:MAX_CANDIDATES])
         case _:
             return ()
 

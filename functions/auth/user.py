@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from shared.ids import UserID
 
-LONGEST_EMAIL = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 128
+MAX_EMAIL_LENGTH = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
+MIN_PASSWORD_LENGTH = 8
+MAX_PASSWORD_LENGTH = 128
 
-_MOST_COMPOSED = 4  # code points that NFC may compose into one: the longest canonical decomposition
+_MAX_COMPOSED = 4  # code points that NFC may compose into one: the longest canonical decomposition
 
 
 class AuthError(Exception):
@@ -51,8 +51,8 @@ def parse_email(text: str) -> str:
     if any(unicodedata.category(character) == "Cc" or character == "\ufffd" for character in text):
         raise ValueError("must not contain control or replacement characters")
     trimmed = text.strip()
-    if len(trimmed) > LONGEST_EMAIL:
-        raise ValueError(f"must have at most {LONGEST_EMAIL} characters")
+    if len(trimmed) > MAX_EMAIL_LENGTH:
+        raise ValueError(f"must have at most {MAX_EMAIL_LENGTH} characters")
     try:
         valid = validate_email(trimmed, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
@@ -65,7 +65,7 @@ def normalise_password(text: str) -> str:
 
     Keyboards encode `é` and spaces differently, so every space becomes U+0020 and the text becomes NFC. Case is kept.
     """
-    if len(text) > LONGEST_PASSWORD * _MOST_COMPOSED:  # too long in any form; normalising it would be slow
+    if len(text) > MAX_PASSWORD_LENGTH * _MAX_COMPOSED:  # too long in any form; normalising it would be slow
         return text
     spaced = "".join(" " if unicodedata.category(character) == "Zs" else character for character in text)
     return unicodedata.normalize("NFC", spaced)
@@ -78,8 +78,8 @@ def parse_new_password(text: str) -> str:
     again.
     """
     password = normalise_password(text)
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise ValueError(f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
+        raise ValueError(f"must have {MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} characters")
     if any(unicodedata.category(character) == "Cc" for character in password):
         raise ValueError("must not contain control characters")
     return password
@@ -90,6 +90,6 @@ def parse_known_password(text: str) -> str:
 
     Older passwords were counted and hashed as typed, so either form may be within the limit.
     """
-    if not text or min(len(text), len(normalise_password(text))) > LONGEST_PASSWORD:
-        raise ValueError(f"must have 1 to {LONGEST_PASSWORD} characters")
+    if not text or min(len(text), len(normalise_password(text))) > MAX_PASSWORD_LENGTH:
+        raise ValueError(f"must have 1 to {MAX_PASSWORD_LENGTH} characters")
     return text

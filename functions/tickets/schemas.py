@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
-from functions.tickets.ticket import LONGEST_TITLE, Content, Ticket, TicketStatus, parse_title
+from functions.tickets.ticket import MAX_TITLE_LENGTH, Content, Ticket, TicketStatus, parse_title
 from shared.http import DecimalText, Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import HIGHEST_PRICE, Price
@@ -17,11 +17,11 @@ class TicketIn(Input):
     """Title and price of a new ticket."""
 
     title: Annotated[str, AfterValidator(parse_title)] = Field(
-        description=f"1 to {LONGEST_TITLE} characters after trimming, without control characters, bidirectional"
+        description=f"1 to {MAX_TITLE_LENGTH} characters after trimming, without control characters, bidirectional"
         " embeddings, overrides and isolates (U+202A to U+202E, U+2066 to U+2069), U+FEFF and U+FFFD. Joiners and the"
         " marks U+200E, U+200F and U+061C are allowed.",
         examples=["Row 1, seat 2"],
-        json_schema_extra={"minLength": 1, "maxLength": LONGEST_TITLE},
+        json_schema_extra={"minLength": 1, "maxLength": MAX_TITLE_LENGTH},
     )
     price: DecimalText = Field(
         description=f"Decimal number up to {HIGHEST_PRICE}, with no more decimals than the currency has.",

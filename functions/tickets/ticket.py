@@ -28,7 +28,7 @@ from shared.ids import OrderID, TicketID, UserID
 from shared.money import Price
 from shared.refunds import Refund
 
-LONGEST_TITLE = 200
+MAX_TITLE_LENGTH = 200
 
 # Characters in a letter or symbol category without a visible glyph: Hangul fillers and the Braille blank.
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
@@ -330,8 +330,8 @@ def parse_title(text: str) -> str:
     title = text.strip()
     if not any(map(_is_visible, title)):
         raise BadTitle("must not be blank")
-    if len(title) > LONGEST_TITLE:
-        raise BadTitle(f"must have at most {LONGEST_TITLE} characters")
+    if len(title) > MAX_TITLE_LENGTH:
+        raise BadTitle(f"must have at most {MAX_TITLE_LENGTH} characters")
     return title
 
 

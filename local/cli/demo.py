@@ -23,7 +23,7 @@ from local.supervision.lock import is_held, read_holder
 
 WINDOW = 15
 """Seconds; long enough to pay within, short enough to wait for."""
-LONGEST_WINDOW = 60
+MAX_WINDOW_SECONDS = 60
 SETTLED_WITHIN = 30.0
 
 
@@ -74,7 +74,7 @@ def _running() -> str | None:
     url = holder.get("url")
     if not url:
         return None
-    if not holder.get("localStripe") or int(holder.get("orderWindowSeconds", 0)) > LONGEST_WINDOW:
+    if not holder.get("localStripe") or int(holder.get("orderWindowSeconds", 0)) > MAX_WINDOW_SECONDS:
         console.print(f"{url} is running, but its order window is too long (or it uses Stripe's own test mode).")
         return None
     return str(url)
@@ -151,7 +151,7 @@ class Story:
         with step("Bob orders the second ticket") as say:
             lapsing = self._place(self._bob, ticket)
             say(f"held until {lapsing['expiresAt']}")
-        if _timestamp(lapsing["expiresAt"]) - time.time() > LONGEST_WINDOW:
+        if _timestamp(lapsing["expiresAt"]) - time.time() > MAX_WINDOW_SECONDS:
             with step("Bob cancels") as say:
                 self._bob.delete(f"/api/orders/{lapsing['id']}").expect(HTTPStatus.NO_CONTENT)
                 # Being on sale is no proof: the event of its hold may still be in flight, followed by that of the

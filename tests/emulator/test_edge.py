@@ -8,7 +8,7 @@ import pytest
 from cdk.stages import LOCAL, read_stage
 from functions.auth.keys import Key, KeyRing
 from functions.auth.session import OLD_COOKIE
-from functions.auth.tokens import MOST_CANDIDATES, Identity, Tokens
+from functions.auth.tokens import MAX_CANDIDATES, Identity, Tokens
 from functions.auth.user import parse_email
 from local.edge.functions import FUNCTIONS, EdgeFunction, Headers
 from shared.ids import UserID, new_id
@@ -161,7 +161,7 @@ def test_the_longest_token_fits(api_request: EdgeFunction) -> None:
 def test_edge_and_auth_agree_on_names_and_number_of_candidates() -> None:
     source = (FUNCTIONS / "api_request.js").read_text()
 
-    assert f"var MOST = {MOST_CANDIDATES};" in source
+    assert f"var MAX_TOKENS = {MAX_CANDIDATES};" in source
     assert f"var NAMES = ['{read_stage('dev').session_cookie}', '{OLD_COOKIE}'];" in source
     assert f"var NAMES_WITHOUT_TLS = ['{LOCAL.session_cookie}', '{OLD_COOKIE}'];" in source
 

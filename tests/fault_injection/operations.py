@@ -169,7 +169,7 @@ operation("tickets: ticket:change-accepted")(_tickets_hear_a_decision("ticket:ch
 operation("tickets: ticket:change-declined")(_tickets_hear_a_decision("ticket:change-declined", reason="held"))
 
 
-@operation("list what is on sale")
+@operation("list tickets on sale")
 def _on_sale(fault_case: FaultCase) -> Act:
     ticket = _ticket(fault_case)
 

@@ -26,8 +26,8 @@ from tests.support.fake_clock import FakeClock
 from tests.support.faults import CRASH, RESPONSE_LOST, SDK_RETRY, UNREACHABLE
 from tests.support.lambda_events import LambdaContext
 
-MOST_NESTED = 1  # nesting depth of functions that run within another function
-SLEPT_THROUGH = 0.25  # probability that others run while a function sleeps
+MAX_NESTING = 1  # nesting depth of functions that run within another function
+INTERLEAVED_SLEEP = 0.25  # probability that others run while a function sleeps
 AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
 EDGE_PROOF = "the proof of the edge"
 
@@ -112,7 +112,7 @@ class Network:
         """
         faults, chance = self.profile, self.choices.chance
         self.called = what
-        if acts and self.depth < MOST_NESTED and chance(faults.interleaved):
+        if acts and self.depth < MAX_NESTING and chance(faults.interleaved):
             self.note(f"before {what}, meanwhile:")
             self._meanwhile(what)
         if chance(faults.crash):
@@ -143,7 +143,7 @@ class Network:
 
     def pass_time(self) -> None:
         """Called when a function sleeps: others may run meanwhile, without a fault."""
-        if self.depth < MOST_NESTED and self.choices.chance(SLEPT_THROUGH):
+        if self.depth < MAX_NESTING and self.choices.chance(INTERLEAVED_SLEEP):
             self.waits += 1
             self.story.append(f"        while it waits for {self.called}:")
             self._meanwhile(self.called)

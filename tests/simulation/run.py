@@ -51,7 +51,7 @@ SETTLES_WITHIN = timedelta(minutes=45)
 STRICT = 4  # every fourth run allows each buyer one unpaid order only, so that simulated buyers reach the limit
 OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}))
 """The operations that fail while EventBridge or Secrets Manager is down."""
-LONGEST_OUTAGE_HOURS = 4
+MAX_OUTAGE_HOURS = 4
 STRIPE_TIMEOUT = timedelta(seconds=stripe_gateway.TIMEOUT_SECONDS)
 WEBHOOK_SECRET = "whsec_simulation"
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -193,7 +193,7 @@ class SimulationRun:
         network = self._cloud.network
         if self._outage_ends is None and self._choices.chance(network.profile.outage):
             network.down = self._choices.pick(OUTAGES)
-            hours = 1 + self._choices.below(LONGEST_OUTAGE_HOURS)
+            hours = 1 + self._choices.below(MAX_OUTAGE_HOURS)
             self._outage_ends = self._cloud.clock.instant + timedelta(hours=hours)
             self._log(f"{', '.join(network.down)} will fail for {hours} hours")
         if self._outage_ends and self._cloud.clock.instant >= self._outage_ends:

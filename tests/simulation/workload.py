@@ -19,7 +19,7 @@ from tests.support.lambda_events import http_event
 
 NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 PRICES = ("10.00", "20.00")
-MOST_TICKETS = 3  # fewer tickets cause more races
+MAX_TICKETS = 3  # fewer tickets cause more races
 FINE = "tok_visa"
 DECLINED = "tok_chargeDeclined"
 LATE_REFUNDS = ("tok_pendingRefund", "tok_refundFail")
@@ -110,7 +110,7 @@ class Workload:
             return self._choices.pick(
                 (self._edit, self._withdraw, self._order, self._cancel, self._cancel, self._pay)
             )()
-        deeds += [self._sell] * (len(self._tickets) - len(self._withdrawn) < MOST_TICKETS)
+        deeds += [self._sell] * (len(self._tickets) - len(self._withdrawn) < MAX_TICKETS)
         deeds += [self._reuse_a_key] * bool(self._answered_keys) * self._choices.chance(0.3)
         deeds += [self._try_again] * 2 * bool(self._unanswered)
         deeds += [self._sign_in, self._break_in] * self._choices.chance(0.3)

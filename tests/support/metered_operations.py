@@ -11,7 +11,7 @@ from unittest.mock import patch
 from functions.orders.order import HoldableTicket
 from functions.orders.store import OrderStore
 from functions.payments import stripe_gateway
-from functions.tickets.ticket import LONGEST_TITLE
+from functions.tickets.ticket import MAX_TITLE_LENGTH
 from metering.ledger import Run
 from shared.ids import TicketID
 from shared.table import Table
@@ -85,7 +85,7 @@ def sign_in_from_a_known_device(stack: MeteredStack) -> Run:
 
 
 @operation
-def ask_who_one_is(stack: MeteredStack) -> Run:
+def read_the_current_user(stack: MeteredStack) -> Run:
     token = _sign_up(stack, "first@example.com")
     answer = stack.world.call("GET", "/api/users/currentuser", headers={"Authorization": f"Bearer {token}"})
     assert answer.json["currentUser"]["email"] == "first@example.com"
@@ -93,7 +93,7 @@ def ask_who_one_is(stack: MeteredStack) -> Run:
 
 
 @operation
-def ask_the_authorizer(stack: MeteredStack) -> Run:
+def authorise_a_request(stack: MeteredStack) -> Run:
     token = _sign_up(stack, "first@example.com")
     answer = stack.world.invoke("auth.authorizer", {"headers": {"authorization": f"Bearer {token}"}})
     assert answer["context"]["email"] == "first@example.com"
@@ -131,13 +131,13 @@ def get_a_ticket(stack: MeteredStack) -> Run:
 
 
 @operation
-def list_what_is_on_sale(stack: MeteredStack) -> Run:
+def list_tickets_on_sale(stack: MeteredStack) -> Run:
     stack.offer()
     return _read(stack, "/api/tickets")
 
 
 @operation
-def list_what_one_sells(stack: MeteredStack) -> Run:
+def list_own_tickets(stack: MeteredStack) -> Run:
     stack.offer()
     return _read(stack, "/api/tickets/mine", by=stack.seller)
 
@@ -150,7 +150,7 @@ def place_an_order(stack: MeteredStack) -> Run:
 
 @operation
 def place_an_order_with_the_longest_title(stack: MeteredStack) -> Run:
-    assert stack.place(stack.offered(title="x" * LONGEST_TITLE)).status == 201
+    assert stack.place(stack.offered(title="x" * MAX_TITLE_LENGTH)).status == 201
     return stack.last
 
 
@@ -180,7 +180,7 @@ def place_an_order_twice(stack: MeteredStack) -> Run:
 
 
 @operation
-def lose_an_order_on_the_read(stack: MeteredStack) -> Run:
+def order_a_held_ticket(stack: MeteredStack) -> Run:
     ticket_id = stack.offered()
     stack.place(ticket_id, stack.rival)
     assert stack.place(ticket_id).code == "ticket_held"
@@ -188,7 +188,7 @@ def lose_an_order_on_the_read(stack: MeteredStack) -> Run:
 
 
 @operation
-def lose_an_order_in_the_write(stack: MeteredStack) -> Run:
+def order_a_ticket_held_since_the_read(stack: MeteredStack) -> Run:
     """The read still shows the ticket as free; the write finds it taken."""
     ticket_id = TicketID(stack.offered())
     read = OrderStore.ticket

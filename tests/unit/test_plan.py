@@ -44,9 +44,7 @@ def made_up() -> Ground:
         row("expiration.listener", "order:created", calls={"CreateSchedule": 1}),
     )
     return Ground(
-        counts=Counts(
-            purchase, {"list what is on sale": row("tickets.api"), "lose an order on the read": row("orders.api")}
-        ),
+        counts=Counts(purchase, {"list tickets on sale": row("tickets.api"), "order a held ticket": row("orders.api")}),
         quotas={name: {"limit": 1000, "unit": name} for name in QUOTAS},
         assumed={
             "milliseconds": {"api": 100, "webhook": 100, "relay": 100, "listener": 200},
