@@ -48,8 +48,8 @@ def measured() -> Counts:
         return Counts(counts.of_runs(metered_operations.purchase(make())), operations)
 
 
-def _calls(row: Row, wanted: frozenset[str] | None = None) -> int:
-    return sum(number for name, number in row.calls.items() if wanted is None or name in wanted)
+def _calls(row: Row, names: frozenset[str] | None = None) -> int:
+    return sum(number for name, number in row.calls.items() if names is None or name in names)
 
 
 def main() -> None:

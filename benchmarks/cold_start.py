@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.result import Result, spread
-from benchmarks.zips import Function, content, functions, template, untouched
+from benchmarks.zips import Function, content, functions, template, unmodified_boto3
 
 ROUNDS = 11
 QUICK_ROUNDS = 2
@@ -33,7 +33,7 @@ def measure(*, quick: bool) -> list[Result]:
     for _ in range(QUICK_ROUNDS if quick else ROUNDS):
         for number, function in enumerate(measured):
             if number % BETWEEN_REFERENCES == 0:
-                times["reference"].append(seconds(untouched(), REFERENCE))
+                times["reference"].append(seconds(unmodified_boto3(), REFERENCE))
             times[function.name].append(seconds(content(function.package), start(function)))
     reference = statistics.median(times["reference"])
     ratios = {name: [taken / reference for taken in runs] for name, runs in times.items()}

@@ -153,9 +153,9 @@ def main() -> None:
     """Print the bill, or write it into the documents."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cost")
     parser.add_argument("--docs", action="store_true", help="write docs/operations.md and docs/performance.md")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     synthesized = template()
-    if asked.docs:
+    if arguments.docs:
         DOCUMENT.write_text(document(DOCUMENT.read_text(), synthesized))
         report.update(totals(synthesized))
         return

@@ -119,9 +119,9 @@ def measure(*, quick: bool) -> list[Result]:
 
 def _handlers(sandbox: Sandbox, tickets: int, buyers: int) -> float:
     """The duration of the sale with the handlers, in seconds."""
-    wishes = [order(ticket, person()) for ticket in _wishes(sandbox.on_sale(tickets), buyers)]
+    requests = [order(ticket, person()) for ticket in _tickets_in_random_order(sandbox.on_sale(tickets), buyers)]
     began = time.monotonic()
-    outcomes = sandbox.at_once(wishes, processes=PROCESSES)
+    outcomes = sandbox.at_once(requests, processes=PROCESSES)
     took = time.monotonic() - began
     sandbox.check()
     _must_be(tickets, sum(outcome.status == 201 for outcome in outcomes))
@@ -130,18 +130,20 @@ def _handlers(sandbox: Sandbox, tickets: int, buyers: int) -> float:
 
 def _raw(sandbox: Sandbox, tickets: int, buyers: int) -> float:
     """The duration of the sale with raw calls, in seconds."""
-    wishes: Any = [RawOrder(ticket, new_id()) for ticket in _wishes(sandbox.on_sale(tickets), buyers)]
+    requests: Any = [
+        RawOrder(ticket, new_id()) for ticket in _tickets_in_random_order(sandbox.on_sale(tickets), buyers)
+    ]
     began = time.monotonic()
-    won: Any = sandbox.at_once(wishes, processes=PROCESSES)
+    won: Any = sandbox.at_once(requests, processes=PROCESSES)
     took = time.monotonic() - began
     _must_be(tickets, sum(won))
     return took
 
 
-def _wishes(tickets: Sequence[str], buyers: int) -> list[str]:
-    wishes = list(tickets) * (buyers // len(tickets))
-    random.Random(1).shuffle(wishes)  # noqa: S311  # an order, no secret
-    return wishes
+def _tickets_in_random_order(tickets: Sequence[str], buyers: int) -> list[str]:
+    requests = list(tickets) * (buyers // len(tickets))
+    random.Random(1).shuffle(requests)  # noqa: S311  # an order, no secret
+    return requests
 
 
 def _must_be(tickets: int, winners: int) -> None:

@@ -57,7 +57,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Inputs:
     """The inputs of the calculation: see the module."""
 
     counts: Counts
@@ -68,90 +68,90 @@ class Ground:
     window_seconds: int
 
 
-def limits(ground: Ground) -> list[Limit]:
+def limits(inputs: Inputs) -> list[Limit]:
     """Every limit, the lowest first."""
-    rush = [row for row in ground.counts.purchase if row.trigger not in BEFORE_THE_RUSH]
-    found = [*_stripe(ground, rush), *_doors(ground, rush), *_functions(ground, rush), *_events(ground, rush)]
-    found += [*_tables(ground, rush), *_keys(ground, rush)]
+    rush = [row for row in inputs.counts.purchase if row.trigger not in BEFORE_THE_RUSH]
+    found = [*_stripe(inputs, rush), *_http(inputs, rush), *_functions(inputs, rush), *_events(inputs, rush)]
+    found += [*_tables(inputs, rush), *_keys(inputs, rush)]
     return sorted(found, key=lambda limit: limit.binds_at)
 
 
-def _stripe(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+def _stripe(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
     calls = _added_up(call for row in rush for call in row.stripe_calls.items())
-    endpoint, most = _most(calls)
+    endpoint, most = _largest(calls)
     yield _limit(
-        ground,
+        inputs,
         "stripeEndpoint",
         f"Stripe, `{endpoint}`",
         most,
         "ask Stripe, six weeks ahead for much; read the PaymentIntent less often",
     )
-    yield _limit(ground, "stripeLive", "Stripe, all calls", sum(calls.values()), "ask Stripe, six weeks ahead for much")
-    yield _limit(ground, "stripeTest", "Stripe's sandbox", sum(calls.values()), "load tests pay at the local Stripe")
+    yield _limit(inputs, "stripeLive", "Stripe, all calls", sum(calls.values()), "ask Stripe, six weeks ahead for much")
+    yield _limit(inputs, "stripeTest", "Stripe's sandbox", sum(calls.values()), "load tests pay at the local Stripe")
 
 
-def _doors(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+def _http(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
     requests = sum(row.runs for row in rush if row.is_http)
     at_edge = sum(row.runs for row in rush if row.is_http and row.trigger != cost.DIRECT)
     yield Limit(
         what=f"our throttle of `{PLACE}`",
-        capacity=ground.throttles[PLACE],
+        capacity=inputs.throttles[PLACE],
         unit="requests a second",
         each=1,
         remedy="raise it in `cdk/orders.py` together with the rest; above that a waiting room",
     )
     yield Limit(
         what=f"our throttle of `{SIGN_IN}`, if all sign in as they buy",
-        capacity=ground.throttles[SIGN_IN],
+        capacity=inputs.throttles[SIGN_IN],
         unit="requests a second",
         each=1,
         remedy="have buyers sign in before the sale; raise it in `cdk/auth.py`",
     )
     for row in rush:
-        if row.trigger in ground.throttles and row.trigger != PLACE:
+        if row.trigger in inputs.throttles and row.trigger != PLACE:
             is_cached = row.trigger in CACHED
             yield Limit(
                 what=f"our throttle of `{row.trigger}`" + (", if none is cached" if is_cached else ""),
-                capacity=ground.throttles[row.trigger],
+                capacity=inputs.throttles[row.trigger],
                 unit="requests a second",
                 each=row.runs,
                 remedy="raise it in `cdk/tickets.py`; one ticket, or one page of the list, needs a few a second"
                 if is_cached
                 else "raise it in `cdk/payments.py` together with Stripe's limits",
             )
-    yield _limit(ground, "apiRequests", "API Gateway", requests, "raise the quota")
-    yield _limit(ground, "edgeRequests", "CloudFront", at_edge, "raise the quota")
+    yield _limit(inputs, "apiRequests", "API Gateway", requests, "raise the quota")
+    yield _limit(inputs, "edgeRequests", "CloudFront", at_edge, "raise the quota")
 
 
-def _functions(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+def _functions(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
     # The seconds for which an order occupies each function equal the environments needed for one order per second.
-    busy = _added_up((row.function, _seconds(row, ground.assumed)) for row in rush)
-    function, most = _most(busy)
-    queue, longest = _most({name: taken for name, taken in busy.items() if name.endswith(".listener")})
-    yield _limit(ground, "concurrency", "Lambda, the account's concurrency", sum(busy.values()), "raise the quota")
+    busy = _added_up((row.function, _seconds(row, inputs.assumed)) for row in rush)
+    function, most = _largest(busy)
+    queue, longest = _largest({name: taken for name, taken in busy.items() if name.endswith(".listener")})
+    yield _limit(inputs, "concurrency", "Lambda, the account's concurrency", sum(busy.values()), "raise the quota")
     yield _limit(
-        ground,
+        inputs,
         "ramp",
         f"Lambda, the first 10 seconds of `{function}`",
         most,
-        "let people in by and by, or provision environments before the sale",
+        "admit buyers gradually, or provision environments before the sale",
     )
     yield Limit(
         what=f"our `listener_concurrency` of `prod`, the queue of `{queue}`",
-        capacity=ground.listener_concurrency,
+        capacity=inputs.listener_concurrency,
         unit="batches of a queue at once",
         each=longest,
         remedy="late, not lost; raise it in `stages/prod.toml`, below the account's concurrency",
     )
     yield _limit(
-        ground,
+        inputs,
         "queueBatches",
         f"Lambda, the queue of `{queue}`",
         longest,
         "late, not lost; provisioned pollers, or a second queue",
     )
     yield _limit(
-        ground,
+        inputs,
         "queueRamp",
         f"Lambda, the first minute of the queue of `{queue}`",
         longest,
@@ -159,29 +159,29 @@ def _functions(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
     )
 
 
-def _events(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+def _events(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
     messages = sum(row.runs for row in rush if row.kind == "listener")
     timers = sum(row.calls.get("CreateSchedule", 0) for row in rush)
-    yield _limit(ground, "events", "EventBridge, events", sum(row.events for row in rush), "raise the quota")
-    yield _limit(ground, "invocations", "EventBridge, to queues", messages, "late, not lost; raise the quota")
-    yield _limit(ground, "timersSet", "Scheduler, new timers", timers, "waits in its queue; raise the quota")
-    yield _limit(ground, "timersFired", "Scheduler, timers going off", timers, "late, not lost; raise the quota")
+    yield _limit(inputs, "events", "EventBridge, events", sum(row.events for row in rush), "raise the quota")
+    yield _limit(inputs, "invocations", "EventBridge, to queues", messages, "late, not lost; raise the quota")
+    yield _limit(inputs, "timersSet", "Scheduler, new timers", timers, "waits in its queue; raise the quota")
+    yield _limit(inputs, "timersFired", "Scheduler, timers going off", timers, "late, not lost; raise the quota")
     yield _limit(
-        ground, "timersOpen", "Scheduler, open timers", timers * ground.window_seconds, "raise the quota, to billions"
+        inputs, "timersOpen", "Scheduler, open timers", timers * inputs.window_seconds, "raise the quota, to billions"
     )
 
 
-def _tables(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
-    written, units = _most(_added_up((row.service, row.table_writes) for row in rush))
-    read, read_units = _most(_added_up((row.service, row.reads) for row in rush))
+def _tables(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
+    written, units = _largest(_added_up((row.service, row.table_writes) for row in rush))
+    read, read_units = _largest(_added_up((row.service, row.reads) for row in rush))
     warm = "pre-warm table and indexes: `update-table --warm-throughput`"
-    yield _limit(ground, "freshWrites", f"DynamoDB, `{written}` as new", units, warm)
-    yield _limit(ground, "tableWrites", f"DynamoDB, writes to `{written}`", units, "raise the quota, and pre-warm")
-    yield _limit(ground, "freshReads", f"DynamoDB, `{read}` as new, reads", read_units, warm)
-    yield _limit(ground, "tableReads", f"DynamoDB, reads of `{read}`", read_units, "raise the quota, and pre-warm")
+    yield _limit(inputs, "freshWrites", f"DynamoDB, `{written}` as new", units, warm)
+    yield _limit(inputs, "tableWrites", f"DynamoDB, writes to `{written}`", units, "raise the quota, and pre-warm")
+    yield _limit(inputs, "freshReads", f"DynamoDB, `{read}` as new, reads", read_units, warm)
+    yield _limit(inputs, "tableReads", f"DynamoDB, reads of `{read}`", read_units, "raise the quota, and pre-warm")
 
 
-def _keys(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
+def _keys(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
     writes = _added_up(written for row in rush for written in row.index_writes.items())
     for index, partitions, constant in (
         ("on-sale", ON_SALE_PARTITIONS, "`ON_SALE_PARTITIONS`: each more is a query more for every listing"),
@@ -190,37 +190,37 @@ def _keys(ground: Ground, rush: Sequence[Row]) -> Iterable[Limit]:
     ):
         # An order writes to one partition of the index, so the partitions share the orders.
         yield _limit(
-            ground, "partitionWrites", f"index `{index}`", writes[index] / partitions, f"shard: raise {constant}"
+            inputs, "partitionWrites", f"index `{index}`", writes[index] / partitions, f"shard: raise {constant}"
         )
     yield _limit(
-        ground,
+        inputs,
         "partitionWrites",
         "index `by-seller`, if one seller has all tickets",
         writes["by-seller"],
         "shard: spread the key over partitions, as `on-sale` is",
     )
     listing, losing = (
-        ground.counts.operations["list tickets on sale"],
-        ground.counts.operations["order a held ticket"],
+        inputs.counts.operations["list tickets on sale"],
+        inputs.counts.operations["order a held ticket"],
     )
     yield _limit(
-        ground,
+        inputs,
         "partitionReads",
         "index `on-sale`, a listing for each order, if none is cached",
         listing.reads / ON_SALE_PARTITIONS,
         "nothing: CloudFront keeps each page of the list for a second",
     )
     yield _limit(
-        ground,
+        inputs,
         "partitionReads",
-        "one ticket that all want: buyers a second",
+        "buyers of one ticket a second",
         losing.reads,
-        "a waiting room: all but one of them lose",
+        "a waiting room: only one of them gets it",
     )
 
 
-def _limit(ground: Ground, quota: str, what: str, each: float, remedy: str) -> Limit:
-    found = ground.quotas[quota]
+def _limit(inputs: Inputs, quota: str, what: str, each: float, remedy: str) -> Limit:
+    found = inputs.quotas[quota]
     return Limit(what=what, capacity=found["limit"], unit=found["unit"], each=each, remedy=remedy)
 
 
@@ -231,7 +231,7 @@ def _added_up(amounts: Iterable[tuple[str, float]]) -> dict[str, float]:
     return total
 
 
-def _most(amounts: Mapping[str, float]) -> tuple[str, float]:
+def _largest(amounts: Mapping[str, float]) -> tuple[str, float]:
     return max(amounts.items(), key=lambda each: each[1])
 
 
@@ -260,7 +260,7 @@ def document(text: str, all_limits: Sequence[Limit]) -> str:
     return text
 
 
-def ground(synthesized: Mapping[str, Any]) -> Ground:
+def read_inputs(synthesized: Mapping[str, Any]) -> Inputs:
     """The current inputs, with the throttles and the order window of a stage's template."""
     resources = [resource["Properties"] for resource in synthesized["Resources"].values() if "Properties" in resource]
     settings = next(each["RouteSettings"] for each in resources if "RouteSettings" in each)
@@ -269,7 +269,7 @@ def ground(synthesized: Mapping[str, Any]) -> Ground:
         for each in resources
         if "ORDER_WINDOW_SECONDS" in (variables := each.get("Environment", {}).get("Variables", {}))
     )
-    return Ground(
+    return Inputs(
         counts=counts.read(),
         quotas=json.loads(FILE.read_text())["quotas"],
         assumed=json.loads(cost.FILE.read_text())["assumptions"],
@@ -288,18 +288,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.plan")
     parser.add_argument("rate", type=float, nargs="?", help="orders per second")
     parser.add_argument("--docs", action="store_true", help="write the tables of docs/scaling.md")
-    asked = parser.parse_args()
-    all_limits = limits(ground(template()))
-    if asked.docs:
+    arguments = parser.parse_args()
+    all_limits = limits(read_inputs(template()))
+    if arguments.docs:
         DOCUMENT.write_text(document(DOCUMENT.read_text(), all_limits))
-    elif asked.rate is None or asked.rate <= 0:
+    elif arguments.rate is None or arguments.rate <= 0:
         parser.error("which rate?")
     else:
         for limit in all_limits:
-            mark = "BINDS" if limit.binds_at < asked.rate else "     "
+            mark = "BINDS" if limit.binds_at < arguments.rate else "     "
             sys.stdout.write(f"{mark} {_figure(limit.binds_at):>8} orders/s  {limit.what}\n")
-            if limit.binds_at < asked.rate:
-                need = f"{_figure(limit.needed(asked.rate))} of {_figure(limit.capacity)} {limit.unit}"
+            if limit.binds_at < arguments.rate:
+                need = f"{_figure(limit.needed(arguments.rate))} of {_figure(limit.capacity)} {limit.unit}"
                 sys.stdout.write(f"{'':25}{need}: {limit.remedy}\n")
 
 

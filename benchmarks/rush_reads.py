@@ -25,7 +25,7 @@ def measure() -> list[Result]:
         with ThreadPoolExecutor(READERS) as readers:
             until = time.monotonic() + SECONDS
             reads = sum(readers.map(lambda _: _read(stack, ticket, until), range(READERS)))
-        reached = _reached(stack)
+        reached = _reads_at_the_api(stack)
     return [
         Result(what=f"one ticket read by {READERS}: reads", figure=reads / SECONDS, unit="a second"),
         Result(
@@ -47,7 +47,7 @@ def _read(stack: LocalStack, ticket: str, until: float) -> int:
     return reads
 
 
-def _reached(stack: LocalStack) -> int:
+def _reads_at_the_api(stack: LocalStack) -> int:
     """The reads of a ticket in the logs of the functions."""
     logs = stack.aws.logs()
     return sum(

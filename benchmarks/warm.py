@@ -213,24 +213,24 @@ def _taped(stack: Any, operation: Callable[[Any], object]) -> tuple[Tape, Reques
         finally:
             is_running = False
 
-    def asked(params: dict[str, Any], model: Any, **_: object) -> None:
+    def record_call(params: dict[str, Any], model: Any, **_: object) -> None:
         pending.append((model.name, deepcopy(params)))
 
-    def answered(response_dict: dict[str, Any], **_: object) -> None:
+    def record_response(response_dict: dict[str, Any], **_: object) -> None:
         operation, params = pending.pop()
         answer = response_dict["status_code"], dict(response_dict["headers"]), response_dict["body"]
         tape.calls.append(AwsCall(operation, params, answer))
 
     events = aws.dynamodb().meta.events
-    events.register("before-parameter-build", asked)
-    events.register("response-received", answered)
+    events.register("before-parameter-build", record_call)
+    events.register("response-received", record_response)
     recorder = _StripeRecorder(stripe_gateway.http_client(), tape)
     try:
         with patch.object(stack.world, "invoke", begin), patch.object(stripe_gateway, "http_client", lambda: recorder):
             operation(stack)
     finally:
-        events.unregister("before-parameter-build", asked)
-        events.unregister("response-received", answered)
+        events.unregister("before-parameter-build", record_call)
+        events.unregister("response-received", record_response)
     return tape, request
 
 

@@ -59,8 +59,8 @@ class Auth(Construct):
             memory_mb=1769,  # one full vCPU: hashing is CPU-bound, so it is faster at the same price
         )
         users.allow(api, "GetItem", "PutItem", "UpdateItem")
-        api.may_read_secret(signing_key)
-        api.may_read_secret(self.edge_proof)
+        api.grant_read_secret(signing_key)
+        api.grant_read_secret(self.edge_proof)
 
         self.authorizer = ServiceFunction(
             self,
@@ -73,7 +73,7 @@ class Auth(Construct):
             synchronous=True,
             environment={"JWT_SECRET_ARN": signing_key.secret_arn},
         )
-        self.authorizer.may_read_secret(signing_key)
+        self.authorizer.grant_read_secret(signing_key)
 
         self.routes = [
             # Each hashes a password: 40 ms of a full vCPU, twice if the password has two forms.

@@ -1,10 +1,9 @@
 """Builds the content of the functions' zips: reproducible, cached, and without Docker.
 
 A zip contains its package of `functions`, `shared`, and the package's locked dependencies for the target, all compiled
-to bytecode.
-Without bytecode a cold start takes more than twice as long. Bytecode validated by timestamp would be ignored, since a
-zip changes all timestamps, so it is compiled with unchecked hashes. Dependencies are cached in `.local/build`, so that
-a change of our own source takes a second to bundle.
+to bytecode. Without bytecode a cold start takes more than twice as long. Bytecode validated by timestamp would be
+ignored, since a zip changes all timestamps, so it is compiled with unchecked hashes. Dependencies are cached in
+`.local/build`, so that a change of our own source takes a second to bundle.
 """
 
 import gzip

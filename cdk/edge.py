@@ -28,7 +28,7 @@ FRESH_HEADER = "x-admit-one-fresh"
 PROOF_HEADER = "x-admit-one-edge"
 """Carries the secret that proves to the API that the edge has set the client's address."""
 CACHED_ERRORS = (404, 500, 501, 502, 503, 504)
-"""Errors of an origin that CloudFront caches for ten seconds unless told otherwise, even under a policy that disables
+"""Errors of an origin that CloudFront caches for ten seconds by default, even under a policy that disables
 caching (CloudFront Developer Guide, "How CloudFront processes HTTP 4xx and 5xx status codes from your origin")."""
 
 

@@ -37,7 +37,7 @@ class Expiration(Construct):
             environment=publishing,
             async_failures=failures,
         )
-        expire.may_publish(bus=bus)
+        expire.grant_publish(bus=bus)
         expire.function.configure_async_invoke(max_event_age=Duration.hours(6), retry_attempts=2)  # the most of both
 
         # No fixed name: deleting a group takes a while, and a recreated stack must not wait for it.
@@ -60,7 +60,7 @@ class Expiration(Construct):
                 "SCHEDULE_DLQ_ARN": failures.queue_arn,
             },
         )
-        listener.may_publish(bus=bus)  # it publishes at once if the deadline has passed
+        listener.grant_publish(bus=bus)  # it publishes at once if the deadline has passed
         listener.grant(
             "scheduler:CreateSchedule",
             on=f"arn:{Aws.PARTITION}:scheduler:{Aws.REGION}:{Aws.ACCOUNT_ID}:schedule/{deadlines.ref}/*",

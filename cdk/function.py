@@ -23,9 +23,10 @@ class ServiceFunction(Construct):
     """A Lambda function of one service, with its own role.
 
     `function` is the Lambda function, `name` its name in a stage's `reserved_concurrency` (`orders-api`). Its role may
-    initially write its log group only (and X-Ray traces, if the stage has tracing); `grant` and the `may_…` methods add
-    permissions. `synchronous`: a caller waits for the response and sees failures, so errors need no alarm. `is_worker`:
-    it performs what a scheduled function has queued. `async_failures` receives asynchronous invocations that failed.
+    initially write its log group only (and X-Ray traces, if the stage has tracing); `grant` and the other `grant_…`
+    methods add permissions. `synchronous`: a caller waits for the response and sees failures, so errors need no alarm.
+    `is_worker`: it performs what a scheduled function has queued. `async_failures` receives asynchronous invocations
+    that failed.
 
     Lambda allocates CPU in proportion to memory (one full vCPU at 1,769 MB) and bills memory times duration. So
     CPU-bound work costs the same at any size, and waiting costs less with less memory. A cold start in Python is almost
@@ -108,7 +109,7 @@ class ServiceFunction(Construct):
             iam.PolicyStatement(actions=[*actions], resources=[on], conditions=dict(conditions or {}))
         )
 
-    def may_publish(self, *, bus: events.IEventBus) -> None:
+    def grant_publish(self, *, bus: events.IEventBus) -> None:
         """Grant putting events on the bus, with the source of its own service only.
 
         `events:source` has several values: those of all entries of a call. `ForAllValues` also holds for a call without
@@ -123,6 +124,6 @@ class ServiceFunction(Construct):
             },
         )
 
-    def may_read_secret(self, secret: secretsmanager.ISecret) -> None:
+    def grant_read_secret(self, secret: secretsmanager.ISecret) -> None:
         """Grant reading one secret."""
         self.grant("secretsmanager:GetSecretValue", on=secret.secret_arn)

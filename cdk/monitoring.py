@@ -196,7 +196,7 @@ class Monitoring(Construct):
         )
         self._alarm(
             "events-not-published",
-            "Relays cannot publish events: they are retried, or set aside if the bus rejects them for themselves.",
+            "Relays cannot publish events: they are retried, or set aside if the bus rejects them as invalid.",
             self._counted("EventsNotPublished", statistic="Sum", period=MINUTE),
             threshold=3,
             for_minutes=(2, 3),

@@ -137,5 +137,5 @@ class Orders(Construct):
             async_failures=failures,
         )
         orders.allow_query(sweep, index="open")
-        overdue.may_be_filled_by(sweep)
+        overdue.grant_send(sweep)
         Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=failures)

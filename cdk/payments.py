@@ -65,7 +65,7 @@ class Payments(Construct):
         settler, due = self._add_settler()
         reconciler = self._add_reconciler(due)
         for caller in (api, webhook, listener, settler, reconciler):
-            caller.may_read_secret(self.stripe_keys)
+            caller.grant_read_secret(self.stripe_keys)
 
         self.routes = [
             # Each call waits for Stripe, which takes 100 calls a second (live mode, unless raised).
@@ -197,6 +197,6 @@ class Payments(Construct):
         )
         self._payments.allow(reconciler, "GetItem", "PutItem")
         self._payments.allow_query(reconciler, index="unsettled")
-        due.may_be_filled_by(reconciler)
+        due.grant_send(reconciler)
         Recurring(self, "EveryFiveMinutes", function=reconciler, every=Duration.minutes(5), failures=failures)
         return reconciler

@@ -19,7 +19,7 @@ class Relay(Construct):
     No event is lost silently. While the bus does not accept events, the stream keeps their records, and Lambda delivers
     them again from the first that was not published. Shortly before the stream drops a record, `undelivered` receives
     its position in the stream (not the record, which the stream keeps for 24 hours). `unpublished` receives the records
-    of events that the bus rejects for themselves, complete.
+    of events that the bus rejects as invalid, complete.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Relay(Construct):
                 "RELAY_DLQ_URL": self.unpublished.queue_url,
             },
         )
-        self.function.may_publish(bus=bus)
+        self.function.grant_publish(bus=bus)
         self.function.grant("sqs:SendMessage", on=self.unpublished.queue_arn)
 
         # Lambda uses the function's role to read the stream.

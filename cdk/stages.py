@@ -54,7 +54,7 @@ class Stage:
     """How many due payments are settled at once, 2 to 1,000. The calls to Stripe for one follow each other and take a
     tenth of a second at least, so 2 make at most 20 a second: Stripe takes 25 from a sandbox, 100 in live mode."""
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
-    """How many instances only this function may have, and no more than these, by `ServiceFunction.name`. Lambda wants
+    """How many instances only this function may have, and no more than these, by `ServiceFunction.name`. Lambda needs
     100 of the account's concurrency left to all other functions, so an account needs the sum and 100 more."""
     tracing: bool = False
     """Lambda records traces for X-Ray: of each function one call a second and 5 % of the others, at $5 per million. At
@@ -169,10 +169,10 @@ def _stage(name: str, settings: dict[str, Any]) -> Stage:
     return Stage(name=name, log_retention=_LOG_RETENTIONS[retention], **settings)
 
 
-def _has_type(value: object, wanted: Any) -> bool:
-    if get_origin(wanted) is Mapping:
+def _has_type(value: object, expected: Any) -> bool:
+    if get_origin(expected) is Mapping:
         return isinstance(value, dict) and all(type(number) is int for number in value.values())
-    return type(value) in (get_args(wanted) or (wanted,))  # not isinstance: a bool is an int
+    return type(value) in (get_args(expected) or (expected,))  # not isinstance: a bool is an int
 
 
 def _check_values(stage: Stage) -> None:

@@ -65,6 +65,6 @@ class WorkQueue(Construct):
             scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=concurrency),
         )
 
-    def may_be_filled_by(self, function: ServiceFunction) -> None:
+    def grant_send(self, function: ServiceFunction) -> None:
         """Let the function add messages, and read how many wait."""
         function.grant("sqs:SendMessage", "sqs:GetQueueAttributes", on=self.queue.queue_arn)

@@ -30,8 +30,8 @@ class Response:
         """Return the body if the status is one of these. Raises UnexpectedResponse with the problem's `detail`."""
         if self.status not in statuses:
             detail = self.body.get("detail") or self.body.get("title") if isinstance(self.body, dict) else self.body
-            wanted = " or ".join(map(str, statuses))
-            raise UnexpectedResponse(f"expected {wanted}, the API answered {self.status}: {detail}")
+            expected = " or ".join(map(str, statuses))
+            raise UnexpectedResponse(f"expected {expected}, the API answered {self.status}: {detail}")
         return self.body
 
     @property
@@ -89,7 +89,7 @@ class Client:
         """Send a POST. Header names are written with underscores: `Idempotency_Key="..."`."""
         return self.call("POST", path, body, headers={name.replace("_", "-"): text for name, text in headers.items()})
 
-    def patiently(self, path: str, body: object, *, seconds: float = 30.0) -> Response:
+    def post_until_replicated(self, path: str, body: object, *, seconds: float = 30.0) -> Response:
         """POST, and retry while the answer asks for a retry: the resource may not have been replicated yet."""
         deadline = time.monotonic() + seconds
         while True:

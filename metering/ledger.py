@@ -112,7 +112,7 @@ class Ledger:
         self._tables = tables
         self._stripe_calls = stripe_calls
         self._log = log
-        self._is_looking = False
+        self._is_reading = False
 
     @contextmanager
     def run(self, function: str, trigger: str) -> Iterator[Run]:
@@ -124,7 +124,7 @@ class Ledger:
         make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  # no public hook sees all calls
 
         def recorded(client: Any, operation: str, request: dict[str, Any]) -> Any:
-            if self._is_looking or self._running[-1] is not run:
+            if self._is_reading or self._running[-1] is not run:
                 return make_call(client, operation, request)
             return self._record(run, client, operation, request, lambda: make_call(client, operation, request))
 
@@ -149,7 +149,7 @@ class Ledger:
     def _record(self, run: Run, client: Any, operation: str, request: dict[str, Any], make: Any) -> Any:
         service = client.meta.service_model.service_name
         targets = list(self._targets(operation, request))
-        before = [self._look(table, key) for table, key, _ in targets]
+        before = [self._read(table, key) for table, key, _ in targets]
         transactional = operation == "TransactWriteItems"
         try:
             answer = make()
@@ -161,7 +161,7 @@ class Ledger:
             run.calls.append(MeteredCall(service=service, operation=operation, table_writes=units))
             raise
         changes = tuple(
-            Change(table, old, self._look(table, key)) for (table, key, _), old in zip(targets, before, strict=True)
+            Change(table, old, self._read(table, key)) for (table, key, _), old in zip(targets, before, strict=True)
         )
         run.calls.append(
             MeteredCall(
@@ -186,12 +186,12 @@ class Ledger:
             table, put = write["TableName"], write.get("Item")
             yield table, {name: put[name] for name in self._keys(table)} if put else write["Key"], put
 
-    def _look(self, table: str, key: dict[str, Any]) -> Item | None:
-        self._is_looking = True
+    def _read(self, table: str, key: dict[str, Any]) -> Item | None:
+        self._is_reading = True
         try:
             return self._tables.item(table, key)
         finally:
-            self._is_looking = False
+            self._is_reading = False
 
     def _keys(self, table: str) -> list[str]:
         return [key["AttributeName"] for key in self._tables.definitions[table]["KeySchema"]]

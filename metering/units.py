@@ -73,7 +73,7 @@ def write_units(before: Item | None, after: Item | None, *, transactional: bool 
 
 
 def index_write_units(index: Index, before: Item | None, after: Item | None) -> int:
-    """Units of one index of the table. Index updates are asynchronous, so a transaction does not make them dearer.
+    """Units of one index of the table. Index updates are asynchronous, so a transaction does not raise their price.
 
     An entry that is added, removed or changed is one write; an entry whose key changes is deleted and inserted.
     """

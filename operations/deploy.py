@@ -175,15 +175,15 @@ def main() -> int:
     for verb in (deploying, destroying):
         verb.add_argument("stage")
         verb.add_argument("--confirm", default="", help="repeat the stage's name")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        stage = _stage(asked.stage)
+        stage = _stage(arguments.stage)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    confirmed = asked.confirm == stage.name
-    if asked.verb == "deploy":
-        return deploy(stage, is_watched=asked.watch == "yes", approval=asked.approval, confirmed=confirmed)
+    confirmed = arguments.confirm == stage.name
+    if arguments.verb == "deploy":
+        return deploy(stage, is_watched=arguments.watch == "yes", approval=arguments.approval, confirmed=confirmed)
     return destroy(stage, confirmed=confirmed)
 
 

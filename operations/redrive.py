@@ -1,6 +1,6 @@
 """`make redrive TABLE=orders STAGE=dev`: publish the events again that a relay has set aside.
 
-The bus rejected them for themselves, so the cause must be fixed first. An event that is rejected again stays in the
+The bus rejected them as invalid, so the cause must be fixed first. An event that is rejected again stays in the
 queue.
 """
 
@@ -39,10 +39,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make redrive", description=__doc__.partition("\n")[0])
     parser.add_argument("--stage", required=True)
     parser.add_argument("--table", required=True, choices=SERVICES)
-    asked = parser.parse_args()
-    stage = DeployedStage(asked.stage)
+    arguments = parser.parse_args()
+    stage = DeployedStage(arguments.stage)
     try:
-        number = redrive(queue_url=stage.set_aside(asked.table), bus=stage.bus(), service=asked.table)
+        number = redrive(queue_url=stage.set_aside(arguments.table), bus=stage.bus(), service=arguments.table)
     except (NotDeployed, NotPublished) as error:
         sys.stderr.write(f"{error}\nWhat is left is in the queue again after {HIDDEN_SECONDS} seconds.\n")
         return 1

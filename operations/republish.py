@@ -117,15 +117,15 @@ def main() -> int:
     parser.add_argument("--table", required=True, choices=SERVICES)
     parser.add_argument("--token", help="continue where an earlier run ended")
     parser.add_argument("--rate", type=int, default=EVENTS_A_SECOND, help="maximum number of events per second")
-    asked = parser.parse_args()
-    stage, token = DeployedStage(asked.stage), asked.token
+    arguments = parser.parse_args()
+    stage, token = DeployedStage(arguments.stage), arguments.token
     try:
         for done in republish(
-            table=stage.table(asked.table),
+            table=stage.table(arguments.table),
             bus=stage.bus(),
-            service=asked.table,
+            service=arguments.table,
             token=token,
-            events_a_second=asked.rate,
+            events_a_second=arguments.rate,
         ):
             token = done.token
             sys.stdout.write(f"{done.items} items, {done.events} events published; TOKEN={token or '(end)'}\n")

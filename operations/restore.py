@@ -104,13 +104,13 @@ def main() -> int:
     parser.add_argument("--table", required=True, choices=SERVICES)
     parser.add_argument("--source", required=True, help="the table with the restored backup")
     parser.add_argument("--confirm", required=True, help="repeat the stage's name: the table's content is replaced")
-    asked = parser.parse_args()
-    if asked.confirm != asked.stage:
-        sys.stderr.write(f"This replaces the table's content. To confirm, add CONFIRM={asked.stage}\n")
+    arguments = parser.parse_args()
+    if arguments.confirm != arguments.stage:
+        sys.stderr.write(f"This replaces the table's content. To confirm, add CONFIRM={arguments.stage}\n")
         return 2
     try:
-        target = DeployedStage(asked.stage).table(asked.table)
-        for line in restore(service=asked.table, source=asked.source, target=target):
+        target = DeployedStage(arguments.stage).table(arguments.table)
+        for line in restore(service=arguments.table, source=arguments.source, target=target):
             sys.stdout.write(f"{line}\n")
     except NotDeployed as error:
         sys.stderr.write(f"{error}\n")

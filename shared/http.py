@@ -203,8 +203,8 @@ class Api(APIGatewayHttpResolver):
         """Declare a route idempotent: it runs once for each `Idempotency-Key`.
 
         The response is stored in the transaction of the effect if the route's unit of work has this request's
-        `completion`. Otherwise it is stored afterwards, problems included, unless it invites a retry by its status or
-        by `Retry-After`, or the request was invalid (400): a corrected request may use the same key. Requests without
+        `completion`. Otherwise it is stored afterwards, problems included, unless its status or `Retry-After` asks for
+        a retry, or the request was invalid (400): a corrected request may use the same key. Requests without
         the header run every time.
         """
 
@@ -287,12 +287,12 @@ class Api(APIGatewayHttpResolver):
             raise Problem(
                 400, "invalid_request", f"Idempotency-Key {message}", [FieldError(message, "Idempotency-Key")]
             )
-        asked = json.dumps([event["rawPath"], self.current_event.json_body], sort_keys=True)
+        content = json.dumps([event["rawPath"], self.current_event.json_body], sort_keys=True)
         return idempotency.Request(
             user_id=self.user.id,
             route=event["routeKey"],
             key=key,
-            fingerprint=hashlib.sha256(asked.encode()).hexdigest(),
+            fingerprint=hashlib.sha256(content.encode()).hexdigest(),
         )
 
     def _problem(self, error: Exception) -> Problem:

@@ -20,9 +20,7 @@ class NotPublished(Exception):
     """Some events were not accepted by the bus: `events`. Those in `rejected` cannot be published by any attempt."""
 
     def __init__(self, events: Sequence[dict[str, Any]], rejected: Sequence[dict[str, Any]] = ()) -> None:
-        super().__init__(
-            f"{len(events)} events were not published, {len(rejected)} of them were rejected for themselves"
-        )
+        super().__init__(f"{len(events)} events were not published, {len(rejected)} of them were rejected as invalid")
         self.events = tuple(events)
         self.rejected = tuple(rejected)
 
@@ -31,7 +29,7 @@ def publish(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> None:
     """Publish events, each as returned by `shared.events.outbox_entry`, in the given order.
 
     PutEvents can fail in part, so the result of every entry is checked and failed entries are retried, unless they are
-    rejected for themselves. Raises NotPublished with the events that remain after the last attempt.
+    rejected as invalid. Raises NotPublished with the events that remain after the last attempt.
     """
     left, rejected = list(events), []
     for attempt in range(ATTEMPTS):
@@ -47,7 +45,7 @@ def publish(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> None:
 
 
 def _put(events: Sequence[dict[str, Any]], *, bus: str, source: str) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Publish once; yield the events that were not accepted, and whether they were rejected for themselves."""
+    """Publish once; yield the events that were not accepted, and whether they were rejected as invalid."""
     for some in batched(events, ENTRIES_PER_CALL, strict=False):
         try:
             answer = aws.events().put_events(

@@ -505,9 +505,9 @@ class StripeAccount:
     def _list_events(self, call: Call) -> Reply:
         if "type" in call.params and "types" in call.params:
             raise StripeError(400, "You may pass either `type` or `types`, but not both.", param="type")
-        wanted = call.params.get("types") or [call.params.get("type", "*")]
+        types = call.params.get("types") or [call.params.get("type", "*")]
         # `payment_intent.*` matches all of them.
-        patterns = [re.compile(re.escape(kind).replace(r"\*", ".*")) for kind in wanted]
+        patterns = [re.compile(re.escape(kind).replace(r"\*", ".*")) for kind in types]
         delivered = call.params.get("delivery_success")
 
         def keep(event: Json) -> bool:

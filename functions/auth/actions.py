@@ -39,9 +39,8 @@ def sign_in(
     """Check e-mail and password, and return the user with a new token. Raises BadCredentials, TooManyAttempts.
 
     `password` is as typed; `address` is the client's IP address; `device_id` is None for a device that is unknown to
-    the user. A hash of the password as typed is replaced by one of
-    its normalised form, which is the same on every device. An unknown e-mail takes the same steps and the same time,
-    including the counters.
+    the user. A hash of the password as typed is replaced by one of its normalised form, which is the same on every
+    device. An unknown e-mail takes the same steps and the same time, including the counters.
     """
     now = clock.now()
     known = (device_counter(device_id, now=now),) if device_id else None
@@ -63,10 +62,10 @@ def sign_in(
     return identity, token
 
 
-def _count(store: UserStore, wanted: Iterable[Counter], now: datetime) -> list[Counter]:
+def _count(store: UserStore, counters_to_add: Iterable[Counter], now: datetime) -> list[Counter]:
     """Add the attempt to all counters; if one is full, undo the others and raise TooManyAttempts."""
     counted: list[Counter] = []
-    for counter in wanted:
+    for counter in counters_to_add:
         if not store.count(counter):
             for earlier in counted:
                 store.give_back(earlier)

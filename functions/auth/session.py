@@ -46,7 +46,9 @@ def candidates(event: Mapping[str, Any]) -> tuple[str, ...]:
     if "authorization" in headers:
         return tokens_in(headers["authorization"])
     sent = cookies(event)
-    found = (value for wanted in (name(), OLD_COOKIE) for its_name, value in sent if its_name == wanted and value)
+    found = (
+        value for cookie_name in (name(), OLD_COOKIE) for sent_name, value in sent if sent_name == cookie_name and value
+    )
     return tuple(islice(dict.fromkeys(found), MAX_CANDIDATES))
 
 

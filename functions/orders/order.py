@@ -87,7 +87,7 @@ class OrderPaid(OrderError):
 
 
 class OrderStatus(StrEnum):
-    """OrderStatus of an order. The values are part of the API and event contracts."""
+    """The status of an order. The values are part of the API and event contracts."""
 
     CREATED = "created"
     AWAITING_PAYMENT = "awaiting:payment"

@@ -139,7 +139,7 @@ class _Run:
         logger.info("due payments queued", due=len(due), queued=queued, left=len(left))
 
     def _unrecorded(self, entries: Iterable[LogEntry]) -> Iterator[str]:
-        """Yield the PaymentIntents that may have news for us.
+        """Yield the PaymentIntents whose state may have changed.
 
         While webhooks are down there is an undelivered event for each purchase; those that are recorded are left out.
         """

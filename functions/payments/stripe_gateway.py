@@ -222,13 +222,13 @@ class StripeGateway:
 
     def confirm(self, stripe_id: str, token: str) -> Intent:
         """Authorise the PaymentIntent with a Stripe token (`tok_…`) or payment method (`pm_…`)."""
-        asked: PaymentIntentConfirmParams = {"use_stripe_sdk": True}
+        params: PaymentIntentConfirmParams = {"use_stripe_sdk": True}
         if token.startswith("tok_"):
-            asked["payment_method_data"] = {"type": "card", "card": {"token": token}}  # type: ignore[typeddict-unknown-key]
+            params["payment_method_data"] = {"type": "card", "card": {"token": token}}  # type: ignore[typeddict-unknown-key]
         else:
-            asked["payment_method"] = token
+            params["payment_method"] = token
         options = _new_key()
-        return self._intent(lambda: self._client.v1.payment_intents.confirm(stripe_id, asked, options))
+        return self._intent(lambda: self._client.v1.payment_intents.confirm(stripe_id, params, options))
 
     def capture(self, stripe_id: str) -> Intent:
         """Capture the authorised amount. Raises WrongState for every refusal."""
@@ -259,10 +259,10 @@ class StripeGateway:
         created: EventListParamsCreated = {"gte": int(since.timestamp())}
         if until:
             created["lte"] = int(until.timestamp())
-        asked: EventListParams = {"types": types, "created": created, "limit": LOG_PAGE}
+        params: EventListParams = {"types": types, "created": created, "limit": LOG_PAGE}
         if undelivered:
-            asked["delivery_success"] = False
-        page = self._call(lambda: self._client.v1.events.list(asked))
+            params["delivery_success"] = False
+        page = self._call(lambda: self._client.v1.events.list(params))
         while page.data:
             entries = [entry for event in page.data if (entry := self._to_entry(event))]
             yield LogPage(entries, clock.from_millis(page.data[-1].created * 1000), has_more=page.has_more)

@@ -3,7 +3,7 @@
 The outbox entry makes a state change and its event one write. A record is published if and only if it is an INSERT or
 MODIFY whose new image has an `event` with an id different from that in the old image. While the bus does not accept
 an event, its record and all later ones of the shard stay in the stream and are delivered again. Only the record of an
-event that the bus rejects for itself is set aside, complete, in the relay's dead-letter queue: it would block its shard
+event that the bus rejects as invalid is set aside, complete, in the relay's dead-letter queue: it would block its shard
 until the stream drops it.
 """
 

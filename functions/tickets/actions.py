@@ -62,10 +62,10 @@ def edit_ticket(
 ) -> tuple[Ticket, bool]:
     """Change the title and price of a ticket. Returns and raises as `request_change`."""
 
-    def wanted(ticket: Ticket) -> Content:
+    def new_content(ticket: Ticket) -> Content:
         return ticket.edited(title=title, price=price, currency=currency)
 
-    return request_change(store, ticket_id, wanted, seller=seller, change_id=change_id, based_on=based_on)
+    return request_change(store, ticket_id, new_content, seller=seller, change_id=change_id, based_on=based_on)
 
 
 def withdraw_ticket(store: TicketStore, ticket_id: str, *, seller: UserID, change_id: str) -> tuple[Ticket, bool]:
@@ -76,7 +76,7 @@ def withdraw_ticket(store: TicketStore, ticket_id: str, *, seller: UserID, chang
 def request_change(
     store: TicketStore,
     ticket_id: str,
-    wanted: Callable[[Ticket], Content],
+    new_content: Callable[[Ticket], Content],
     *,
     seller: UserID,
     change_id: str,
@@ -84,8 +84,8 @@ def request_change(
 ) -> tuple[Ticket, bool]:
     """Request a change and wait for the decision of Orders.
 
-    `wanted` returns the requested content for the current ticket. Returns the ticket and True once the change is in
-    force, or the ticket and False if there is no decision within WAIT. If `change_id` was decided before, returns or
+    `new_content` returns the requested content for the current ticket. Returns the ticket and True once the change is
+    in force, or the ticket and False if there is no decision within WAIT. If `change_id` was decided before, returns or
     raises that decision. A request for the content that is already pending waits for the pending change. Raises
     TicketNotFound, NotYours, TicketHeld, TicketSold, EditOutdated, ChangePending, Contention.
     """
@@ -96,7 +96,7 @@ def request_change(
         if decision := ticket.decision(change_id):
             decision.check_accepted()
             return ticket, True
-        content = wanted(ticket)
+        content = new_content(ticket)
         if ticket.is_withdrawn_as(content):
             return ticket, True
         now = clock.now()

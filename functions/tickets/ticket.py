@@ -90,7 +90,7 @@ class BadTitle(ValueError):
 
 
 class TicketStatus(StrEnum):
-    """TicketStatus of a ticket. The values are part of the API and event contracts."""
+    """The status of a ticket. The values are part of the API and event contracts."""
 
     AVAILABLE = "available"
     RESERVED = "reserved"

@@ -97,7 +97,7 @@ class Story:
             second = self._sell("Chamber music at noon", "18.50")
             self._wait("both tickets on sale", lambda: {first, second} <= self._on_sale())
             say("120.00 and 18.50 USD")
-        # Cold starts are waited for here, before a ticket is held for the rest of the story.
+        # Cold starts are waited for here, before a ticket is held for the rest of the demo.
         self._cancel(second)
         order = self._hold(first)
         self._pay_for(first, order)
@@ -129,7 +129,7 @@ class Story:
     def _pay_for(self, ticket: str, order: dict[str, Any]) -> None:
         alice = self._alice
         with step("Alice starts the payment") as say:
-            started = alice.patiently("/api/payments", {"orderId": order["id"]}).expect(HTTPStatus.CREATED)
+            started = alice.post_until_replicated("/api/payments", {"orderId": order["id"]}).expect(HTTPStatus.CREATED)
             if not str(started["publishableKey"]).startswith("pk_test_"):
                 raise RealMoney("This stage charges real cards. Use a stage with Stripe's test keys.")
             say("with Stripe's test cards")
@@ -181,11 +181,13 @@ class Story:
         return str(created["id"])
 
     def _place(self, buyer: Client, ticket: str) -> dict[str, Any]:
-        order: dict[str, Any] = buyer.patiently("/api/orders", {"ticketID": ticket}).expect(HTTPStatus.CREATED)
+        order: dict[str, Any] = buyer.post_until_replicated("/api/orders", {"ticketID": ticket}).expect(
+            HTTPStatus.CREATED
+        )
         return order
 
     def _pay(self, buyer: Client, order: dict[str, Any], token: str) -> Response:
-        return buyer.patiently("/api/payments", {"orderId": order["id"], "token": token})
+        return buyer.post_until_replicated("/api/payments", {"orderId": order["id"], "token": token})
 
     def _refuse(self, what: str, answer: Response, status: int, code: str | None = None) -> Response:
         if answer.status != status or (code and answer.code != code):

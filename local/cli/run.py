@@ -45,7 +45,7 @@ class BadWindow(RuntimeError):
 
 
 class Stopped(BaseException):
-    """The process was asked to end."""
+    """A signal has requested that the process ends."""
 
 
 def main() -> int:

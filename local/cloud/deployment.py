@@ -174,12 +174,12 @@ def give_stripe_keys(
     aws: LocalAws, deployed: Deployed, *, secret_key: str, publishable_key: str, webhook_secret: str
 ) -> None:
     """Store Stripe's keys as an operator does after a deployment; writes nothing if they are already stored."""
-    wanted = {"secretKey": secret_key, "publishableKey": publishable_key, "webhookSecret": webhook_secret}
+    keys = {"secretKey": secret_key, "publishableKey": publishable_key, "webhookSecret": webhook_secret}
     secrets = aws.secrets()
     try:
         current = secrets.get_secret_value(SecretId=deployed.stripe_secret)["SecretString"]
-        if json.loads(current) == wanted:
+        if json.loads(current) == keys:
             return
-        secrets.put_secret_value(SecretId=deployed.stripe_secret, SecretString=json.dumps(wanted))
+        secrets.put_secret_value(SecretId=deployed.stripe_secret, SecretString=json.dumps(keys))
     except (ClientError, BotoCoreError, ValueError) as error:
         raise DeploymentFailed(f"Stripe's keys could not be stored: {error}") from error

@@ -168,7 +168,7 @@ def _acquire_one_of_few_workers(
     return worker, how
 
 
-def _release_worker_to_whoever_waits(worker: Any) -> None:
+def _release_worker_to_next_waiter(worker: Any) -> None:
     _release_worker(worker)
     with _free:
         _free.notify_all()
@@ -294,7 +294,7 @@ def _load_functions_with_calls(data: Any) -> None:
         _keep_call(call)
 
 
-def _load_queues_with_nobody_at_work(data: Any) -> None:
+def _load_queues_without_workers(data: Any) -> None:
     """ministack keeps messages that were in flight when it ended hidden until their visibility timeout: minutes.
 
     Their consumers have ended too, so they are visible again at once.
@@ -501,7 +501,7 @@ def _in_background(work: Any) -> None:
     task.add_done_callback(_background.discard)
 
 
-def _mend() -> None:
+def _apply_patches() -> None:
     # Python warns of a fork in a process with threads, because the copy may hold a lock that another thread held. The
     # copy uses no object with such a lock, and is killed if it hangs.
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
@@ -512,7 +512,7 @@ def _mend() -> None:
     runtime._worker_class_for = _worker_class_for  # noqa: SLF001
     for module in (runtime, functions):
         module.acquire_worker = _acquire_one_of_few_workers
-        module.release_worker = _release_worker_to_whoever_waits
+        module.release_worker = _release_worker_to_next_waiter
     functions._ESM_SQS_DEFAULT_CONCURRENCY = BATCHES_AT_ONCE  # noqa: SLF001
     functions._run_sqs_batch = _run_batch_and_note_change  # noqa: SLF001
     functions._execute_function = _execute_and_report_failures  # noqa: SLF001
@@ -520,12 +520,12 @@ def _mend() -> None:
     functions.get_state = _state_with_calls
     functions.load_persisted_state = _load_functions_with_calls
     events._dispatch_to_lambda = _queue_call  # noqa: SLF001
-    queues.load_persisted_state = _load_queues_with_nobody_at_work
+    queues.load_persisted_state = _load_queues_without_workers
     tables.get_state = _state_with_unread_records
     tables.load_persisted_state = _load_tables_with_records
 
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        _mend()
+        _apply_patches()
         app.main()

@@ -54,7 +54,7 @@ class Cache:
     """Keeps responses for the seconds of their `s-maxage`, one at most. Safe to call from many threads.
 
     Requests with the key of a request in flight wait for its response, as at CloudFront ("request collapsing"). If that
-    cannot be cached, each of them asks for itself.
+    cannot be cached, each of them sends a request of its own.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -151,7 +151,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(page.status, page.headers, page.body)
         else:
             self._discard_body()
-            self._say(HTTPStatus.NOT_FOUND, "Not Found")
+            self._send_error(HTTPStatus.NOT_FOUND, "Not Found")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
 
@@ -159,7 +159,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Reject a body that is announced as too large before the caller sends it."""
         if (self._announced_length() or 0) > BODY_LIMIT:
             self.close_connection = True
-            self._say(HTTPStatus.CONTENT_TOO_LARGE, "Request Too Long")
+            self._send_error(HTTPStatus.CONTENT_TOO_LARGE, "Request Too Long")
             return False
         return super().handle_expect_100()
 
@@ -186,7 +186,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._refuse_body(HTTPStatus.BAD_REQUEST, "Bad Request")
             return
         if not re.fullmatch(r"[!-~]+", self.path):
-            self._say(HTTPStatus.BAD_REQUEST, "Bad Request")
+            self._send_error(HTTPStatus.BAD_REQUEST, "Bad Request")
             return
         is_cached = is_cached_path(self.path.partition("?")[0])
         try:
@@ -197,7 +197,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 answer = self._ask(port, target, headers, body)
         except (OSError, http.client.HTTPException) as error:
             self.log_error("%s is not answered: %r", self.path, error)
-            self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
+            self._send_error(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
             return
         self._answer(answer.status, _not_stored(answer.headers) if is_cached else answer.headers, answer.body)
 
@@ -274,7 +274,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _refuse_body(self, status: HTTPStatus, message: str) -> None:
         self.close_connection = True
-        self._say(status, message)
+        self._send_error(status, message)
         # Closing with unread bytes resets the connection, and the caller may lose the answer: drain it for up to 2 s.
         deadline = time.monotonic() + 2
         with suppress(OSError):
@@ -283,7 +283,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             while time.monotonic() < deadline and self.connection.recv(65536):
                 pass
 
-    def _say(self, status: HTTPStatus, message: str) -> None:
+    def _send_error(self, status: HTTPStatus, message: str) -> None:
         """Answer with an error in API Gateway's form."""
         self._answer(status, [("Content-Type", "application/json")], json.dumps({"message": message}).encode())
 

@@ -43,9 +43,9 @@ class Ports:
 
     def check(self, *, with_stripe: bool = True) -> None:
         """Check that the ports are free. Raises PortTaken for the first that is in use."""
-        wanted = zip((self.edge_proxy, self.aws, self.stripe), _KNOWN, strict=True)
+        numbers = zip((self.edge_proxy, self.aws, self.stripe), _KNOWN, strict=True)
         seen: dict[int, str] = {}
-        for port, (name, purpose, _) in wanted:
+        for port, (name, purpose, _) in numbers:
             if name == "STRIPE_PORT" and not with_stripe:
                 continue
             if port in seen:

@@ -33,22 +33,22 @@ def main() -> int:
 
     if sys.platform == "linux":  # adopt the command's orphans: a container may have no other process to reap them
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    asked_to_stop = threading.Event()
+    is_stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: asked_to_stop.set())
+        signal.signal(number, lambda *_: is_stopping.set())
     try:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=_die_with_parent)
     except OSError as error:
         print(f"{command[0]} does not start: {error}", file=sys.stderr)
         return 127
 
-    def wait_for_the_holder() -> None:
+    def watch_starter() -> None:
         while os.read(sys.stdin.fileno(), 1024):
             pass
-        asked_to_stop.set()
+        is_stopping.set()
 
-    threading.Thread(target=wait_for_the_holder, daemon=True).start()
-    while child.poll() is None and not asked_to_stop.wait(0.05):
+    threading.Thread(target=watch_starter, daemon=True).start()
+    while child.poll() is None and not is_stopping.wait(0.05):
         pass
     if child.poll() is None:
         with suppress(ProcessLookupError):

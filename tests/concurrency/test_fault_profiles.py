@@ -32,12 +32,12 @@ RESPONSES_LOST = FaultProfile(
 )
 def test_10_tickets_200_buyers_under_faults_sell_once_each(sandbox: Sandbox, fault_profile: FaultProfile) -> None:
     tickets = sandbox.on_sale(10)
-    wishes = [(ticket, person(), new_id()) for ticket in tickets for _ in range(12)]
+    requests = [(ticket, person(), new_id()) for ticket in tickets for _ in range(12)]
     answers: dict[str, Any] = {}
     won: dict[str, Any] = {}
 
     for attempt in range(12):
-        left = [wish for wish in wishes if wish[2] not in answers]
+        left = [wish for wish in requests if wish[2] not in answers]
         if not left:
             break
         calls = [order(ticket, buyer, key=key) for ticket, buyer, key in left]
@@ -52,7 +52,7 @@ def test_10_tickets_200_buyers_under_faults_sell_once_each(sandbox: Sandbox, fau
                 won[key] = outcome.json
 
     # The record of a call whose release was lost as well stays under its lease; after that the key is free again.
-    left = [wish for wish in wishes if wish[2] not in answers]
+    left = [wish for wish in requests if wish[2] not in answers]
     after_lease = clock.now() + idempotency.LEASE + timedelta(seconds=5)
     for outcome in sandbox.at_once([order(ticket, buyer, key=key, at=after_lease) for ticket, buyer, key in left]):
         assert outcome.status in {201, 409}

@@ -20,10 +20,10 @@ def test_one_of_500_buyers_gets_the_ticket(sandbox: Sandbox) -> None:
 
 def test_1000_buyers_buy_50_tickets_once_each(sandbox: Sandbox) -> None:
     tickets = sandbox.on_sale(50)
-    wishes = tickets * 20
-    random.Random(1).shuffle(wishes)  # noqa: S311
+    requests = tickets * 20
+    random.Random(1).shuffle(requests)  # noqa: S311
 
-    outcomes = sandbox.at_once([order(ticket, person()) for ticket in wishes], processes=50)
+    outcomes = sandbox.at_once([order(ticket, person()) for ticket in requests], processes=50)
 
     assert Counter(outcome.status for outcome in outcomes) == {201: 50, 409: 950}
     placed = [outcome.json for outcome in outcomes if outcome.status == 201]
@@ -33,9 +33,9 @@ def test_1000_buyers_buy_50_tickets_once_each(sandbox: Sandbox) -> None:
     for event_type in ("payment:authorized", "payment:created"):
         assert all(outcome.is_taken for outcome in sandbox.at_once([paid(event_type, one) for one in paying]))
     later = clock.now() + timedelta(minutes=6)
-    wishes = tickets * 10
-    random.Random(2).shuffle(wishes)  # noqa: S311
-    second = sandbox.at_once([order(ticket, person(), at=later) for ticket in wishes], processes=50)
+    requests = tickets * 10
+    random.Random(2).shuffle(requests)  # noqa: S311
+    second = sandbox.at_once([order(ticket, person(), at=later) for ticket in requests], processes=50)
 
     assert {one["ticket"]["id"] for one in paying} == {i["id"] for i in sandbox.items("orders") if i.get("sold")}
     won = [outcome.json["ticket"]["id"] for outcome in second if outcome.status == 201]

@@ -19,13 +19,13 @@ def test_new_price_racing_an_order_never_changes_the_hold(sandbox: Sandbox) -> N
     seller = person()
     tickets = sandbox.on_sale(TICKETS, seller=seller, price="10.00")
     new = {"title": "Row 2, seat 2", "price": "20.00", "withdrawn": False}
-    wishes = [(ticket, price) for ticket in tickets for price in ("10.00", None)]
+    requests = [(ticket, price) for ticket in tickets for price in ("10.00", None)]
 
-    orders = [[order(ticket, person(), price=price)] for ticket, price in wishes]
+    orders = [[order(ticket, person(), price=price)] for ticket, price in requests]
     decided, answered = _against(sandbox, orders, [_request(ticket, seller, new) for ticket in tickets])
 
     assert all(outcome.is_taken for outcome in decided)
-    for (_, price), outcome in zip(wishes, answered, strict=True):
+    for (_, price), outcome in zip(requests, answered, strict=True):
         assert outcome.code in ("", "ticket_held", "price_changed")
         if outcome.status == 201:
             assert price in (None, outcome.json["ticket"]["price"])
@@ -179,10 +179,10 @@ def _against(
     return last[len(orders) :], last[: len(orders)]
 
 
-def _request(ticket: str, seller: Person, wanted: dict[str, Any], *, at: datetime | None = None) -> Invocation:
+def _request(ticket: str, seller: Person, change: dict[str, Any], *, at: datetime | None = None) -> Invocation:
     """Tickets' request to Orders for a seller's change."""
     data = {"id": ticket, "version": 2, "currency": "usd", "userID": seller.id, "changeID": "change"}
-    return delivery("orders", "ticket:change-requested", data | wanted, at=at)
+    return delivery("orders", "ticket:change-requested", data | change, at=at)
 
 
 def _copies(sandbox: Sandbox) -> list[dict[str, Any]]:

@@ -43,11 +43,11 @@ class Marketplace:
         return {ticket["id"] for ticket in page["tickets"]}
 
     def order(self, buyer: Client, ticket: str) -> dict[str, Any]:
-        order: dict[str, Any] = buyer.patiently("/api/orders", {"ticketID": ticket}).expect(201)
+        order: dict[str, Any] = buyer.post_until_replicated("/api/orders", {"ticketID": ticket}).expect(201)
         return order
 
     def pay(self, buyer: Client, order: dict[str, Any], card: str = "tok_visa") -> Response:
-        return buyer.patiently("/api/payments", {"orderId": order["id"], "token": card})
+        return buyer.post_until_replicated("/api/payments", {"orderId": order["id"], "token": card})
 
     def change(self, seller: Client, ticket: str, edit: dict[str, Any] | None) -> Response:
         """Edit the ticket, or withdraw it; retries with the same key while the change is pending."""

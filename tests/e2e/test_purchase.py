@@ -114,7 +114,7 @@ def test_the_same_key_and_body_return_the_first_answer(marketplace: Marketplace,
 
     ticket = first.body["id"]
     eventually(lambda: ticket in marketplace.on_sale(), "it is on sale")
-    placed = alice.patiently("/api/orders", {"ticketID": ticket}).expect(201)
+    placed = alice.post_until_replicated("/api/orders", {"ticketID": ticket}).expect(201)
     assert alice.post("/api/orders", {"ticketID": ticket}).expect(200)["id"] == placed["id"], (
         "the buyer's own live order"
     )
@@ -122,4 +122,4 @@ def test_the_same_key_and_body_return_the_first_answer(marketplace: Marketplace,
 
 def test_a_seller_cannot_buy_their_own_ticket(marketplace: Marketplace, seller: Client) -> None:
     ticket = marketplace.sell(seller)
-    problem(seller.patiently("/api/orders", {"ticketID": ticket}), 403, "own_ticket")
+    problem(seller.post_until_replicated("/api/orders", {"ticketID": ticket}), 403, "own_ticket")

@@ -153,13 +153,13 @@ def test_paths_and_query_strings_are_not_mixed(port: int, origin: _Origin) -> No
     assert origin.requests == {f"GET {target}": 1 for target in targets}
 
 
-@pytest.mark.parametrize("asked", ["no-cache", "No-Cache", "max-age=0, no-cache"])
-def test_a_seller_reads_an_edit_at_once(port: int, origin: _Origin, asked: str) -> None:
+@pytest.mark.parametrize("cache_control", ["no-cache", "No-Cache", "max-age=0, no-cache"])
+def test_a_seller_reads_an_edit_at_once(port: int, origin: _Origin, cache_control: str) -> None:
     _call(port, "GET", TICKET)
     _call(port, "PUT", TICKET)
     origin.title = "as edited"
     for _ in range(2):
-        _, body = _call(port, "GET", TICKET, {"Cache-Control": asked})
+        _, body = _call(port, "GET", TICKET, {"Cache-Control": cache_control})
         assert body["title"] == "as edited"
     assert origin.requests[f"GET {TICKET}"] == 3
 
@@ -179,10 +179,10 @@ def test_callers_cannot_choose_the_key(port: int, origin: _Origin) -> None:
     assert origin.requests == {f"GET {TICKET}": 1}
 
 
-@pytest.mark.parametrize("asked", ["", "max-age=0", "no-cachet", "no-store"])
-def test_no_other_cache_control_skips_the_cache(port: int, origin: _Origin, asked: str) -> None:
+@pytest.mark.parametrize("cache_control", ["", "max-age=0", "no-cachet", "no-store"])
+def test_no_other_cache_control_skips_the_cache(port: int, origin: _Origin, cache_control: str) -> None:
     for _ in range(2):
-        _call(port, "GET", TICKET, {"Cache-Control": asked})
+        _call(port, "GET", TICKET, {"Cache-Control": cache_control})
     assert origin.requests == {f"GET {TICKET}": 1}
 
 
@@ -221,12 +221,12 @@ def test_errors_are_not_cached(port: int, origin: _Origin, status: int, cache_co
     assert _call(port, "GET", TICKET)[0].status == 200
 
 
-def test_all_who_wait_for_a_failing_request_ask_themselves() -> None:
-    cache, asked, answer = Cache(), threading.Barrier(2), Answer(HTTPStatus.OK, [("Cache-Control", CACHED)], b"")
+def test_a_failed_request_is_repeated_by_those_waiting_for_it() -> None:
+    cache, is_requested, answer = Cache(), threading.Barrier(2), Answer(HTTPStatus.OK, [("Cache-Control", CACHED)], b"")
     calls: list[int] = []
 
     def fail() -> Answer:
-        asked.wait(5)
+        is_requested.wait(5)
         time.sleep(0.1)
         raise ConnectionResetError
 
@@ -236,7 +236,7 @@ def test_all_who_wait_for_a_failing_request_ask_themselves() -> None:
 
     with ThreadPoolExecutor(2) as crowd:
         first = crowd.submit(cache.answer, ("/", None), fail)
-        asked.wait(5)
+        is_requested.wait(5)
         second = crowd.submit(cache.answer, ("/", None), succeed)
         assert isinstance(first.exception(5), ConnectionResetError)
         assert second.result(5) == answer

@@ -25,14 +25,14 @@ from local.supervision.ports import HOST, Ports
 class _Api(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     inside = 0
-    most_inside = 0
+    max_inside = 0
     counting = threading.Lock()
 
     def do_GET(self) -> None:
         kind = type(self)
         with self.counting:
             kind.inside += 1
-            kind.most_inside = max(kind.inside, kind.most_inside)
+            kind.max_inside = max(kind.inside, kind.max_inside)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if "slow" in self.path:
             time.sleep(0.1)
@@ -64,7 +64,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeProxy]:
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeProxy]:
     api = http.server.ThreadingHTTPServer((HOST, 0), _Api)
     api.daemon_threads = True
     dist = tmp_path_factory.mktemp("dist")
@@ -72,20 +72,20 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeProxy]:
         (dist / document).write_text("<title>Admit One</title>")
     web = WebClient(dist, {"X-Content-Type-Options": "nosniff"})
     port = api.server_address[1]
-    door = EdgeProxy(0, aws_port=port, api_id="abc", proof="the proof", web=web, stripe_port=port)
-    threads = [threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True) for each in (api, door)]
+    proxy = EdgeProxy(0, aws_port=port, api_id="abc", proof="the proof", web=web, stripe_port=port)
+    threads = [threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True) for each in (api, proxy)]
     for thread in threads:
         thread.start()
-    yield door
-    for each in (door, api):
+    yield proxy
+    for each in (proxy, api):
         each.shutdown()
         each.server_close()
 
 
 def _call(
-    door: EdgeProxy, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
+    proxy: EdgeProxy, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> tuple[http.client.HTTPResponse, Any]:
-    connection = http.client.HTTPConnection(HOST, door.server_address[1], timeout=10)
+    connection = http.client.HTTPConnection(HOST, proxy.server_address[1], timeout=10)
     try:
         connection.request(method, path, headers=headers or {}, body=body)
         response = connection.getresponse()
@@ -95,8 +95,8 @@ def _call(
         connection.close()
 
 
-def _raw(door: EdgeProxy, request: bytes) -> bytes:
-    with socket.create_connection((HOST, door.server_address[1]), timeout=10) as connection:
+def _raw(proxy: EdgeProxy, request: bytes) -> bytes:
+    with socket.create_connection((HOST, proxy.server_address[1]), timeout=10) as connection:
         connection.sendall(request)
         answer = b""
         while part := connection.recv(65536):
@@ -108,8 +108,8 @@ def _sent(received: Any, name: str) -> list[str]:
     return [value for key, value in received["headers"] if key == name]
 
 
-def test_api_requests_and_answers_pass_unchanged(door: EdgeProxy) -> None:
-    response, received = _call(door, "POST", "/api/tickets?limit=2&x=%20y", body=b'{"a": 1}')
+def test_api_requests_and_answers_pass_unchanged(proxy: EdgeProxy) -> None:
+    response, received = _call(proxy, "POST", "/api/tickets?limit=2&x=%20y", body=b'{"a": 1}')
     assert received["path"] == "/_aws/execute-api/abc/$default/api/tickets?limit=2&x=%20y"
     assert (received["method"], received["body"]) == ("POST", '{"a": 1}')
     assert response.status == 201
@@ -117,36 +117,36 @@ def test_api_requests_and_answers_pass_unchanged(door: EdgeProxy) -> None:
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_session_cookie_becomes_a_bearer_token(door: EdgeProxy) -> None:
-    _, received = _call(door, "GET", "/api/orders", {"Cookie": "a=b; admit-one=ey.J0.x-_; c=d"})
+def test_session_cookie_becomes_a_bearer_token(proxy: EdgeProxy) -> None:
+    _, received = _call(proxy, "GET", "/api/orders", {"Cookie": "a=b; admit-one=ey.J0.x-_; c=d"})
     assert _sent(received, "authorization") == ["Bearer ey.J0.x-_"]
     assert _sent(received, "cookie") == []
 
 
-def test_all_session_candidates_are_forwarded(door: EdgeProxy) -> None:
+def test_all_session_candidates_are_forwarded(proxy: EdgeProxy) -> None:
     """There is no TLS here, so the cookie has its name without TLS."""
     cookie = "session=abc.def.ghi; session=o.l.d; admit-one=n.e.w; __Host-admit-one=x.y.z"
-    _, received = _call(door, "GET", "/api/orders", {"Cookie": cookie})
+    _, received = _call(proxy, "GET", "/api/orders", {"Cookie": cookie})
     assert _sent(received, "authorization") == ["Session n.e.w abc.def.ghi o.l.d"]
 
 
-def test_junk_cookies_are_dropped(door: EdgeProxy) -> None:
+def test_junk_cookies_are_dropped(proxy: EdgeProxy) -> None:
     junk = "; ".join(f"session{number}={'x' * 90}" for number in range(500))
-    _, received = _call(door, "GET", "/api/orders", {"Cookie": f"{junk}; admit-one=g.oo.d"})
+    _, received = _call(proxy, "GET", "/api/orders", {"Cookie": f"{junk}; admit-one=g.oo.d"})
     assert _sent(received, "authorization") == ["Bearer g.oo.d"]
     assert "x" * 90 not in json.dumps(received)
 
 
-def test_an_authorization_header_wins_over_the_cookie(door: EdgeProxy) -> None:
-    _, received = _call(door, "GET", "/api/orders", {"Cookie": "admit-one=c.oo.kie", "Authorization": "Bearer header"})
+def test_an_authorization_header_wins_over_the_cookie(proxy: EdgeProxy) -> None:
+    _, received = _call(proxy, "GET", "/api/orders", {"Cookie": "admit-one=c.oo.kie", "Authorization": "Bearer header"})
     assert _sent(received, "authorization") == ["Bearer header"]
 
 
 @pytest.mark.parametrize(
     "cookies", ["", "admit-one=", "xadmit-one=a.b.c", "admit-one=a b", "admit-one=a\tb", "admit-one", "admit-one=a.b"]
 )
-def test_an_invalid_session_cookie_is_ignored(door: EdgeProxy, cookies: str) -> None:
-    _, received = _call(door, "GET", "/api/orders", {"Cookie": cookies})
+def test_an_invalid_session_cookie_is_ignored(proxy: EdgeProxy, cookies: str) -> None:
+    _, received = _call(proxy, "GET", "/api/orders", {"Cookie": cookies})
     assert _sent(received, "authorization") == []
 
 
@@ -161,62 +161,62 @@ def test_an_invalid_session_cookie_is_ignored(door: EdgeProxy, cookies: str) -> 
     ],
 )
 def test_a_missing_sec_fetch_site_is_derived_from_origin(
-    door: EdgeProxy, host: str, origin: str | None, site: list[str]
+    proxy: EdgeProxy, host: str, origin: str | None, site: list[str]
 ) -> None:
     headers = {"Host": host} | ({"Origin": origin.format(host)} if origin else {})
-    _, received = _call(door, "POST", "/api/users/signout", headers)
+    _, received = _call(proxy, "POST", "/api/users/signout", headers)
     assert _sent(received, "sec-fetch-site") == site
     assert len(_sent(received, "host")) == 1
     assert _sent(received, "host") != [host], "the API has its own"
 
 
-def test_http_1_0_without_a_host_is_served(door: EdgeProxy) -> None:
-    answer = _raw(door, b"GET /api/x HTTP/1.0\r\nOrigin: http://x\r\n\r\n")
+def test_http_1_0_without_a_host_is_served(proxy: EdgeProxy) -> None:
+    answer = _raw(proxy, b"GET /api/x HTTP/1.0\r\nOrigin: http://x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 201 ")
     assert b'["sec-fetch-site", "cross-site"]' in answer
 
 
-def test_head_reaches_the_api_and_has_no_body(door: EdgeProxy) -> None:
-    response, body = _call(door, "HEAD", "/api/health")
+def test_head_reaches_the_api_and_has_no_body(proxy: EdgeProxy) -> None:
+    response, body = _call(proxy, "HEAD", "/api/health")
     assert (response.status, body) == (201, b"")
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_the_api_gets_viewer_address_and_edge_secret(door: EdgeProxy) -> None:
+def test_the_api_gets_viewer_address_and_edge_secret(proxy: EdgeProxy) -> None:
     claims = {"X-Admit-One-Viewer": "6.6.6.6", "X-Admit-One-Edge": "a guess"}
-    _, received = _call(door, "GET", "/api/tickets", claims)
+    _, received = _call(proxy, "GET", "/api/tickets", claims)
     assert _sent(received, "x-admit-one-viewer") == [HOST]
     assert _sent(received, "x-admit-one-edge") == ["the proof"]
 
 
-def test_forged_forwarding_headers_are_dropped(door: EdgeProxy) -> None:
+def test_forged_forwarding_headers_are_dropped(proxy: EdgeProxy) -> None:
     claims = {
         "X-Forwarded-For": "6.6.6.6",
         "X-Forwarded-Host": "evil",
         "Forwarded": "for=6.6.6.6",
         "X-Real-IP": "6.6.6.6",
     }
-    _, received = _call(door, "GET", "/api/tickets", claims)
+    _, received = _call(proxy, "GET", "/api/tickets", claims)
     assert _sent(received, "x-forwarded-for") == [HOST]
     assert "6.6.6.6" not in json.dumps(received)
     assert "evil" not in json.dumps(received)
 
 
-def test_a_body_at_the_limit_passes_and_a_larger_one_does_not(door: EdgeProxy) -> None:
-    _, received = _call(door, "POST", "/api/tickets", body=b"x" * BODY_LIMIT)
+def test_a_body_at_the_limit_passes_and_a_larger_one_does_not(proxy: EdgeProxy) -> None:
+    _, received = _call(proxy, "POST", "/api/tickets", body=b"x" * BODY_LIMIT)
     assert received["length"] == BODY_LIMIT
-    response, received = _call(door, "POST", "/api/tickets", body=b"x" * (BODY_LIMIT + 1))
+    response, received = _call(proxy, "POST", "/api/tickets", body=b"x" * (BODY_LIMIT + 1))
     assert response.status == 413
     assert received == {"message": "Request Too Long"}
 
 
-def test_expect_100_of_a_large_body_is_refused_at_once(door: EdgeProxy) -> None:
+def test_expect_100_of_a_large_body_is_refused_at_once(proxy: EdgeProxy) -> None:
     request = f"POST /api/x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {BODY_LIMIT + 1}\r\n\r\n"
-    assert _raw(door, request.encode()).startswith(b"HTTP/1.1 413 ")
+    assert _raw(proxy, request.encode()).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_chunked_body_arrives_whole(door: EdgeProxy) -> None:
-    connection = http.client.HTTPConnection(HOST, door.server_address[1], timeout=10)
+def test_a_chunked_body_arrives_whole(proxy: EdgeProxy) -> None:
+    connection = http.client.HTTPConnection(HOST, proxy.server_address[1], timeout=10)
     connection.request("POST", "/api/x", body=iter([b"one ", b"two"]), encode_chunked=True)
     received = json.loads(connection.getresponse().read())
     connection.close()
@@ -234,35 +234,35 @@ def test_a_chunked_body_arrives_whole(door: EdgeProxy) -> None:
         "Content-Length: abc",
     ],
 )
-def test_an_ambiguous_body_length_is_refused(door: EdgeProxy, headers: str) -> None:
-    answer = _raw(door, f"POST /api/x HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\nabcd".encode())
+def test_an_ambiguous_body_length_is_refused(proxy: EdgeProxy, headers: str) -> None:
+    answer = _raw(proxy, f"POST /api/x HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\nabcd".encode())
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"Connection: close" in answer
 
 
-def test_an_answer_without_a_body_has_none(door: EdgeProxy) -> None:
-    response, body = _call(door, "DELETE", "/api/nothing")
+def test_an_answer_without_a_body_has_none(proxy: EdgeProxy) -> None:
+    response, body = _call(proxy, "DELETE", "/api/nothing")
     assert (response.status, body) == (204, b"")
     assert "Content-Length" not in response.headers
 
 
-def test_one_connection_serves_many_requests(door: EdgeProxy) -> None:
-    connection = http.client.HTTPConnection(HOST, door.server_address[1], timeout=10)
+def test_one_connection_serves_many_requests(proxy: EdgeProxy) -> None:
+    connection = http.client.HTTPConnection(HOST, proxy.server_address[1], timeout=10)
     for path in ("/api/one", "/", "/api/two", "/nowhere", "/api/three"):
         connection.request("POST" if "api" in path else "GET", path, body=b"{}" if "api" in path else None)
         connection.getresponse().read()
     connection.close()
 
 
-def test_at_most_ten_calls_reach_the_api_concurrently(door: EdgeProxy) -> None:
+def test_at_most_ten_calls_reach_the_api_concurrently(proxy: EdgeProxy) -> None:
     with ThreadPoolExecutor(30) as crowd:
-        statuses = [each[0].status for each in crowd.map(lambda _: _call(door, "GET", "/api/slow"), range(30))]
+        statuses = [each[0].status for each in crowd.map(lambda _: _call(proxy, "GET", "/api/slow"), range(30))]
     assert statuses == [201] * 30
-    assert 1 < _Api.most_inside <= AT_ONCE
+    assert 1 < _Api.max_inside <= AT_ONCE
 
 
-def test_a_closing_proxy_finishes_accepted_requests_only(door: EdgeProxy) -> None:
-    closing = EdgeProxy(0, aws_port=door.aws_port, api_id="abc", proof="the proof", web=door.web)
+def test_a_closing_proxy_finishes_accepted_requests_only(proxy: EdgeProxy) -> None:
+    closing = EdgeProxy(0, aws_port=proxy.aws_port, api_id="abc", proof="the proof", web=proxy.web)
     serving = threading.Thread(target=closing.serve_forever, args=(0.01,), daemon=True)
     serving.start()
     with ThreadPoolExecutor(AT_ONCE + 5) as crowd:
@@ -281,16 +281,16 @@ def test_a_closing_proxy_finishes_accepted_requests_only(door: EdgeProxy) -> Non
 def test_the_command_ends_soon_after_sigterm() -> None:
     port = Ports.free().edge_proxy
     command = [sys.executable, "-m", "local.edge.proxy", "--port", str(port), "--aws-port", "9", "--api-id", "abc"]
-    with subprocess.Popen(command, env={**os.environ, PROOF_VARIABLE: "the proof"}, stderr=subprocess.DEVNULL) as door:  # noqa: S603
+    with subprocess.Popen(command, env={**os.environ, PROOF_VARIABLE: "the proof"}, stderr=subprocess.DEVNULL) as proxy:  # noqa: S603
         deadline = time.monotonic() + 30
         while (status := _status(port, "/api/tickets")) is None and time.monotonic() < deadline:
             time.sleep(0.05)
         assert status == 503
-        door.terminate()
+        proxy.terminate()
         try:
-            assert door.wait(FINISHES_WITHIN + 2) == 0
+            assert proxy.wait(FINISHES_WITHIN + 2) == 0
         finally:
-            door.kill()
+            proxy.kill()
 
 
 def _status(port: int, path: str) -> int | None:
@@ -305,34 +305,34 @@ def _status(port: int, path: str) -> int | None:
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/orders/01KB?a=b.c", "/apix", "/_ministack/reset"])
-def test_all_other_paths_serve_the_web_client(door: EdgeProxy, path: str) -> None:
-    response, body = _call(door, "GET", path)
+def test_all_other_paths_serve_the_web_client(proxy: EdgeProxy, path: str) -> None:
+    response, body = _call(proxy, "GET", path)
     assert (response.status, body) == (200, b"<title>Admit One</title>")
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/"), ("DELETE", "/_ministack/reset"), ("GET", "/no.js")])
-def test_other_methods_and_missing_files_are_not_found(door: EdgeProxy, method: str, path: str) -> None:
-    response, _ = _call(door, method, path)
+def test_other_methods_and_missing_files_are_not_found(proxy: EdgeProxy, method: str, path: str) -> None:
+    response, _ = _call(proxy, method, path)
     assert response.status == 404
 
 
-def test_the_local_stripe_is_reached_without_the_session(door: EdgeProxy) -> None:
+def test_the_local_stripe_is_reached_without_the_session(proxy: EdgeProxy) -> None:
     headers = {"Cookie": "admit-one=secret", "Content-Type": "application/x-www-form-urlencoded"}
-    _, received = _call(door, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", headers, b"key=pk_test")
+    _, received = _call(proxy, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", headers, b"key=pk_test")
     assert (received["path"], received["body"]) == ("/v1/payment_intents/pi_1/confirm", "key=pk_test")
     assert _sent(received, "content-type") == ["application/x-www-form-urlencoded"]
     assert "secret" not in json.dumps(received)
 
 
 def test_without_a_local_stripe_its_path_is_not_found(tmp_path: Path) -> None:
-    with _opened(EdgeProxy(0, aws_port=1, api_id="abc", proof="", web=WebClient(tmp_path, {}))) as door:
-        response, _ = _call(door, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", body=b"")
+    with _opened(EdgeProxy(0, aws_port=1, api_id="abc", proof="", web=WebClient(tmp_path, {}))) as proxy:
+        response, _ = _call(proxy, "POST", "/local-stripe/v1/payment_intents/pi_1/confirm", body=b"")
         assert response.status == 404
 
 
-def test_an_invalid_request_target_is_a_bad_request(door: EdgeProxy) -> None:
-    assert _raw(door, b"GET /api/\xff\x00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").startswith(
+def test_an_invalid_request_target_is_a_bad_request(proxy: EdgeProxy) -> None:
+    assert _raw(proxy, b"GET /api/\xff\x00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").startswith(
         b"HTTP/1.1 400 "
     )
 
@@ -341,16 +341,16 @@ def test_an_unreachable_api_is_503_and_the_proxy_keeps_running(tmp_path: Path) -
     with socket.socket() as nobody:
         nobody.bind((HOST, 0))
         away = EdgeProxy(0, aws_port=nobody.getsockname()[1], api_id="abc", proof="", web=WebClient(tmp_path, {}))
-        with _opened(away) as door:
+        with _opened(away) as proxy:
             for _ in range(2):
-                response, received = _call(door, "GET", "/api/tickets")
+                response, received = _call(proxy, "GET", "/api/tickets")
                 assert (response.status, received) == (503, {"message": "Service Unavailable"})
 
 
 @contextmanager
-def _opened(door: EdgeProxy) -> Iterator[EdgeProxy]:
-    thread = threading.Thread(target=door.serve_forever, args=(0.01,), daemon=True)
+def _opened(proxy: EdgeProxy) -> Iterator[EdgeProxy]:
+    thread = threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-    yield door
-    door.shutdown()
-    door.server_close()
+    yield proxy
+    proxy.shutdown()
+    proxy.server_close()

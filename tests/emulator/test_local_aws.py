@@ -200,7 +200,7 @@ def test_a_stop_before_loading_leaves_the_state_alone(tmp_path: Path) -> None:
 import asyncio, importlib, sys
 sys.path.insert(0, {str(MINISTACK.parent)!r})
 patched = importlib.import_module({MINISTACK.stem!r})
-patched._mend()
+patched._apply_patches()
 asyncio.run(patched._leave())
 """
     command = [str(PYTHON), "-c", script]
@@ -230,7 +230,7 @@ def test_acquiring_a_process_takes_an_idle_one_or_waits() -> None:
 import importlib, sys, threading, time
 sys.path.insert(0, {str(MINISTACK.parent)!r})
 patched = importlib.import_module({MINISTACK.stem!r})
-patched._mend()
+patched._apply_patches()
 patched.PROCESSES = 2
 config = {{"FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f", "Runtime": "provided.al2"}}
 acquire = lambda name: patched.runtime.acquire_worker(name, config, b"")

@@ -144,7 +144,7 @@ def _is_decided_once(fault_case: FaultCase) -> None:
     assert "pending" not in item
 
 
-def _tickets_hear_a_decision(event_type: str, **more: str) -> Setting:
+def _tickets_receive_a_decision(event_type: str, **more: str) -> Setting:
     def setting(fault_case: FaultCase) -> Act:
         ticket = _ticket(fault_case)
         path = f"/api/tickets/{ticket['id']}"
@@ -165,8 +165,8 @@ def _tickets_hear_a_decision(event_type: str, **more: str) -> Setting:
     return setting
 
 
-operation("tickets: ticket:change-accepted")(_tickets_hear_a_decision("ticket:change-accepted"))
-operation("tickets: ticket:change-declined")(_tickets_hear_a_decision("ticket:change-declined", reason="held"))
+operation("tickets: ticket:change-accepted")(_tickets_receive_a_decision("ticket:change-accepted"))
+operation("tickets: ticket:change-declined")(_tickets_receive_a_decision("ticket:change-declined", reason="held"))
 
 
 @operation("list tickets on sale")
@@ -179,7 +179,7 @@ def _on_sale(fault_case: FaultCase) -> Act:
     return Act(http("GET", "/api/tickets"), right, good=(200,))
 
 
-@operation("list one's own")
+@operation("list own tickets")
 def _mine(fault_case: FaultCase) -> Act:
     ticket = _ticket(fault_case)
 

@@ -135,8 +135,8 @@ def test_no_statement_allows_an_action_on_all_resources(aws: Template) -> None:
 
 def test_a_service_publishes_only_under_its_own_name(aws: Template) -> None:
     for name in GRANTS:
-        tells = {grant for grant in _role_grants(aws, name) if grant.startswith("events:PutEvents")}
-        assert tells <= {f"events:PutEvents on Bus if every events:source is admit-one.{name.split()[0]}"}
+        publishes = {grant for grant in _role_grants(aws, name) if grant.startswith("events:PutEvents")}
+        assert publishes <= {f"events:PutEvents on Bus if every events:source is admit-one.{name.split()[0]}"}
 
 
 @pytest.mark.parametrize("name", CLOCKS)

@@ -47,8 +47,8 @@ def test_each_package_includes_what_every_function_needs(package: str) -> None:
 
 
 def test_the_cdk_command_line_is_pinned_without_an_address() -> None:
-    wanted = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    expected = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
     lock = (ROOT / "package-lock.json").read_text()
-    assert json.loads(lock)["packages"]["node_modules/aws-cdk"]["version"] == wanted
+    assert json.loads(lock)["packages"]["node_modules/aws-cdk"]["version"] == expected
     assert "resolved" not in lock
     assert "://" not in lock

@@ -134,16 +134,16 @@ def test_no_user_is_created_if_the_token_cannot_be_signed(world: World, monkeypa
 def test_password_length_is_in_characters_without_trimming(
     world: World, character: str, length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    normalised = []
 
     def hash_password(password: str) -> str:
-        asked.append(password)
+        normalised.append(password)
         return "hash"
 
     monkeypatch.setattr(passwords, "hash_password", hash_password)
 
     assert sign_up(world, password=character * length).status == 201
-    assert asked == [character * length]
+    assert normalised == [character * length]
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def fail(world: World, times: int, *, email: str = EMAIL, address: str = "203.0.
 def counts(world: World, *, email: str = EMAIL, address: str = "203.0.113.7") -> list[int]:
     """Return the counters of this e-mail from this address: of the pair, the address, the e-mail."""
     kept = {item["pk"]: int(item["count"]) for item in world.items("auth") if item["pk"].startswith("attempts#")}
-    asked = counters(email=email, address=address, now=world.time.now())
-    return [kept.get(f"attempts#{counter.name}", 0) for counter in asked]
+    expected = counters(email=email, address=address, now=world.time.now())
+    return [kept.get(f"attempts#{counter.name}", 0) for counter in expected]
 
 
 def test_ten_failures_of_a_pair_block_the_right_password(world: World) -> None:

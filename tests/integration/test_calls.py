@@ -1,6 +1,6 @@
 """The cost of each operation: its calls to AWS and to Stripe, and the request units that DynamoDB charges.
 
-A change that makes a handler dearer by one call or one unit fails here; if it is worth it, update the figure.
+A change that adds one call or one unit to a handler fails here; if it is worth it, update the figure.
 Units are for a title of 20 characters; write units include those of the indexes.
 """
 
@@ -99,10 +99,10 @@ COSTS = {
     "settle a due payment": Cost(READ_AND_PUT, reads=1, writes=3, stripe=1),
 }
 
-type Story = Callable[[MeteredStack], None]
+type Scenario = Callable[[MeteredStack], None]
 
-# The listener, the event, and the story in which it occurs.
-REACTIONS: dict[tuple[str, str, Story], Cost] = {
+# The listener, the event, and the scenario in which it occurs.
+REACTIONS: dict[tuple[str, str, Scenario], Cost] = {
     ("orders.listener", "ticket:created", operations.bought): Cost({"UpdateItem": 1}, writes=1),
     ("orders.listener", "ticket:updated", operations.edited): Cost({"UpdateItem": 1}, writes=1),
     ("orders.listener", "ticket:change-requested", operations.edited): Cost(READ_AND_PUT, reads=1, writes=1),
@@ -138,16 +138,16 @@ REACTIONS: dict[tuple[str, str, Story], Cost] = {
 }
 
 
-_costs: dict[Story, dict[tuple[str, str], Cost]] = {}
+_costs: dict[Scenario, dict[tuple[str, str], Cost]] = {}
 
 
-def costs_in(story: Story, stack: MeteredStack) -> dict[tuple[str, str], Cost]:
-    """Play a story once; return the cost of the newest run of each function and trigger."""
-    if story not in _costs:
+def costs_in(scenario: Scenario, stack: MeteredStack) -> dict[tuple[str, str], Cost]:
+    """Run a scenario once; return the cost of the newest run of each function and trigger."""
+    if scenario not in _costs:
         before = len(stack.ledger.runs)
-        story(stack)
-        _costs[story] = {(run.function, run.trigger): Cost.of(run) for run in stack.ledger.runs[before:]}
-    return _costs[story]
+        scenario(stack)
+        _costs[scenario] = {(run.function, run.trigger): Cost.of(run) for run in stack.ledger.runs[before:]}
+    return _costs[scenario]
 
 
 @pytest.fixture
@@ -168,16 +168,18 @@ def test_an_operation_has_the_listed_cost(stack: MeteredStack, operation: str) -
 
 
 @pytest.mark.parametrize(
-    "reaction", REACTIONS, ids=[f"{service} to {event}, {story.__name__}" for service, event, story in REACTIONS]
+    "reaction", REACTIONS, ids=[f"{service} to {event}, {scenario.__name__}" for service, event, scenario in REACTIONS]
 )
-def test_a_listener_has_the_listed_cost(stack: MeteredStack, reaction: tuple[str, str, Story]) -> None:
-    function, event, story = reaction
+def test_a_listener_has_the_listed_cost(stack: MeteredStack, reaction: tuple[str, str, Scenario]) -> None:
+    function, event, scenario = reaction
 
-    assert costs_in(story, stack)[function, event] == REACTIONS[reaction]
+    assert costs_in(scenario, stack)[function, event] == REACTIONS[reaction]
 
 
 def test_every_event_of_a_listener_has_a_listed_cost(stack: MeteredStack) -> None:
-    costed = {reaction for story in {story for _, _, story in REACTIONS} for reaction in costs_in(story, stack)}
+    costed = {
+        reaction for scenario in {scenario for _, _, scenario in REACTIONS} for reaction in costs_in(scenario, stack)
+    }
 
     assert {(function, event) for function, event in costed if function.endswith(".listener")} == {
         (function, event) for function, event, _ in REACTIONS

@@ -117,10 +117,10 @@ def test_a_slow_decision_is_answered_with_202(silent: World, seller: Person, tic
     answer = change(silent, ticket_id, seller, method)
 
     assert (answer.status, answer.headers["Retry-After"]) == (202, "1")
-    wanted = {"title": "Two seats", "price": "500.00", "withdrawn": False}
+    expected = {"title": "Two seats", "price": "500.00", "withdrawn": False}
     if method == "DELETE":
-        wanted = {"title": "A seat", "price": "12.50", "withdrawn": True}
-    assert answer.json["pendingChange"] == wanted
+        expected = {"title": "A seat", "price": "12.50", "withdrawn": True}
+    assert answer.json["pendingChange"] == expected
     assert (answer.json["price"], answer.json["status"]) == ("12.50", "available")
     assert (silent.time.now() - began).total_seconds() == pytest.approx(3)
     [mine] = silent.call("GET", "/api/tickets/mine", by=seller).json["tickets"]

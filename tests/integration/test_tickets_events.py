@@ -203,8 +203,8 @@ def test_a_sale_needs_no_earlier_event(world: World, ticket_id: str) -> None:
 @pytest.mark.parametrize("number", range(24))
 def test_the_last_change_stays_in_any_order_of_events(world: World, ticket_id: str, number: int) -> None:
     first, second = OrderOf(ticket_id), OrderOf(ticket_id, hold=3)
-    story = [first.created(), first.cancelled(), second.created(), second.awaiting_payment()]
-    shuffled = list(itertools.permutations(story))[number]
+    sequence = [first.created(), first.cancelled(), second.created(), second.awaiting_payment()]
+    shuffled = list(itertools.permutations(sequence))[number]
     deliver(world, *shuffled, *shuffled)
     world.time.advance(hours=1)
 

@@ -94,7 +94,7 @@ class Network:
 
     choices: Choices
     profile: Profile
-    story: list[str] = field(default_factory=list)
+    transcript: list[str] = field(default_factory=list)
     faults: int = 0
     waits: int = 0
     """How often others ran while a function slept."""
@@ -145,7 +145,7 @@ class Network:
         """Called when a function sleeps: others may run meanwhile, without a fault."""
         if self.depth < MAX_NESTING and self.choices.chance(INTERLEAVED_SLEEP):
             self.waits += 1
-            self.story.append(f"        while it waits for {self.called}:")
+            self.transcript.append(f"        while it waits for {self.called}:")
             self._meanwhile(self.called)
 
     def _meanwhile(self, what: str) -> None:
@@ -156,7 +156,7 @@ class Network:
     def note(self, what: str) -> None:
         """Record that a fault has happened."""
         self.faults += 1
-        self.story.append(f"        {what}")
+        self.transcript.append(f"        {what}")
 
 
 class Cloud:

@@ -6,16 +6,16 @@ from typing import Any
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     """Whether the event matches the pattern. Raises ValueError for an unsupported operator."""
-    for name, wanted in pattern.items():
+    for name, expected in pattern.items():
         value = event.get(name)
-        if isinstance(wanted, Mapping):
-            if not isinstance(value, Mapping) or not matches(wanted, value):
+        if isinstance(expected, Mapping):
+            if not isinstance(value, Mapping) or not matches(expected, value):
                 return False
-        elif wanted == [{"exists": True}]:
+        elif expected == [{"exists": True}]:
             if name not in event:
                 return False
-        elif not all(isinstance(one, str) for one in wanted):
-            raise ValueError(f"the simulation does not support the pattern {wanted}")
-        elif value not in wanted:
+        elif not all(isinstance(one, str) for one in expected):
+            raise ValueError(f"the simulation does not support the pattern {expected}")
+        elif value not in expected:
             return False
     return True

@@ -65,13 +65,13 @@ class RunResult:
     mode: str
     profile: Profile
     choices: list[int]
-    story: list[str]
+    transcript: list[str]
     violation: str | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         head = f"seed {self.seed}, mode {self.mode}, faults: {self.profile}"
-        return "\n".join([head, *self.story, f"VIOLATED: {self.violation}"]) if self.violation else head
+        return "\n".join([head, *self.transcript, f"VIOLATED: {self.violation}"]) if self.violation else head
 
 
 def run(
@@ -106,7 +106,7 @@ def _history(
 ) -> Iterator["SimulationRun"]:
     """An isolated environment: clock, ids, AWS and Stripe of this process are replaced during the run."""
     time_ = FakeClock()
-    network = Network(choices, profile, outcome.story)
+    network = Network(choices, profile, outcome.transcript)
     time_.meanwhile = network.pass_time
     cloud = Cloud(template, clock=time_, network=network)
     if seed % STRICT == 0:
@@ -251,7 +251,7 @@ class SimulationRun:
         self._log(f"relay {table[:8]}: {len(some)} records")
         self._busy.add(table)  # a shard's records are passed to one call of the function at a time
         published = self._published(self._cloud.relays[table], some)
-        if published and not self._comes_again():
+        if published and not self._is_repeated():
             del streams[table][:published]
         self._busy.discard(table)
         for record in self._cloud.unpublished:  # records in the relay's dead-letter queue are redriven
@@ -287,14 +287,14 @@ class SimulationRun:
         is_done = answer is not None and not answer["batchItemFailures"]
         if is_done and event_type == "payment:created":
             check_after_capture(self._cloud, data["orderId"])
-        if is_done and not self._comes_again():
+        if is_done and not self._is_repeated():
             queue.messages[:] = [other for other in queue.messages if other is not message]
 
     def _fire_timer(self) -> None:
         name = self._choices.pick(self._due_timers())
         timer = self._cloud.timers[name]
         self._log(f"timer {name}")
-        if self._is_lost() or (self._survives(timer.function, timer.payload) and not self._comes_again()):
+        if self._is_lost() or (self._survives(timer.function, timer.payload) and not self._is_repeated()):
             self._cloud.timers.pop(name, None)
 
     def _deliver_webhook(self) -> None:
@@ -309,7 +309,7 @@ class SimulationRun:
         self._busy.add(webhook.event_id)
         answer = self._cloud.http(event)
         self._busy.discard(webhook.event_id)
-        if not self._comes_again():
+        if not self._is_repeated():
             self._stripe.webhook_answered(webhook.event_id, answer["statusCode"] if answer else None)
 
     def _run_recurring(self) -> None:
@@ -381,7 +381,7 @@ class SimulationRun:
     def _failed(self, function: str, error: BaseException) -> None:
         self._log(f"        {function[:24]} failed: {error!r}"[:200])
 
-    def _comes_again(self) -> bool:
+    def _is_repeated(self) -> bool:
         again = self._choices.chance(self._cloud.network.profile.duplicate)
         if again:
             self._cloud.network.note("will be delivered again")
@@ -396,7 +396,7 @@ class SimulationRun:
 
     def _log(self, what: str) -> None:
         indent = "    " * self._cloud.network.depth
-        self._outcome.story.append(f"{self._cloud.clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")
+        self._outcome.transcript.append(f"{self._cloud.clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")
 
 
 class StripeTransport(stripe.HTTPClient):

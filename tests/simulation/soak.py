@@ -88,7 +88,7 @@ class Marketplace:
                 response = caller.call(method, path, body, headers=key)
             except ApiUnreachable:
                 response = None
-            if response and not _invites_a_retry(response):
+            if response and not _is_retryable(response):
                 self.report.milliseconds.append((time.monotonic() - began) * 1000)
                 what = f"{method} {'/'.join(path.split('/')[:3])}"
                 self.report.responses[f"{what} {response.status} {response.code or ''}".rstrip()] += 1
@@ -140,14 +140,14 @@ class Marketplace:
         self.request(self.random.choice(self.buyers), "GET", "/api/tickets?limit=20")
 
 
-STORIES: dict[Callable[[Marketplace], None], int] = {
+SCENARIOS: dict[Callable[[Marketplace], None], int] = {
     Marketplace.sell: 25,
     Marketplace.edit: 8,
     Marketplace.withdraw: 2,
     Marketplace.order: 50,
     Marketplace.browse: 15,
 }
-"""Each story and its share of all."""
+"""Each scenario and its share of all."""
 
 
 class DeployedDatabase:
@@ -252,13 +252,13 @@ def faults_between(stack: LocalStack, folder: Path) -> Iterator[Callable[[list[d
 
 
 def soak(marketplace: Marketplace, *, seconds: float) -> None:
-    """Start stories at a steady rate for this time, whether or not the earlier ones have ended."""
+    """Start scenarios at a steady rate for this time, whether or not the earlier ones have ended."""
     until = time.monotonic() + seconds
     with ThreadPoolExecutor(WORKERS) as workers:
         running = []
         while time.monotonic() < until:
-            (story,) = marketplace.random.choices(list(STORIES), list(STORIES.values()))
-            running.append(workers.submit(story, marketplace))
+            (scenario,) = marketplace.random.choices(list(SCENARIOS), list(SCENARIOS.values()))
+            running.append(workers.submit(scenario, marketplace))
             time.sleep(1 / STORIES_PER_SECOND)
         for ended in running:
             ended.result()
@@ -307,7 +307,7 @@ def main() -> int:
     """Run the soak; return 1 if an invariant is violated."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="duration of the load")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the stories")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the scenarios")
     args = parser.parse_args()
     report = Report()
     print("Starting the local stack ...", flush=True)
@@ -351,7 +351,7 @@ def _print_report(report: Report, seconds: float, faults: int) -> None:
         print(f"  {number:6} {what}")
 
 
-def _invites_a_retry(response: Response) -> bool:
+def _is_retryable(response: Response) -> bool:
     return (
         response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         or response.status in (HTTPStatus.ACCEPTED, HTTPStatus.TOO_MANY_REQUESTS)

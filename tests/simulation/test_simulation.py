@@ -40,8 +40,8 @@ def test_a_run_repeats_exactly_from_its_seed_or_choices(template: dict[str, Any]
     first, again = run(template, 7), run(template, 7)
     replayed = run(template, 7, replayed=first.choices)
 
-    assert first.story == again.story == replayed.story
-    assert len(first.story) > 100
+    assert first.transcript == again.transcript == replayed.transcript
+    assert len(first.transcript) > 100
 
 
 def test_a_failing_run_is_shrunk_and_still_fails(template: dict[str, Any]) -> None:
@@ -53,7 +53,7 @@ def test_a_failing_run_is_shrunk_and_still_fails(template: dict[str, Any]) -> No
         short = run(template, seed, replayed=shrink(failed.choices, fails, tries=12))
 
     assert short.violation
-    assert len(short.story) < len(failed.story)
+    assert len(short.transcript) < len(failed.transcript)
 
 
 @pytest.fixture(scope="module")

@@ -105,18 +105,18 @@ class Workload:
             return self._join(self._joining)
         if not self._tickets:
             return self._sell()
-        deeds: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
+        actions: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
         if self.focus and self._orders:
             return self._choices.pick(
                 (self._edit, self._withdraw, self._order, self._cancel, self._cancel, self._pay)
             )()
-        deeds += [self._sell] * (len(self._tickets) - len(self._withdrawn) < MAX_TICKETS)
-        deeds += [self._reuse_a_key] * bool(self._answered_keys) * self._choices.chance(0.3)
-        deeds += [self._try_again] * 2 * bool(self._unanswered)
-        deeds += [self._sign_in, self._break_in] * self._choices.chance(0.3)
+        actions += [self._sell] * (len(self._tickets) - len(self._withdrawn) < MAX_TICKETS)
+        actions += [self._reuse_a_key] * bool(self._answered_keys) * self._choices.chance(0.3)
+        actions += [self._try_again] * 2 * bool(self._unanswered)
+        actions += [self._sign_in, self._break_in] * self._choices.chance(0.3)
         if self._orders:
-            deeds += [self._cancel, *[self._pay] * 5, self._authenticate, self._look, self._try_anothers]
-        return self._choices.pick(deeds)()
+            actions += [self._cancel, *[self._pay] * 5, self._authenticate, self._look, self._try_anothers]
+        return self._choices.pick(actions)()
 
     def _sell(self) -> None:
         seller = self._choices.pick(self._sellers)
@@ -234,7 +234,7 @@ class Workload:
         self._tell(f"by hand at Stripe: {path} {form}")
         reply = self._stripe.handle("POST", path, {"Authorization": f"Bearer {SECRET_KEY}"}, form)
         message = reply.body.get("error", {}).get("message", "")
-        is_refused = "Refused: " in message  # as `_refuse_at_stripe` has asked
+        is_refused = "Refused: " in message  # by `_refuse_at_stripe`
         has_ended = "This refund is already" in message  # just now
         assert reply.status == 200 or is_refused or has_ended, reply.body
         return dict(reply.body)
@@ -383,4 +383,4 @@ class Workload:
 
     def _tell(self, what: str) -> None:
         indent = "    " * self._cloud.network.depth
-        self._cloud.network.story.append(f"{clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")
+        self._cloud.network.transcript.append(f"{clock.now():%H:%M:%S.%f}"[:-3] + f" {indent}{what}")

@@ -1,7 +1,7 @@
 """The operations whose cost is measured, each in the real handlers.
 
-Each function in `OPERATIONS` runs one operation and returns its run. `purchase` is a whole sale; the stories at the end
-contain the events that listeners handle.
+Each function in `OPERATIONS` runs one operation and returns its run. `purchase` is a whole sale; the scenarios at the
+end contain the events that listeners handle.
 """
 
 from collections.abc import Callable
@@ -195,8 +195,8 @@ def order_a_ticket_held_since_the_read(stack: MeteredStack) -> Run:
     free = read(OrderStore(Table("orders", has_sort_key=True)), ticket_id)
     stack.place(ticket_id, stack.rival)
 
-    def stale(store: OrderStore, wanted: TicketID, *, consistent: bool = False) -> HoldableTicket | None:
-        read(store, wanted, consistent=consistent)
+    def stale(store: OrderStore, ticket_id: TicketID, *, consistent: bool = False) -> HoldableTicket | None:
+        read(store, ticket_id, consistent=consistent)
         return free
 
     with patch.object(OrderStore, "ticket", stale):
@@ -351,7 +351,7 @@ def _authorised_without_webhook(stack: MeteredStack) -> None:
     stripe_gateway.keys()
 
 
-# Stories, each with the events that listeners handle: see REACTIONS in test_calls.py.
+# Scenarios, each with the events that listeners handle: see REACTIONS in test_calls.py.
 
 
 def bought(stack: MeteredStack) -> None:
@@ -381,7 +381,7 @@ def edited_too_late(stack: MeteredStack) -> None:
     ticket_id = stack.offered()
     stack.place(ticket_id)
     path = f"/api/tickets/{ticket_id}"
-    with patch.object(stack, "deliver", lambda event: _deliver_but_holds(stack, event)):
+    with patch.object(stack, "deliver", lambda event: _deliver_except_holds(stack, event)):
         assert stack.call("PUT", path, {"title": TITLE, "price": "99.00"}, by=stack.seller).code == "ticket_held"
 
 
@@ -409,7 +409,7 @@ def not_captured(stack: MeteredStack) -> None:
     stack.settle()
 
 
-def _deliver_but_holds(stack: MeteredStack, event: dict[str, Any]) -> None:
+def _deliver_except_holds(stack: MeteredStack, event: dict[str, Any]) -> None:
     if event["detail-type"] != "order:created":
         MeteredStack.deliver(stack, event)
 

@@ -171,7 +171,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # handlers log to standard output
     for function in FUNCTIONS:
         importlib.import_module(f"functions.{function}")
-    aws._client = cache(_patient_client)
+    aws._client = cache(_client_with_long_timeouts)
     aws.dynamodb()
     gc.freeze()
     while True:
@@ -183,7 +183,7 @@ def main() -> None:
         outcomes.flush()
 
 
-def _patient_client(service: str) -> object:
+def _client_with_long_timeouts(service: str) -> object:
     """A client as in `shared.aws`, but with a longer timeout: the worker pool loads the local AWS heavily."""
     return boto3.client(  # type: ignore[call-overload]
         service, config=Config(read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.plan import DOCUMENT, Ground, Limit, document, ground, limits, table
+from benchmarks.plan import DOCUMENT, Inputs, Limit, document, limits, read_inputs, table
 from functions.orders.store import OPEN_PARTITIONS
 from functions.tickets.store import ON_SALE_PARTITIONS
 from metering.counts import Counts, Row
@@ -30,7 +30,7 @@ def row(function: str, trigger: str = "", **more: Any) -> Row:
     return Row(function=function, trigger=trigger, **(nothing | more))
 
 
-def made_up() -> Ground:
+def made_up() -> Inputs:
     """Return a plan of an order that uses a little of everything; each quota is 1,000."""
     purchase = (
         row("tickets.api", "POST /api/tickets", table_writes=100),
@@ -43,7 +43,7 @@ def made_up() -> Ground:
         row("tickets.listener", "order:created", index_writes={"on-sale": 2, "by-seller": 2}),
         row("expiration.listener", "order:created", calls={"CreateSchedule": 1}),
     )
-    return Ground(
+    return Inputs(
         counts=Counts(purchase, {"list tickets on sale": row("tickets.api"), "order a held ticket": row("orders.api")}),
         quotas={name: {"limit": 1000, "unit": name} for name in QUOTAS},
         assumed={
@@ -133,6 +133,6 @@ def test_a_document_without_a_marker_is_refused() -> None:
 def test_the_document_is_current(template: dict[str, Any]) -> None:
     text = DOCUMENT.read_text()
 
-    assert document(text, limits(ground(template))) == text, (
+    assert document(text, limits(read_inputs(template))) == text, (
         "run `python -m benchmarks.plan --docs` to update its tables"
     )

@@ -153,8 +153,8 @@ def test_an_accepted_withdrawal_applies_at_its_decision() -> None:
 
 
 def test_an_edit_uses_the_currency_of_the_stage() -> None:
-    wanted = TICKET.edited(title="A seat", price=Price("500"), currency="jpy")
-    after, _ = applied(requested(TICKET, wanted))
+    edit = TICKET.edited(title="A seat", price=Price("500"), currency="jpy")
+    after, _ = applied(requested(TICKET, edit))
 
     assert (after.price, after.currency) == ("500", "jpy")
 
@@ -343,13 +343,13 @@ def follow(ticket: Ticket, news: News) -> Ticket:
     data=st.data(),
 )
 def test_the_last_change_decides_in_any_order_with_duplicates(words: list[str], data: st.DataObject) -> None:
-    story: list[News] = [(word, number) for number, word in enumerate(words, start=1)]
-    heard = data.draw(st.permutations(story + data.draw(st.lists(st.sampled_from(story)))))
+    sequence: list[News] = [(word, number) for number, word in enumerate(words, start=1)]
+    heard = data.draw(st.permutations(sequence + data.draw(st.lists(st.sampled_from(sequence)))))
     ticket = TICKET
     for news in heard:
         ticket = follow(ticket, news)
 
-    last = follow(TICKET, story[-1])
+    last = follow(TICKET, sequence[-1])
     assert (ticket.hold, ticket.hold_version) == (last.hold, last.hold_version)
 
 

@@ -17,25 +17,25 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const asked = async () => {
+const sentCacheControl = async () => {
   await fetchCached(new Request(URL));
   return sent.at(-1)?.headers.get("Cache-Control");
 };
 
 test("public tickets may come from the cache", async () => {
-  expect(await asked()).toBeNull();
+  expect(await sentCacheControl()).toBeNull();
 });
 
 test("after a change they do not, until the cache has forgotten the state before it", async () => {
   skipCache();
-  expect(await asked()).toBe("no-cache");
+  expect(await sentCacheControl()).toBe("no-cache");
   vi.advanceTimersByTime(2999);
-  expect(await asked()).toBe("no-cache");
+  expect(await sentCacheControl()).toBe("no-cache");
   vi.advanceTimersByTime(1);
-  expect(await asked()).toBeNull();
+  expect(await sentCacheControl()).toBeNull();
 });
 
 test("the date of a response that may be cached does not set the clock", async () => {
-  await asked();
+  await sentCacheControl();
   expect(serverNow()).toBe(Date.now());
 });

@@ -34,7 +34,7 @@ export function skipCache(): void {
 
 /**
  * For public tickets. The response may come from the edge's cache, or index.html may have requested it before this call, so
- * its `Date` does not tell the time.
+ * its `Date` is not the current time.
  */
 export function fetchCached(request: Request): Promise<Response> {
   if (performance.now() < skipCacheUntil) request.headers.set("Cache-Control", "no-cache");

@@ -314,7 +314,7 @@ export interface components {
             nextCursor: string | null;
         };
         /**
-         * @description OrderStatus of an order. The values are part of the API and event contracts.
+         * @description The status of an order. The values are part of the API and event contracts.
          * @enum {string}
          */
         OrderStatus: "created" | "awaiting:payment" | "completed" | "cancelled" | "refunded";
@@ -577,7 +577,7 @@ export interface components {
             nextCursor: string | null;
         };
         /**
-         * @description TicketStatus of a ticket. The values are part of the API and event contracts.
+         * @description The status of a ticket. The values are part of the API and event contracts.
          * @enum {string}
          */
         TicketStatus: "available" | "reserved" | "sold" | "withdrawn";
