@@ -224,9 +224,12 @@ def _taped(stack: Any, operation: Callable[[Any], object]) -> tuple[Tape, Reques
     events = aws.dynamodb().meta.events
     events.register("before-parameter-build", record_call)
     events.register("response-received", record_response)
-    recorder = _StripeRecorder(stripe_gateway.http_client(), tape)
+    recorder = _StripeRecorder(stripe_gateway.http_client(stripe_gateway.TIMEOUT_SECONDS), tape)
     try:
-        with patch.object(stack.world, "invoke", begin), patch.object(stripe_gateway, "http_client", lambda: recorder):
+        with (
+            patch.object(stack.world, "invoke", begin),
+            patch.object(stripe_gateway, "http_client", lambda _: recorder),
+        ):
             operation(stack)
     finally:
         events.unregister("before-parameter-build", record_call)
@@ -247,7 +250,7 @@ def _played(tape: Tape, client: Any) -> Iterator[None]:
     events.register_first("before-send", answer)
     try:
         with (
-            patch.object(stripe_gateway, "http_client", lambda: player),
+            patch.object(stripe_gateway, "http_client", lambda _: player),
             patch.object(botocore_stubber, "enabled", new=False),  # all hooks run, so moto would work without need
         ):
             yield

@@ -27,7 +27,7 @@ from functions.orders.store import OrderStore
 from shared import clock
 from shared.ids import OrderID, TicketID, UserID, is_id, new_id
 from shared.listener import TooEarly
-from shared.replication_lag import is_recent, read_until_replicated
+from shared.replication_lag import is_recent
 from shared.telemetry import count
 from shared.unit_of_work import VersionConflict, retry_on_conflict
 
@@ -231,7 +231,7 @@ def _count(order: Order) -> None:
 def _find_ticket(store: OrderStore, ticket_id: str) -> HoldableTicket:
     if not is_id(ticket_id):
         raise TicketNotFound
-    ticket = read_until_replicated(lambda: store.ticket(TicketID(ticket_id)), ticket_id)
+    ticket = store.ticket(TicketID(ticket_id))
     if ticket is None:
         raise TicketNotFound(is_recent=is_recent(ticket_id))
     return ticket

@@ -32,7 +32,7 @@ from shared import clock
 from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderEvent
 from shared.ids import OrderID, PaymentID, UserID, is_id, new_id
 from shared.money import CURRENCIES, format_amount
-from shared.replication_lag import is_recent, read_until_replicated
+from shared.replication_lag import is_recent
 from shared.telemetry import count, logger, measure
 from shared.unit_of_work import VersionConflict, retry_on_conflict
 
@@ -60,7 +60,7 @@ def start_payment(store: PaymentStore, *, user_id: UserID, order_id: str, token:
     if payment.has_funds():
         return payment, False
     payment.check_can_be_started(clock.now())
-    stripe = StripeGateway()
+    stripe = StripeGateway.for_buyer()
     check_buyer(store, user_id)
     is_new = False
     if payment.stripe_id is None:
@@ -80,7 +80,7 @@ def get_payment(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payme
         raise PaymentNotFound
     if payment.status is PaymentStatus.OPEN and store.claim_read(payment.order.id, READ_EVERY):
         try:
-            return settle(store, StripeGateway(), payment.order.id).payment
+            return settle(store, StripeGateway.for_buyer(), payment.order.id).payment
         except (StripeUnavailable, PaymentsNotConfigured, IntentMissing) as error:
             logger.warning("returning the recorded payment", order_id=payment.order.id, reason=str(error))
     return payment
@@ -356,7 +356,7 @@ def _record_order(store: PaymentStore, order: PayableOrder) -> Payment:
 
 
 def _find(store: PaymentStore, user_id: UserID, order_id: str) -> Payment:
-    payment = read_until_replicated(lambda: store.payment(OrderID(order_id)), order_id) if is_id(order_id) else None
+    payment = store.payment(OrderID(order_id)) if is_id(order_id) else None
     if payment is None or payment.order.user_id != user_id:
         raise OrderNotFound(is_recent=payment is None and is_id(order_id) and is_recent(order_id))
     return payment

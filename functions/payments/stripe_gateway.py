@@ -3,6 +3,9 @@
 A call that failed without an answer is repeated once, under the same idempotency key, so that it acts once (Stripe,
 "Idempotent requests"). If that fails too, the outcome is unknown, and the caller reads the PaymentIntent again before
 it continues. Each call has an idempotency key of its own: under a shared one Stripe would replay a refusal for a day.
+
+While a buyer waits, calls have a shorter timeout and go through a circuit breaker. Background work has neither: its
+queues, and Stripe's webhooks, repeat what fails, and no person waits for it.
 """
 
 import json
@@ -11,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import stripe
 import urllib3
 
+from functions.payments.circuit_breaker import CircuitBreaker
 from functions.payments.payment import (
     AmountRefused,
     BadToken,
@@ -42,6 +46,9 @@ if TYPE_CHECKING:
     )
 
 TIMEOUT_SECONDS = 8.0
+BUYER_TIMEOUT_SECONDS = 5.0
+"""The timeout of a call for which a buyer waits. No shorter than RETRY_WITHIN, so that such a call is not repeated
+after a timeout."""
 KEYS_TTL = timedelta(minutes=1)
 RETRY_WITHIN = timedelta(seconds=5)
 """A call is repeated only within this time of the gateway's creation, so that a request of a few calls, of which one is
@@ -130,10 +137,10 @@ class Urllib3Client(stripe.HTTPClient):
 
     name = "urllib3"
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_seconds: float) -> None:
         super().__init__()
         self._pool = urllib3.PoolManager(
-            ca_certs=stripe.ca_bundle_path, timeout=urllib3.Timeout(total=TIMEOUT_SECONDS), retries=False
+            ca_certs=stripe.ca_bundle_path, timeout=urllib3.Timeout(total=timeout_seconds), retries=False
         )
 
     def request(
@@ -159,9 +166,12 @@ class Urllib3Client(stripe.HTTPClient):
 
 
 @cache
-def http_client() -> stripe.HTTPClient:
-    """Return the HTTP client of the process; the simulation replaces this function."""
-    return Urllib3Client()
+def http_client(timeout_seconds: float) -> stripe.HTTPClient:
+    """Return the process's HTTP client with this timeout; the simulation replaces this function."""
+    return Urllib3Client(timeout_seconds)
+
+
+_breaker = CircuitBreaker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +198,27 @@ class StripeGateway:
     IntentMissing, CardDeclined, BadToken or AmountRefused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS, breaker: CircuitBreaker | None = None) -> None:
         env = settings.load(Settings)
         self.stage = env.stage
+        self._breaker = breaker
         self._retry_until = clock.now() + RETRY_WITHIN
         self._client = stripe.StripeClient(
             keys().secret,
             base_addresses={"api": env.stripe_api_base},
-            http_client=http_client(),
+            http_client=http_client(timeout_seconds),
             max_network_retries=0,
         )
+
+    @classmethod
+    def for_buyer(cls) -> Self:
+        """Return a gateway for one request for which a buyer waits.
+
+        Raises StripeUnavailable while the circuit is open, and PaymentsNotConfigured.
+        """
+        if _breaker.is_open(clock.now()):
+            raise StripeUnavailable("Stripe does not respond at the moment; try again")
+        return cls(timeout_seconds=BUYER_TIMEOUT_SECONDS, breaker=_breaker)
 
     def create(self, order: PayableOrder) -> Intent:
         """Create an unconfirmed PaymentIntent for the order: cards only, manual capture."""
@@ -324,15 +345,25 @@ class StripeGateway:
     def _call(self, call: Any, *, acts: bool = False) -> Any:
         """Make the call, at most twice. `acts`: it moves money, and the caller reads the state after a refusal."""
         try:
-            try:
-                return call()
-            except stripe.StripeError as error:
-                if not (_may_be_repeated(error) and clock.now() < self._retry_until):
-                    raise
-            clock.sleep(RETRY_AFTER_SECONDS)
+            answer = self._attempt(call)
+        except stripe.StripeError as error:
+            self._record(is_outage=_is_outage(error))
+            _raise(error, acts=acts)
+        self._record(is_outage=False)
+        return answer
+
+    def _attempt(self, call: Any) -> Any:
+        try:
             return call()
         except stripe.StripeError as error:
-            _raise(error, acts=acts)
+            if not (_may_be_repeated(error) and clock.now() < self._retry_until):
+                raise
+        clock.sleep(RETRY_AFTER_SECONDS)
+        return call()
+
+    def _record(self, *, is_outage: bool) -> None:
+        if self._breaker:
+            self._breaker.record(clock.now(), is_outage=is_outage)
 
 
 def _refund_status(refunds: list[stripe.Refund]) -> RefundStatus | None:
@@ -361,6 +392,12 @@ def _may_be_repeated(error: stripe.StripeError) -> bool:
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     is_open = error.http_status == HTTPStatus.CONFLICT or (error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
     return is_open and headers.get("stripe-should-retry") != "false"
+
+
+def _is_outage(error: stripe.StripeError) -> bool:
+    """Whether Stripe itself failed: no answer, or 5xx. A rate limit (429) or a conflict is answered at once."""
+    is_server_error = (error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, stripe.APIConnectionError) or is_server_error
 
 
 def _raise(error: stripe.StripeError, *, acts: bool) -> NoReturn:

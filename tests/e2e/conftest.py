@@ -36,6 +36,7 @@ class Marketplace:
         """Put a ticket on sale, wait until it can be ordered, and return its id."""
         ticket = str(seller.post("/api/tickets", {"title": title, "price": price}).expect(201)["id"])
         eventually(lambda: ticket in self.on_sale(), "the new ticket is on sale")
+        eventually(lambda: bool(self.orders_copy(ticket)), "the new ticket is known to Orders")
         return ticket
 
     def on_sale(self) -> set[str]:

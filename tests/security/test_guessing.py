@@ -8,6 +8,8 @@ Already covered in tests/integration: the limits of failed sign-ins, and that co
 import pytest
 
 from functions.auth import passwords
+from shared import clock
+from shared.ids import new_id
 from tests.support.signing_key import SigningKey
 from tests.support.stripe_in_process import Stripe
 from tests.support.world import World
@@ -69,10 +71,23 @@ def test_an_id_with_an_impossible_year_is_not_found(
     assert (answer.status, answer.code) == (404, code)
 
 
-def test_an_id_from_the_future_does_not_cause_waiting(world: World) -> None:
-    """Otherwise each call could occupy a function for two seconds."""
-    before = world.time.now()
+def test_an_id_from_the_future_asks_for_no_retry(world: World) -> None:
     answer = world.call("POST", "/api/orders", {"ticketID": "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"}, by=world.person())
 
     assert "Retry-After" not in answer.headers
-    assert world.time.now() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [("POST", "/api/orders", "ticketID"), ("POST", "/api/payments", "orderId"), ("GET", "/api/payments/{}", None)],
+)
+def test_a_made_up_recent_id_occupies_no_function(
+    world: World, stripe: Stripe, monkeypatch: pytest.MonkeyPatch, method: str, path: str, name: str | None
+) -> None:
+    """The function does not wait for an event that may never come; the caller does."""
+    waits: list[float] = []
+    monkeypatch.setattr(clock, "sleep", waits.append)
+    ident = new_id()
+    answer = world.call(method, path.format(ident), {name: ident} if name else None, by=world.person())
+
+    assert (answer.status, answer.headers["Retry-After"], waits) == (404, "1", [])

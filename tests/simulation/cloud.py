@@ -104,6 +104,8 @@ class Network:
     """The last call."""
     down: frozenset[str] = frozenset()
     """The operations of the service that is down."""
+    failed_for_buyer: datetime | None = None
+    """When Stripe last failed while a buyer waited."""
 
     def pass_through(self, what: str, call: Any, *, refusal: Exception, again: Any = None, acts: bool = False) -> Any:
         """Make the call, or fail in one of the ways of the profile; `again` is the effect of the SDK's retry.

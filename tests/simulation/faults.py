@@ -44,9 +44,9 @@ class Profile:
     stripe_refuses: float = 0.0
     """Stripe will refuse to capture, void or refund a payment, for good or for ten minutes."""
     slow_stripe: float = 0.0
-    """A call to Stripe takes seconds; from eight seconds on it times out."""
+    """A call to Stripe takes seconds; from the caller's timeout on it is lost."""
     outage: float = 0.0
-    """EventBridge or Secrets Manager is down for hours. Once in a run, as a probability for each step."""
+    """EventBridge, Secrets Manager or Stripe is down for hours. Once in a run, as a probability for each step."""
     skew: int = 0
     """Seconds by which a function's clock may be fast or slow."""
     early_timers: int = 0

@@ -20,6 +20,7 @@ from functions.orders.order import OrderStatus as Status
 from functions.payments import actions as payment_actions
 from functions.payments import payment as payment_rules
 from functions.payments import reconciler, settler, stripe_gateway
+from functions.payments.circuit_breaker import MAX_OUTAGES, CircuitBreaker
 from functions.payments.payment import (
     EventType,
     Intent,
@@ -359,6 +360,9 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "a refused refund is repeated without end": Mutation(
         _with(Intent, "with_refused_refund", lambda self: self), REFUSALS, seed=104
+    ),
+    "the circuit breaker never closes": Mutation(
+        _with(CircuitBreaker, "is_open", lambda self, _now: self.outages >= MAX_OUTAGES), Profile(outage=0.1)
     ),
     "the response is stored after the effect": Mutation(_store_response_later, seed=4),
     "failed entries of PutEvents are ignored": Mutation(_with(publish, "_put", _ignore_failed_entries), seed=21),

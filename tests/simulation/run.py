@@ -24,6 +24,7 @@ from ulid import ULID
 from functions.auth import passwords
 from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
+from functions.payments.circuit_breaker import CircuitBreaker
 from shared import aws, clock, ids, telemetry
 from shared.telemetry import logger
 from stripe_emulator import StripeAccount, WebhookEndpoint
@@ -49,10 +50,9 @@ from tests.support.lambda_events import http_event, sqs_batch
 ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 SETTLES_WITHIN = timedelta(minutes=45)
 STRICT = 4  # every fourth run allows each buyer one unpaid order only, so that simulated buyers reach the limit
-OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}))
-"""The operations that fail while EventBridge or Secrets Manager is down."""
+OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}), frozenset({"stripe"}))
+"""The operations that fail while EventBridge, Secrets Manager or Stripe is down."""
 MAX_OUTAGE_HOURS = 4
-STRIPE_TIMEOUT = timedelta(seconds=stripe_gateway.TIMEOUT_SECONDS)
 WEBHOOK_SECRET = "whsec_simulation"
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -133,7 +133,8 @@ def _history(
             (ids, "ULID", _seeded_ulid(seed)),
             (passwords, "hasher", lambda: QUICK_HASHER),
             (stripe_gateway, "_cached", stripe_gateway._CachedKeys()),
-            (stripe_gateway, "http_client", lambda: StripeTransport(account, network, time_)),
+            (stripe_gateway, "http_client", lambda timeout: StripeTransport(account, network, time_, timeout)),
+            (stripe_gateway, "_breaker", CircuitBreaker()),
             (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
             *((aws, client, lambda: cloud) for client in ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")),
         ):
@@ -404,11 +405,13 @@ class StripeTransport(stripe.HTTPClient):
 
     name = "simulation"
 
-    def __init__(self, account: StripeAccount, network: Network, clock: FakeClock) -> None:
+    def __init__(self, account: StripeAccount, network: Network, clock: FakeClock, timeout_seconds: float) -> None:
         super().__init__()
         self._account = account
         self._network = network
         self._clock = clock
+        self._timeout = timedelta(seconds=timeout_seconds)
+        self._has_buyer = timeout_seconds == stripe_gateway.BUYER_TIMEOUT_SECONDS
 
     def request(
         self,
@@ -424,9 +427,9 @@ class StripeTransport(stripe.HTTPClient):
         def call() -> tuple[str, int, Mapping[str, str]]:
             is_slow = self._network.choices.chance(self._network.profile.slow_stripe)
             takes = timedelta(seconds=1 + self._network.choices.below(10)) if is_slow else timedelta()
-            self._clock.instant += min(takes, STRIPE_TIMEOUT)
+            self._clock.instant += min(takes, self._timeout)
             reply = self._account.handle(method.upper(), path, headers, post_data or b"")
-            if takes >= STRIPE_TIMEOUT:
+            if takes >= self._timeout:
                 self._network.note(f"stripe answers after {takes.seconds} s")
                 raise lost
             return json.dumps(reply.body), reply.status, {name.lower(): text for name, text in reply.headers.items()}
@@ -436,7 +439,9 @@ class StripeTransport(stripe.HTTPClient):
             answer: tuple[str, int, Mapping[str, str]] = self._network.pass_through(
                 f"stripe {method} {path.partition('?')[0]}", call, refusal=lost, acts=method == "post"
             )
-        except BotoCoreError:
+        except (BotoCoreError, stripe.APIConnectionError):
+            if self._has_buyer:
+                self._network.failed_for_buyer = self._clock.instant
             raise lost from None
         return answer
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from functions.payments.circuit_breaker import OPEN_FOR
 from shared import clock
 from stripe_emulator import StripeAccount
 from stripe_emulator.account import SECRET_KEY
@@ -339,7 +340,13 @@ class Workload:
     @staticmethod
     def _is_open(answer: CallResult) -> bool:
         """Whether the caller does not know the outcome of the call yet."""
-        return answer.is_failure or answer.status == 202 or answer.code == "idempotency_in_progress"
+        is_not_replicated_yet = answer.status == 404 and answer.asks_again
+        return (
+            answer.is_failure
+            or answer.status == 202
+            or answer.code == "idempotency_in_progress"
+            or is_not_replicated_yet
+        )
 
     def _once(
         self, by: SimulatedUser, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
@@ -372,9 +379,16 @@ class Workload:
             asks_again = raw["statusCode"] >= 500 or "Retry-After" in raw["headers"]
             answer = CallResult(raw["statusCode"], json.loads(text) if text else None, asks_again)
         self._tell(f"    → {answer.status} {answer.code}")
-        if answer.is_failure and self._cloud.network.faults == faults:
+        if answer.is_failure and self._cloud.network.faults == faults and not self._is_circuit_open(answer):
             raise InvariantViolation(f"{method} {path} failed ({answer}) without a fault")
         return answer
+
+    def _is_circuit_open(self, answer: CallResult) -> bool:
+        """Whether Payments may refuse a call without a fault: Stripe has failed for a buyer just now."""
+        failed, skew = self._cloud.network.failed_for_buyer, self._cloud.network.profile.skew
+        if failed is None or answer.code != "stripe_unavailable":
+            return False
+        return self._cloud.clock.instant < failed + OPEN_FOR + 2 * timedelta(seconds=skew)
 
     def _is_held(self, ticket: str) -> bool:
         found = orders_and_tickets(self._cloud)[1].get(ticket, {})

@@ -27,6 +27,7 @@ import pytest
 from moto import mock_aws
 
 from functions.payments import stripe_gateway
+from functions.payments.circuit_breaker import CircuitBreaker
 from shared import aws, clock, settings
 from shared.ids import new_id
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
@@ -81,5 +82,6 @@ def replace_stripe(time: FakeClock, patch: pytest.MonkeyPatch) -> Stripe:
     patch.setattr(stripe_gateway, "_cached", stripe_gateway._CachedKeys())
     settings.load.cache_clear()
     made = Stripe(time, secret_arn=arn)
-    patch.setattr(stripe_gateway, "http_client", lambda: made)
+    patch.setattr(stripe_gateway, "http_client", made.with_timeout)
+    patch.setattr(stripe_gateway, "_breaker", CircuitBreaker())
     return made

@@ -4,7 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import stripe
 
@@ -24,7 +24,7 @@ type Saved = dict[str, dict[str, dict[str, Any]]]
 class Stripe(stripe.HTTPClient):
     """Transport of the SDK to a StripeAccount on the test's clock.
 
-    `inject` makes one call UNREACHABLE or its RESPONSE_LOST.
+    `inject` makes one call UNREACHABLE or its RESPONSE_LOST. `timeout_seconds` is what the last caller asked for.
     """
 
     name = "in-process"
@@ -36,9 +36,15 @@ class Stripe(stripe.HTTPClient):
         )
         self.secret_arn = secret_arn
         self.calls: list[str] = []
-        self.seconds_per_call = 0
+        self.seconds_per_call = 0.0
+        self.timeout_seconds = 0.0
         self._clock = clock
         self._faults: list[tuple[FaultKind, str]] = []
+
+    def with_timeout(self, timeout_seconds: float) -> Self:
+        """Stands for `stripe_gateway.http_client`."""
+        self.timeout_seconds = timeout_seconds
+        return self
 
     def request(
         self,

@@ -1,9 +1,12 @@
-"""Which answers of Stripe allow another attempt."""
+"""How long a call to Stripe waits for an answer, and which answers allow another attempt."""
+
+import socket
+import time
 
 import pytest
 import stripe
 
-from functions.payments.stripe_gateway import _may_be_repeated
+from functions.payments.stripe_gateway import Urllib3Client, _may_be_repeated
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,12 @@ def test_conflicts_and_server_errors_are_repeated(status: int, should_retry: str
 
 def test_connection_errors_are_repeated() -> None:
     assert _may_be_repeated(stripe.APIConnectionError("reset"))  # type: ignore[no-untyped-call]
+
+
+def test_a_call_ends_at_its_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        with pytest.raises(stripe.APIConnectionError):
+            Urllib3Client(0.1).request("get", f"http://127.0.0.1:{silent.getsockname()[1]}/", {})
+
+    assert 0.1 <= time.monotonic() - started < 2
