@@ -68,11 +68,16 @@ export const ticketsOnSale = infiniteQueryOptions({
   ...LIST,
 });
 
-export const ticket = (id: string) =>
+/** A ticket as everybody sees it. `isCurrent`: past CloudFront's cache, for a seller who is about to edit it. */
+export const ticket = (id: string, { isCurrent = false } = {}) =>
   queryOptions({
     queryKey: ["tickets", id],
-    queryFn: ({ signal }) =>
-      unwrap(api.GET("/api/tickets/{id}", { params: { path: { id } }, signal, fetch: fetchCached })),
+    queryFn: ({ signal }) => {
+      const header = isCurrent ? { "Cache-Control": "no-cache" as const } : {};
+      return unwrap(
+        api.GET("/api/tickets/{id}", { params: { path: { id }, header }, signal, fetch: fetchCached }),
+      );
+    },
   });
 
 export const ownTickets = (userId: string) =>

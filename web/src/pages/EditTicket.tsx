@@ -13,7 +13,7 @@ import { TicketForm } from "./TicketForm";
 
 export function EditTicket() {
   const { id = "" } = useParams();
-  const query = useQuery(ticketQuery(id));
+  const query = useQuery(ticketQuery(id, { isCurrent: true }));
   const user = useUser();
   if (isNotFound(query.error)) return <NotFound what="ticket" />;
   if (query.isPending) return <Loading />;
