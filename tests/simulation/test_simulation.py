@@ -11,7 +11,7 @@ from tests.simulation.mutations import MUTATIONS
 from tests.simulation.pool import Pool
 from tests.simulation.run import run
 
-RUNS = 300
+RUNS = 200
 BUDGET = 250
 
 
