@@ -1,9 +1,15 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link, Navigate, useLocation, useParams } from "react-router";
+import { skipCache } from "../api/client";
 import { codeOf, explain, isNotFound } from "../api/errors";
 import { useCancelOrder } from "../api/mutations";
-import { order as orderQuery, payment as paymentQuery, startedPayment } from "../api/queries";
+import {
+  order as orderQuery,
+  payment as paymentQuery,
+  startedPayment,
+  ticket as ticketQuery,
+} from "../api/queries";
 import { notifyOtherTabs } from "../api/tabs";
 import type { Order, Payment } from "../api/types";
 import { Countdown, useHasPassed } from "../components/Countdown";
@@ -51,6 +57,7 @@ function LoadedOrder({ id }: { id: string }) {
 
 function KnownOrder({ order }: { order: Order }) {
   const user = useUser();
+  useTicketOutdated(order);
   const hasLapsed = useHasPassed(order.expiresAt);
   const [confirmation, setConfirmation] = useState<Confirmation>({ kind: "none" });
   const isUnconfirmed = confirmation.kind === "none" || confirmation.kind === "no-effect";
@@ -123,6 +130,16 @@ function KnownOrder({ order }: { order: Order }) {
       )}
     </>
   );
+}
+
+/** A ticket changes with its order. A page that shows it later reads it again, and past the edge's cache. */
+function useTicketOutdated({ status, ticket }: Order): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    if (status === "created") return;
+    skipCache();
+    void client.invalidateQueries({ queryKey: ticketQuery(ticket.id).queryKey, refetchType: "none" });
+  }, [client, status, ticket.id]);
 }
 
 /** When the page began to wait for a confirmed payment (milliseconds), and whether Stripe's webhook is late. */
