@@ -43,7 +43,3 @@ test("a purchase makes the requests that are listed, however long the card takes
   }
   expect(made).toEqual(LISTED);
 });
-  expect(made[polled]).toBeGreaterThan(0);
-  expect(made[polled]).toBeLessThan(10);
-  expect({ ...made, [polled]: LISTED[polled] }).toEqual(LISTED);
-});
