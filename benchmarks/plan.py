@@ -127,7 +127,7 @@ def _functions(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
     # The seconds for which an order occupies each function equal the environments needed for one order per second.
     busy = _added_up((row.function, _seconds(row, inputs.assumed)) for row in rush)
     function, most = _largest(busy)
-    queue, longest = _largest({name: taken for name, taken in busy.items() if name.endswith(".listener")})
+    queue, longest = _largest({name: seconds for name, seconds in busy.items() if name.endswith(".listener")})
     yield _limit(inputs, "concurrency", "Lambda, the account's concurrency", sum(busy.values()), "raise the quota")
     yield _limit(
         inputs,
