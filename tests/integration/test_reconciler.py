@@ -1,5 +1,6 @@
 """The reconciler at scale: it ends in time and continues, and no failing payment or log entry stops the others."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from functions.payments import reconciler, stripe_gateway
 from functions.payments.payment import StripeUnavailable
 from functions.payments.stripe_gateway import StripeGateway
 from shared import aws, work_queue
-from shared.work_queue import NotQueued, WorkQueue
+from shared.work_queue import NotQueued, Task, WorkQueue
 from tests.integration.placing import offer, place
 from tests.support.faults import UNREACHABLE
 from tests.support.lambda_events import LambdaContext, Person, sqs_batch
@@ -138,6 +139,14 @@ def test_due_payments_are_queued_though_the_log_cannot_be_read(world: World, buy
     assert world.queues.take(SETTLER) == [{"orderID": order}]
 
 
+def test_the_log_is_read_before_the_due_payments_are_queued(world: World, buyer: Person, stripe: Stripe) -> None:
+    """A backlog of payments must not keep it from the log."""
+    order, charged = start(world, buyer), charge_by_hand(stripe)
+    world.time.advance(minutes=6)
+
+    assert queued(world) == [charged, order]
+
+
 def test_a_failing_entry_of_the_log_is_retried_alone(world: World, stripe: Stripe, buyer: Person) -> None:
     failing, other = charge_by_hand(stripe), charge_by_hand(stripe)
     world.time.advance(minutes=6)
@@ -175,6 +184,32 @@ def test_the_log_is_read_in_pages_over_several_runs(
     assert found[0][:10] == charged[:-11:-1]
     assert set(charged) == {stripe_id for run in found for stripe_id in run}
     assert later in queued(world), "a new window begins where the last one ended"
+
+
+def test_a_run_that_fails_in_the_log_keeps_the_pages_that_it_read(
+    world: World, stripe: Stripe, buyer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stripe_gateway, "LOG_PAGE", 10)
+    charged = []
+    for _ in range(25):
+        charged.append(charge_by_hand(stripe))
+        world.time.advance(seconds=1)
+    world.time.advance(minutes=6)
+    pages = iter(["accepted", "rejected"])
+    send = WorkQueue.send
+
+    def send_one_page(self: WorkQueue, tasks: Iterable[Task]) -> None:
+        if (some := list(tasks)) and next(pages) == "rejected":
+            raise NotQueued
+        send(self, some)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkQueue, "send", send_one_page)
+        with pytest.raises(NotQueued):
+            world.invoke(RECONCILER, {}, context=LambdaContext())
+
+    assert len(world.queues.take(SETTLER)) == 10
+    assert queued(world) == charged[15::-1], "from the last event that was read, back to the first"
 
 
 def test_an_event_that_appears_late_in_the_log_is_found(world: World, stripe: Stripe, buyer: Person) -> None:
