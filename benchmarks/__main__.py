@@ -1,4 +1,4 @@
-"""`make bench`: measures every row of docs/performance.md. With --quick most of them, in under two minutes."""
+"""`make bench`: measures every row of docs/performance.md. With --quick most of them, in three minutes."""
 
 import argparse
 import time

@@ -44,8 +44,6 @@ RECONCILER, SETTLER = "payments.reconciler", "payments.settler"
 SWEEP, EXPIRER = "orders.sweep", "orders.expirer"
 STRIPE_SECONDS = 0.25
 """Duration of a call to Stripe: the bill assumes the same (`benchmarks/prices.json`)."""
-SLOW_PAYMENTS = 40
-"""Payments of each worker that are settled with calls of this duration."""
 MAPPING = "AWS::Lambda::EventSourceMapping"
 WITHIN_MINUTES = 60
 OUTAGE = 100_000
@@ -58,18 +56,20 @@ class Size:
     """Number of unsettled payments, of those that are due among them, and of overdue orders.
 
     `settled` and `expired` of them are repaired: enough to know the rate. The others are queued only.
+    `slow` payments of each worker are settled while Stripe is slow.
     """
 
     unsettled: int
     due: int
     settled: int
+    slow: int
     overdue: int
     expired: int
 
 
-QUICK = Size(unsettled=2_000, due=500, settled=400, overdue=2_000, expired=500)
-USUAL = Size(unsettled=10_000, due=1_000, settled=1_000, overdue=10_000, expired=2_000)
-FULL = Size(unsettled=100_000, due=10_000, settled=1_000, overdue=100_000, expired=2_000)
+QUICK = Size(unsettled=2_000, due=500, settled=200, slow=10, overdue=2_000, expired=500)
+USUAL = Size(unsettled=10_000, due=1_000, settled=1_000, slow=40, overdue=10_000, expired=2_000)
+FULL = Size(unsettled=100_000, due=10_000, settled=1_000, slow=40, overdue=100_000, expired=2_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,11 @@ def _payments(load: Load, size: Size) -> list[Result]:
     log = load.stripe.calls.total()
     tasks = _tasks_of(complete, searches)
     settlers, prod_settlers = (read_stage(stage).settler_concurrency for stage in (STAGE, "prod"))
-    local = _perform(load, SETTLER, tasks[: -SLOW_PAYMENTS * (settlers + prod_settlers)], workers=settlers)
+    local = _perform(load, SETTLER, tasks[: -size.slow * (settlers + prod_settlers)], workers=settlers)
     load.stripe.latency = STRIPE_SECONDS
-    slow = tasks[-SLOW_PAYMENTS * (settlers + prod_settlers) :]
-    default = _perform(load, SETTLER, slow[: SLOW_PAYMENTS * settlers], workers=settlers)
-    prod = _perform(load, SETTLER, slow[SLOW_PAYMENTS * settlers :], workers=prod_settlers)
+    slow = tasks[-size.slow * (settlers + prod_settlers) :]
+    default = _perform(load, SETTLER, slow[: size.slow * settlers], workers=settlers)
+    prod = _perform(load, SETTLER, slow[size.slow * settlers :], workers=prod_settlers)
     load.stripe.latency = 0.0
     untouched = sum(number for call, number in load.stripe.calls.items() if UNTOUCHED in call)
     return [
