@@ -15,7 +15,7 @@ from local import ROOT
 from local.api_client import Client
 from local.cloud.deployment import Deployed, deploy, edge_proof, give_stripe_keys
 from local.cloud.local_aws import LocalAws, LocalAwsFailed, state_file
-from local.edge.proxy import PROOF_VARIABLE
+from local.edge import PROOF_VARIABLE
 from local.supervision.lock import Lock, is_held
 from local.supervision.ports import HOST, Ports
 from local.supervision.processes import Child, clean_environment

@@ -1,13 +1,13 @@
 """CloudFront's cache of public tickets, in the memory of the edge proxy. `cdk/edge.py` configures the real one."""
 
+import asyncio
 import re
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
-from local.edge.functions import Headers
+from local.edge.answer import Answer, Headers
 
 UNCACHED_PATHS = ("/api/tickets/mine",)
 CACHED_PATHS = ("/api/tickets", "/api/tickets/*")
@@ -23,20 +23,11 @@ _CACHED = re.compile("|".join(re.escape(path).replace(r"\*", ".*") for path in C
 type Key = tuple[str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response of the API."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-
 @dataclass(slots=True)
 class _Flight:
     """A request to the API for which others with the same key wait. `answer` is None if it must not be shared."""
 
-    is_over: threading.Event = field(default_factory=threading.Event)
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
     answer: Answer | None = None
 
 
@@ -50,8 +41,16 @@ def key_of(target: str, headers: Headers) -> Key:
     return target, next((value for name, value in headers if name.lower() == FRESH_HEADER), None)
 
 
+def seconds_of(answer: Answer) -> float:
+    """Return for how long a response may be kept: 0 for an error, and without `s-maxage`."""
+    if answer.status != HTTPStatus.OK:
+        return 0
+    found = _S_MAXAGE.search(answer.header("Cache-Control"))
+    return min(float(found[1]), MAX_SECONDS) if found else 0
+
+
 class Cache:
-    """Keeps responses for the seconds of their `s-maxage`, one at most. Safe to call from many threads.
+    """Keeps responses for the seconds of their `s-maxage`, one at most. Belongs to one event loop.
 
     Requests with the key of a request in flight wait for its response, as at CloudFront ("request collapsing"). If that
     cannot be cached, each of them sends a request of its own.
@@ -59,47 +58,32 @@ class Cache:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._kept: dict[Key, tuple[float, float, Answer]] = {}  # stored at, valid until
         self._flights: dict[Key, _Flight] = {}
 
-    def answer(self, key: Key, ask: Callable[[], Answer]) -> Answer:
+    async def answer(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Return the cached response, or that of `ask`. Raises what `ask` raises."""
-        with self._lock:
-            now = self._clock()
-            if key in self._kept and now < self._kept[key][1]:
-                stored_at, _, answer = self._kept[key]
-                return Answer(answer.status, [*answer.headers, ("Age", str(int(now - stored_at)))], answer.body)
-            flight = self._flights.get(key)
-            if flight is None:
-                mine = self._flights[key] = _Flight()
-        if flight is not None:
-            flight.is_over.wait()
-            return flight.answer or ask()
+        now = self._clock()
+        if key in self._kept and now < self._kept[key][1]:
+            stored_at, _, answer = self._kept[key]
+            return replace(answer, headers=[*answer.headers, ("Age", str(int(now - stored_at)))])
+        if flight := self._flights.get(key):
+            await flight.is_over.wait()
+            return flight.answer or await ask()
+        mine = self._flights[key] = _Flight()
         try:
-            answer = ask()
+            answer = await ask()
             self._keep(key, answer, mine)
             return answer
         finally:
-            with self._lock:
-                del self._flights[key]
+            del self._flights[key]
             mine.is_over.set()
 
     def _keep(self, key: Key, answer: Answer, flight: _Flight) -> None:
-        seconds = _seconds(answer)
+        seconds = seconds_of(answer)
         if not seconds:
             return
         flight.answer = answer
-        with self._lock:
-            now = self._clock()
-            self._kept = {each: kept for each, kept in self._kept.items() if now < kept[1]}
-            self._kept[key] = (now, now + seconds, answer)
-
-
-def _seconds(answer: Answer) -> float:
-    """Return for how long a response may be kept: 0 for an error, and without `s-maxage`."""
-    if answer.status != HTTPStatus.OK:
-        return 0
-    control = ", ".join(value for name, value in answer.headers if name.lower() == "cache-control")
-    found = _S_MAXAGE.search(control)
-    return min(float(found[1]), MAX_SECONDS) if found else 0
+        now = self._clock()
+        self._kept = {each: kept for each, kept in self._kept.items() if now < kept[1]}
+        self._kept[key] = (now, now + seconds, answer)

@@ -7,82 +7,64 @@ if there is one.
 """
 
 import argparse
-import http.client
-import http.server
+import asyncio
 import json
+import logging
 import os
-import re
 import signal
-import socket
 import sys
-import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from email.message import Message
 from http import HTTPStatus
 from typing import Any
 
-from local.edge.cache import Answer, Cache, is_cached_path, key_of
-from local.edge.functions import EdgeFunction, Headers
+from aiohttp import StreamReader, web
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from local.edge import PROOF_VARIABLE
+from local.edge.answer import Answer, Headers
+from local.edge.cache import Cache, is_cached_path, key_of, seconds_of
+from local.edge.functions import EdgeFunction
+from local.edge.origin import Origin, Unanswered, end_to_end, headers_of
 from local.edge.web_client import WebClient
 from local.supervision.ports import HOST
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Maximum body in bytes; API Gateway's payload limit."""
-AT_ONCE = 10
-"""Maximum number of concurrent calls upstream. The local AWS starts one process for each concurrent call."""
-UPSTREAM_TIMEOUT = 35.0
-FINISHES_WITHIN = 2.5
-"""Seconds that calls upstream have to finish once the proxy accepts no more requests."""
+LINE_LIMIT = 65_536
+"""Maximum length of a header or of the request line, in bytes."""
+BACKLOG = 512
 IDLE_TIMEOUT = 65.0
+FINISHES_WITHIN = 1.2
+"""Seconds that accepted requests have to finish once the proxy accepts no more."""
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
-# Hop-by-hop headers (RFC 9110, 7.6.1), and the headers that name the caller: only this proxy may set those.
-_DROPPED_FROM_REQUEST = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "expect",
-        "host",
-        "content-length",
-        "forwarded",
-        "x-real-ip",
-    }
-)
-_DROPPED_FROM_ANSWER = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server"})
+# Only this proxy may send the headers that name the caller; the others belong to the connection with the viewer.
+_DROPPED_FROM_REQUEST = frozenset({"content-length", "expect", "forwarded", "host", "x-real-ip"})
 
 PROOF_HEADER = "x-admit-one-edge"
-PROOF_VARIABLE = "EDGE_PROOF"
-"""The environment variable with the edge's secret for the API: arguments are visible to every user of the machine."""
 
 LOCAL_STRIPE = "/local-stripe"
 # The session cookie is not forwarded to Stripe.
 _SENT_TO_STRIPE = frozenset({"accept", "content-type", "idempotency-key"})
 
 
-class BodyTooLarge(Exception):
-    pass
-
-
 class BadBody(Exception):
+    """The body is not forwarded."""
+
+
+class BodyTooLarge(BadBody):
     pass
 
 
-def headers_for_api(headers: Message, caller: str) -> list[tuple[str, str]]:
+def headers_for_api(headers: CIMultiDictProxy[str], caller: str) -> Headers:
     """The headers that CloudFront would forward, with the observed address of the caller, not a claimed one."""
-    named_by_connection = {name.strip().lower() for name in (headers.get("Connection") or "").split(",")}
     kept = [
         (name, value)
-        for name, value in headers.items()
-        if name.lower() not in _DROPPED_FROM_REQUEST | named_by_connection | {PROOF_HEADER}
+        for name, value in end_to_end(headers)
+        if name.lower() not in _DROPPED_FROM_REQUEST | {PROOF_HEADER}
         and not name.lower().startswith(("x-forwarded-", "x-ministack-"))
-        and "\n" not in value  # a folded header (RFC 9112, 5.2)
     ]
     return [*kept, ("X-Forwarded-For", caller), ("X-Forwarded-Proto", "http")]
 
@@ -92,216 +74,193 @@ def _not_stored(headers: Headers) -> Headers:
     return [pair for pair in headers if pair[0].lower() != "cache-control"] + [("Cache-Control", "no-store")]
 
 
-class EdgeProxy(http.server.ThreadingHTTPServer):
-    """Listens on the loopback address at once; `serve_forever` answers. Raises OSError if the port is taken."""
-
-    daemon_threads = True
-    request_queue_size = 128
+class EdgeProxy:
+    """Listens on the loopback address from `start` to `stop`. Create it in the event loop in which it runs."""
 
     def __init__(
-        self, port: int, *, aws_port: int, api_id: str, proof: str, web: WebClient, stripe_port: int | None = None
+        self,
+        *,
+        aws_port: int,
+        api_id: str,
+        proof: str,
+        web_client: WebClient,
+        stripe_port: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__((HOST, port), _Handler)
-        self.aws_port = aws_port
-        self.stripe_port = stripe_port
-        self.web = web
-        self.proof = proof
-        self.api_request = EdgeFunction("api_request")
-        self.page_request = EdgeFunction("page_request")
-        self.cache = Cache()
-        self.prefix = f"/_aws/execute-api/{api_id}/$default"
-        self.free_seats = threading.BoundedSemaphore(AT_ONCE)
-        self.is_closing = False
+        self._api_url = f"http://{HOST}:{aws_port}/_aws/execute-api/{api_id}/$default"
+        self._stripe_url = f"http://{HOST}:{stripe_port}" if stripe_port else None
+        self._proof = proof
+        self._web_client = web_client
+        self._api_request = EdgeFunction("api_request")
+        self._page_request = EdgeFunction("page_request")
+        self._cache = Cache(clock)
+        self._origin = Origin()
+        self._answering: set[asyncio.Task[Any]] = set()
+        self._server = web.Server(
+            self._answer,
+            access_log_format='%t "%r" %s %b %Tf',
+            auto_decompress=False,
+            keepalive_timeout=IDLE_TIMEOUT,
+            lingering_time=1.0,
+            max_field_size=LINE_LIMIT,
+            max_line_size=LINE_LIMIT,
+        )
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=0.1)
 
-    def close(self) -> None:
-        """Accept no more requests; `serve_forever` returns."""
-        self.is_closing = True
-        threading.Thread(target=self.shutdown).start()  # it waits for `serve_forever`
+    async def start(self, port: int) -> int:
+        """Accept requests, and return the port; 0 selects a free one. Raises OSError if the port is taken."""
+        await self._runner.setup()
+        self._site = web.TCPSite(self._runner, HOST, port, backlog=BACKLOG)
+        await self._site.start()
+        return self._site.port
 
-    def finish(self) -> None:
-        """Wait until all accepted requests are answered, at most FINISHES_WITHIN seconds."""
-        deadline = time.monotonic() + FINISHES_WITHIN
-        for _ in range(AT_ONCE):
-            self.free_seats.acquire(timeout=max(0.0, deadline - time.monotonic()))
-        time.sleep(0.1)  # the last answers are still being written
+    async def stop(self) -> int:
+        """Accept no more requests and wait for those in flight. Return how many are left after FINISHES_WITHIN seconds.
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
+        Requests that wait for a call to the API are refused.
+        """
+        self._origin.is_closing = True
+        await self._site.stop()
+        self._server.pre_shutdown()  # closes connections without a request
+        left = (await asyncio.wait(self._answering, timeout=FINISHES_WITHIN))[1] if self._answering else ()
+        await self._runner.cleanup()
+        await self.close()
+        return len(left)
 
+    async def close(self) -> None:
+        """Release what a proxy has that does not listen."""
+        await self._origin.close()
+        self._api_request.close()
+        self._page_request.close()
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "AdmitOneLocal"
-    sys_version = ""
-    timeout = IDLE_TIMEOUT
-    disable_nagle_algorithm = True
-    server: EdgeProxy
-
-    def _serve(self) -> None:
-        path = self.path.partition("?")[0]
-        if path == "/api" or path.startswith("/api/"):
-            self._pass_on(self.server.aws_port, self.server.prefix + self.path, self._headers_for_api())
-        elif path.startswith(f"{LOCAL_STRIPE}/") and self.server.stripe_port:
-            self._pass_on(self.server.stripe_port, self.path.removeprefix(LOCAL_STRIPE), self._headers_for_stripe())
-        elif self.command in {"GET", "HEAD"}:
-            self._discard_body()
-            uri, _ = self._through(self.server.page_request, path)
-            page = self.server.web.page(uri, self.headers.get("Accept-Encoding") or "")
-            self._answer(page.status, page.headers, page.body)
-        else:
-            self._discard_body()
-            self._send_error(HTTPStatus.NOT_FOUND, "Not Found")
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
-
-    def handle_expect_100(self) -> bool:
-        """Reject a body that is announced as too large before the caller sends it."""
-        if (self._announced_length() or 0) > BODY_LIMIT:
-            self.close_connection = True
-            self._send_error(HTTPStatus.CONTENT_TOO_LARGE, "Request Too Long")
-            return False
-        return super().handle_expect_100()
-
-    def _headers_for_api(self) -> list[tuple[str, str]]:
-        path = self.path.partition("?")[0]
-        _, headers = self._through(self.server.api_request, path)
-        return [*headers, (PROOF_HEADER, self.server.proof)]
-
-    def _through(self, function: EdgeFunction, path: str) -> tuple[str, Headers]:
-        viewer = self.client_address[0]
-        headers = [*headers_for_api(self.headers, viewer), ("Host", self.headers.get("Host") or "")]
-        return function(method=self.command, uri=path, headers=headers, viewer=viewer)
-
-    def _headers_for_stripe(self) -> list[tuple[str, str]]:
-        return [(name, value) for name, value in self.headers.items() if name.lower() in _SENT_TO_STRIPE]
-
-    def _pass_on(self, port: int, target: str, headers: list[tuple[str, str]]) -> None:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if task := asyncio.current_task():  # it includes sending the response
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+        path = request.raw_path.partition("?")[0]
         try:
-            body = self._body()
+            if request.method not in METHODS:
+                return _error(HTTPStatus.NOT_IMPLEMENTED)
+            if path == "/api" or path.startswith("/api/"):
+                return await self._forward_to_api(request, path)
+            if path.startswith(f"{LOCAL_STRIPE}/") and self._stripe_url:
+                headers = [pair for pair in request.headers.items() if pair[0].lower() in _SENT_TO_STRIPE]
+                url = self._stripe_url + request.raw_path.removeprefix(LOCAL_STRIPE)
+                return await self._forward(request, url, headers, await _body(request))
+        except Unanswered as error:
+            return _error(error.status)
         except BodyTooLarge:
-            self._refuse_body(HTTPStatus.CONTENT_TOO_LARGE, "Request Too Long")
-            return
-        except BadBody:
-            self._refuse_body(HTTPStatus.BAD_REQUEST, "Bad Request")
-            return
-        if not re.fullmatch(r"[!-~]+", self.path):
-            self._send_error(HTTPStatus.BAD_REQUEST, "Bad Request")
-            return
-        is_cached = is_cached_path(self.path.partition("?")[0])
-        try:
-            if is_cached and self.command == "GET" and body is None:
-                key = key_of(self.path, headers)
-                answer = self.server.cache.answer(key, lambda: self._ask(port, target, headers, None))
-            else:
-                answer = self._ask(port, target, headers, body)
-        except (OSError, http.client.HTTPException) as error:
-            self.log_error("%s is not answered: %r", self.path, error)
-            self._send_error(HTTPStatus.SERVICE_UNAVAILABLE, "Service Unavailable")
-            return
-        self._answer(answer.status, _not_stored(answer.headers) if is_cached else answer.headers, answer.body)
+            return _error(HTTPStatus.CONTENT_TOO_LARGE, "Request Too Long", close=True)
+        except (BadBody, web.RequestPayloadError):
+            return _error(HTTPStatus.BAD_REQUEST, close=True)
+        if request.method not in {"GET", "HEAD"}:
+            return _error(HTTPStatus.NOT_FOUND)
+        uri, _ = self._through(self._page_request, request, path)
+        return _whole(self._web_client.page(uri).compressed(request.headers.get("Accept-Encoding", "")))
 
-    def _ask(self, port: int, target: str, headers: Headers, body: bytes | None) -> Answer:
-        with self.server.free_seats:
-            if self.server.is_closing:
-                raise ConnectionRefusedError("the edge proxy is closing")
-            upstream = http.client.HTTPConnection(HOST, port, timeout=UPSTREAM_TIMEOUT)
-            try:
-                upstream.putrequest(self.command, target, skip_accept_encoding=True)
-                for name, value in headers:
-                    upstream.putheader(name, value)
-                if body is not None:
-                    upstream.putheader("Content-Length", str(len(body)))
-                upstream.endheaders(body)
-                response = upstream.getresponse()
-                kept = [
-                    (name, value) for name, value in response.getheaders() if name.lower() not in _DROPPED_FROM_ANSWER
-                ]
-                return Answer(response.status, kept, response.read())
-            finally:
-                upstream.close()
+    async def _forward_to_api(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
+        body = await _body(request)
+        _, headers = self._through(self._api_request, request, path)
+        url, sent = self._api_url + request.raw_path, [*headers, (PROOF_HEADER, self._proof)]
+        is_cached = is_cached_path(path)
+        if not is_cached or request.method != "GET" or body is not None:
+            return await self._forward(request, url, sent, body, is_stored=not is_cached)
+        answer = await self._cache.answer(key_of(request.raw_path, headers), lambda: self._origin.get(url, sent))
+        if seconds_of(answer):  # CloudFront compresses only what it may cache
+            answer = answer.compressed(request.headers.get("Accept-Encoding", ""))
+        return _whole(Answer(answer.status, _not_stored(answer.headers), answer.body))
 
-    def _announced_length(self) -> int | None:
-        text = self.headers.get("Content-Length")
-        return int(text) if text and text.isdecimal() and len(text) < 19 else None
+    def _through(self, function: EdgeFunction, request: web.BaseRequest, path: str) -> tuple[str, Headers]:
+        viewer = request.remote or ""
+        headers = [*headers_for_api(request.headers, viewer), ("Host", request.headers.get("Host", ""))]
+        return function(method=request.method, uri=path, headers=headers, viewer=viewer)
 
-    def _body(self) -> bytes | None:
-        """Read the body. Raises BodyTooLarge or BadBody, with the rest of the body unread."""
-        coding = (self.headers.get("Transfer-Encoding") or "").strip().lower()
-        lengths = self.headers.get_all("Content-Length") or []
-        if coding:
-            if coding != "chunked" or lengths:
-                raise BadBody
-            return self._chunked_body()
-        if not lengths:
-            return None
-        length = self._announced_length()
-        if length is None or len(lengths) > 1:
-            raise BadBody
-        if length > BODY_LIMIT:
+    async def _forward(
+        self,
+        request: web.BaseRequest,
+        url: str,
+        headers: Headers,
+        body: StreamReader | bytes | None,
+        *,
+        is_stored: bool = True,
+    ) -> web.StreamResponse:
+        """Pass the response on while it arrives."""
+        if isinstance(body, StreamReader):
+            headers = [*headers, ("Content-Length", str(request.content_length))]
+        async with await self._origin.send(request.method, url, headers, body) as response:
+            kept = headers_of(response)
+            answer = web.StreamResponse(
+                status=response.status,
+                reason=response.reason,
+                headers=CIMultiDict(kept if is_stored else _not_stored(kept)),
+            )
+            with suppress(ConnectionError):  # the viewer has gone; failures of the origin are ClientErrors
+                await answer.prepare(request)
+                async for part in response.content.iter_any():
+                    await answer.write(part)
+            return answer
+
+
+async def _body(request: web.BaseRequest) -> StreamReader | bytes | None:
+    """Return the body, to be read while it arrives if its length is known. Raises BadBody or BodyTooLarge.
+
+    A chunked body has to be read to see whether it is too large, and the local Stripe takes none.
+    """
+    if not request.body_exists:
+        return None
+    length = request.content_length
+    if length is not None and length > BODY_LIMIT:
+        raise BodyTooLarge
+    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise BadBody
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if length is not None:
+        return request.content
+    body = bytearray()
+    async for part in request.content.iter_any():
+        body += part
+        if len(body) > BODY_LIMIT:
             raise BodyTooLarge
-        body = self.rfile.read(length)
-        if len(body) < length:
-            raise BadBody
-        return body
+    return bytes(body)
 
-    def _chunked_body(self) -> bytes:
-        chunks: list[bytes] = []
-        total = 0
-        while size := self._chunk_size():
-            total += size
-            if total > BODY_LIMIT:
-                raise BodyTooLarge
-            chunk = self.rfile.read(size)
-            if len(chunk) < size or self.rfile.readline(3) != b"\r\n":
-                raise BadBody
-            chunks.append(chunk)
-        while self.rfile.readline(65537) not in {b"\r\n", b"\n", b""}:
-            pass  # trailers are not needed
-        return b"".join(chunks)
 
-    def _chunk_size(self) -> int:
-        text = self.rfile.readline(1024).partition(b";")[0].strip()
-        if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", text):
-            raise BadBody
-        return int(text, 16)
+def _whole(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, headers=CIMultiDict(answer.headers), body=answer.body)
 
-    def _discard_body(self) -> None:
-        try:
-            self._body()
-        except (BodyTooLarge, BadBody):
-            self.close_connection = True
 
-    def _refuse_body(self, status: HTTPStatus, message: str) -> None:
-        self.close_connection = True
-        self._send_error(status, message)
-        # Closing with unread bytes resets the connection, and the caller may lose the answer: drain it for up to 2 s.
-        deadline = time.monotonic() + 2
-        with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(0.5)
-            while time.monotonic() < deadline and self.connection.recv(65536):
-                pass
+def _error(status: HTTPStatus, message: str | None = None, *, close: bool = False) -> web.Response:
+    """Answer with an error in API Gateway's form."""
+    body = json.dumps({"message": message or status.phrase}).encode()
+    response = _whole(Answer(status, [("Content-Type", "application/json")], body))
+    if close:
+        response.force_close()
+    return response
 
-    def _send_error(self, status: HTTPStatus, message: str) -> None:
-        """Answer with an error in API Gateway's form."""
-        self._answer(status, [("Content-Type", "application/json")], json.dumps({"message": message}).encode())
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.send_response_only(status)
-        names = {name.lower() for name, _ in headers}
-        if "date" not in names:
-            self.send_header("Date", self.date_time_string())
-        for name, value in headers:
-            self.send_header(name, value)
-        if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
-            self.send_header("Content-Length", str(len(body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD" and status != HTTPStatus.NO_CONTENT:
-            self.wfile.write(body)
-        self.log_request(status, len(body))
+async def _serve(args: argparse.Namespace) -> int:
+    proxy = EdgeProxy(
+        aws_port=args.aws_port,
+        api_id=args.api_id,
+        proof=os.environ[PROOF_VARIABLE],
+        web_client=WebClient.built(),
+        stripe_port=args.stripe_port,
+    )
+    try:
+        port = await proxy.start(args.port)
+    except OSError as error:
+        await proxy.close()
+        print(f"The edge proxy cannot listen on {HOST}:{args.port}: {error}", file=sys.stderr)
+        return 1
+    is_stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, is_stopping.set)
+    print(f"The edge proxy listens on {HOST}:{port}.", flush=True)
+    await is_stopping.wait()
+    print("The edge proxy is stopping.", flush=True)
+    left = await proxy.stop()
+    print(f"The edge proxy has stopped; requests cut off: {left}.", flush=True)
+    return 0
 
 
 def main() -> int:
@@ -310,26 +269,8 @@ def main() -> int:
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--api-id", required=True)
     parser.add_argument("--stripe-port", type=int, help="port of the local Stripe, if there is one")
-    args = parser.parse_args()
-    try:
-        server = EdgeProxy(
-            args.port,
-            aws_port=args.aws_port,
-            api_id=args.api_id,
-            proof=os.environ[PROOF_VARIABLE],
-            web=WebClient.built(),
-            stripe_port=args.stripe_port,
-        )
-    except OSError as error:
-        print(f"The edge proxy cannot listen on {HOST}:{args.port}: {error}", file=sys.stderr)
-        return 1
-    signal.signal(signal.SIGTERM, lambda *_: server.close())
-    with suppress(KeyboardInterrupt), server:
-        server.serve_forever(poll_interval=0.1)
-        server.socket.close()
-        server.finish()
-        os._exit(0)  # skips waiting for the edge functions' V8, which may not end
-    return 0
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    return asyncio.run(_serve(parser.parse_args()))
 
 
 if __name__ == "__main__":

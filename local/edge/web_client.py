@@ -1,15 +1,13 @@
 """The built web client as CloudFront and S3 serve it; the edge function decides which paths are pages."""
 
-import gzip
 import json
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
 from local import ROOT
+from local.edge.answer import Answer
 
 DIST = ROOT / "web" / "dist"
 HEADERS = ROOT / "web" / "headers.json"
@@ -30,26 +28,12 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
 }
 
-_COMPRESSED = frozenset({".css", ".html", ".js", ".json", ".svg", ".txt"})
-_COMPRESSED_BYTES = range(1000, 10_000_001)
-"""What CloudFront compresses by type and size (CloudFront Developer Guide, "Serve compressed files"). Its Brotli, which
-browsers prefer, has no counterpart in Python's standard library; gzip is a little larger."""
-
 _NOT_BUILT = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Admit One</title>
 <h1>Admit One</h1>
 <p>The web client is not built. <code>make run</code> builds it; by hand: <code>make web/dist/index.html</code>.</p>
 <p>The API is at <a href="/api/tickets">/api/tickets</a>. The README shows a purchase with curl.</p>
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer with a file's content."""
-
-    status: HTTPStatus
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 class WebClient:
@@ -69,17 +53,8 @@ class WebClient:
         del headers["Strict-Transport-Security"]
         return cls(dist, headers)
 
-    def page(self, path: str, accept_encoding: str = "") -> Page:
-        """Answer a path without its query; compressed, if `accept_encoding` has gzip."""
-        page = self._uncompressed(path)
-        if Path(path).suffix not in _COMPRESSED or len(page.body) not in _COMPRESSED_BYTES:
-            return page
-        headers = [*page.headers, ("Vary", "Accept-Encoding")]
-        if "gzip" not in accept_encoding:
-            return replace(page, headers=headers)
-        return replace(page, headers=[*headers, ("Content-Encoding", "gzip")], body=_gzip(page.body))
-
-    def _uncompressed(self, path: str) -> Page:
+    def page(self, path: str) -> Answer:
+        """Answer a path without its query."""
         path = unquote(path)
         # Only files found by listing the folder are opened, so no path can lead out of it.
         files = {f"/{file.relative_to(self._dist).as_posix()}": file for file in self._dist.rglob("*")}
@@ -92,11 +67,6 @@ class WebClient:
         keep = FOR_EVER if path.startswith("/assets/") else ASK_EACH_TIME
         return self._answer(HTTPStatus.OK, found.suffix, keep, found.read_bytes())
 
-    def _answer(self, status: HTTPStatus, suffix: str, keep: str, body: bytes) -> Page:
+    def _answer(self, status: HTTPStatus, suffix: str, keep: str, body: bytes) -> Answer:
         content_type = _TYPES.get(suffix, "application/octet-stream")
-        return Page(status, [("Content-Type", content_type), ("Cache-Control", keep), *self._headers], body)
-
-
-@lru_cache(maxsize=64)
-def _gzip(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0)
+        return Answer(status, [("Content-Type", content_type), ("Cache-Control", keep), *self._headers], body)

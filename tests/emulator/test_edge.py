@@ -10,7 +10,8 @@ from functions.auth.keys import Key, KeyRing
 from functions.auth.session import OLD_COOKIE
 from functions.auth.tokens import MAX_CANDIDATES, Identity, Tokens
 from functions.auth.user import parse_email
-from local.edge.functions import FUNCTIONS, EdgeFunction, Headers
+from local.edge.answer import Headers
+from local.edge.functions import FUNCTIONS, EdgeFunction
 from shared.ids import UserID, new_id
 
 LONGEST_EMAILS = (

@@ -1,5 +1,7 @@
 """The edge proxy's cache of public tickets, before an API that counts its requests."""
 
+import asyncio
+import gzip
 import http.client
 import http.server
 import json
@@ -14,10 +16,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from local.edge.cache import Answer, Cache, is_cached_path
-from local.edge.proxy import EdgeProxy
+from local.edge.answer import Answer
+from local.edge.cache import Cache, is_cached_path
 from local.edge.web_client import WebClient
 from local.supervision.ports import HOST
+from tests.support.edge_proxy import serving
 
 TICKET = "/api/tickets/01KARTQ2M8Z6V3N4J5X7C9E1F2"
 MINE = "/api/tickets/mine"
@@ -32,6 +35,7 @@ class _Origin:
     status: int = 200
     cache_control: str = CACHED
     title: str = "as created"
+    content_type: str = "application/json"
     pause: float = 0.0
     requests: Counter[str] = field(default_factory=Counter)
 
@@ -52,6 +56,7 @@ class _Api(http.server.BaseHTTPRequestHandler):
         answer = json.dumps(body).encode()
         self.send_response(origin.status)
         self.send_header("Cache-Control", origin.cache_control if is_cached else NO_STORE)
+        self.send_header("Content-Type", origin.content_type)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         if self.command != "HEAD":
@@ -87,15 +92,13 @@ def port(tmp_path_factory: pytest.TempPathFactory, time_of_cache: _Time) -> Iter
     """Return the port of an edge proxy, the cache of which has a clock of its own."""
     api = http.server.ThreadingHTTPServer((HOST, 0), _Api)
     api.daemon_threads = True
-    web = WebClient(tmp_path_factory.mktemp("dist"), {})
-    proxy = EdgeProxy(0, aws_port=api.server_address[1], api_id="abc", proof="the proof", web=web)
-    proxy.cache = Cache(time_of_cache)
-    for each in (api, proxy):
-        threading.Thread(target=each.serve_forever, args=(0.01,), daemon=True).start()
-    yield proxy.server_address[1]
-    for each in (proxy, api):
-        each.shutdown()
-        each.server_close()
+    threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True).start()
+    web_client = WebClient(tmp_path_factory.mktemp("dist"), {})
+    settings = {"aws_port": api.server_address[1], "api_id": "abc", "proof": "the proof", "web_client": web_client}
+    with serving(**settings, clock=time_of_cache) as proxy:
+        yield proxy.port
+    api.shutdown()
+    api.server_close()
 
 
 def _call(
@@ -106,6 +109,8 @@ def _call(
         connection.request(method, path, headers=headers or {}, body=b"{}" if method in {"POST", "PUT"} else None)
         response = connection.getresponse()
         text = response.read()
+        if response.headers["Content-Encoding"] == "gzip":
+            text = gzip.decompress(text)
         return response, json.loads(text) if text else None
     finally:
         connection.close()
@@ -131,9 +136,10 @@ def test_a_response_is_kept_for_a_second(port: int, origin: _Origin, time_of_cac
     assert body["title"] == "as edited"
 
 
-def test_browsers_store_no_response(port: int, origin: _Origin) -> None:
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+def test_browsers_store_no_response(port: int, origin: _Origin, method: str) -> None:
     for _ in range(2):
-        response, _ = _call(port, "GET", TICKET)
+        response, _ = _call(port, method, TICKET)
         assert response.headers.get_all("Cache-Control") == [NO_STORE]
 
 
@@ -221,25 +227,29 @@ def test_errors_are_not_cached(port: int, origin: _Origin, status: int, cache_co
     assert _call(port, "GET", TICKET)[0].status == 200
 
 
+async def _ok() -> Answer:
+    return Answer(HTTPStatus.OK, [("Cache-Control", CACHED)], b"")
+
+
 def test_a_failed_request_is_repeated_by_those_waiting_for_it() -> None:
-    cache, is_requested, answer = Cache(), threading.Barrier(2), Answer(HTTPStatus.OK, [("Cache-Control", CACHED)], b"")
     calls: list[int] = []
 
-    def fail() -> Answer:
-        is_requested.wait(5)
-        time.sleep(0.1)
+    async def fail() -> Answer:
+        await asyncio.sleep(0.1)
         raise ConnectionResetError
 
-    def succeed() -> Answer:
+    async def succeed() -> Answer:
         calls.append(1)
-        return answer
+        return await _ok()
 
-    with ThreadPoolExecutor(2) as crowd:
-        first = crowd.submit(cache.answer, ("/", None), fail)
-        is_requested.wait(5)
-        second = crowd.submit(cache.answer, ("/", None), succeed)
-        assert isinstance(first.exception(5), ConnectionResetError)
-        assert second.result(5) == answer
+    async def race() -> list[Answer | BaseException]:
+        cache = Cache()
+        callers = (cache.answer(("/", None), ask) for ask in (fail, succeed))
+        return await asyncio.gather(*callers, return_exceptions=True)
+
+    first, second = asyncio.run(race())
+    assert isinstance(first, ConnectionResetError)
+    assert isinstance(second, Answer)
     assert calls == [1]
 
 
@@ -261,11 +271,44 @@ def test_no_response_is_kept_for_longer_than_a_second(port: int, origin: _Origin
 
 def test_expired_responses_are_forgotten(time_of_cache: _Time) -> None:
     cache = Cache(time_of_cache)
-    answer = Answer(HTTPStatus.OK, [("Cache-Control", CACHED)], b"")
     for number in range(100):
         time_of_cache.now = number / 10
-        cache.answer((f"/{number}", None), lambda: answer)
+        asyncio.run(cache.answer((f"/{number}", None), _ok))
     assert len(cache._kept) <= 11
+
+
+def test_a_cached_list_is_compressed_for_viewers_that_accept_it(port: int, origin: _Origin) -> None:
+    """Both forms come from one request to the API."""
+    origin.title = "as created" * 1000
+    for _ in range(2):
+        compressed, body = _call(port, "GET", "/api/tickets", {"Accept-Encoding": "gzip, deflate, br"})
+        assert (compressed.headers["Content-Encoding"], body["title"]) == ("gzip", origin.title)
+        assert int(compressed.headers["Content-Length"]) < 1000
+        plain, body = _call(port, "GET", "/api/tickets")
+        assert (plain.headers["Content-Encoding"], body["title"]) == (None, origin.title)
+        assert [each.headers["Vary"] for each in (compressed, plain)] == ["Accept-Encoding"] * 2
+        assert [each.headers.get_all("Cache-Control") for each in (compressed, plain)] == [[NO_STORE]] * 2
+    assert origin.requests == {"GET /api/tickets": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "cache_control", "content_type", "length"),
+    [
+        ("/api/orders", CACHED, "application/json", 5000),
+        (MINE, CACHED, "application/json", 5000),
+        ("/api/tickets", NO_STORE, "application/json", 5000),
+        ("/api/tickets", CACHED, "application/problem+json", 5000),
+        ("/api/tickets", CACHED, "application/json", 500),
+    ],
+)
+def test_what_cloudfront_does_not_compress_is_not_compressed(
+    port: int, origin: _Origin, path: str, cache_control: str, content_type: str, length: int
+) -> None:
+    """It compresses what it may cache, of certain types, from 1,000 bytes on."""
+    origin.cache_control, origin.content_type, origin.title = cache_control, content_type, "a" * length
+    response, body = _call(port, "GET", path, {"Accept-Encoding": "gzip"})
+    assert body["title"] == origin.title
+    assert not {"Content-Encoding", "Vary"} & set(response.headers)
 
 
 def test_other_paths_are_not_cached() -> None:

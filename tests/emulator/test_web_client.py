@@ -42,23 +42,46 @@ CODE = "export const text = 'a';\n" * 100
 
 def test_a_file_is_compressed_for_browsers_that_accept_it(client: WebClient, tmp_path: Path) -> None:
     (tmp_path / "dist" / "assets" / "large-1a2b.js").write_text(CODE)
-    page = client.page("/assets/large-1a2b.js", "gzip, deflate, br")
+    page = client.page("/assets/large-1a2b.js").compressed("gzip, deflate, br")
     assert ("Content-Encoding", "gzip") in page.headers
     assert gzip.decompress(page.body).decode() == CODE
     assert len(page.body) < len(CODE) / 10
 
-    for headers in (page.headers, client.page("/assets/large-1a2b.js").headers):
+    for headers in (page.headers, client.page("/assets/large-1a2b.js").compressed("").headers):
         assert ("Vary", "Accept-Encoding") in headers
-    assert client.page("/assets/large-1a2b.js", "identity").body.decode() == CODE
 
 
 @pytest.mark.parametrize(("name", "size"), [("small.js", 999), ("image.png", 5000)])
 def test_small_files_and_images_are_not_compressed(client: WebClient, tmp_path: Path, name: str, size: int) -> None:
     """As at CloudFront."""
     (tmp_path / "dist" / name).write_bytes(b"a" * size)
-    page = client.page(f"/{name}", "gzip")
+    page = client.page(f"/{name}").compressed("gzip")
     assert page.body == b"a" * size
     assert "Content-Encoding" not in dict(page.headers)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [
+        ("gzip", True),
+        ("br, GZIP", True),
+        ("gzip;q=0.5, *;q=0", True),
+        ("gzip;q=0.01", True),
+        ("", False),
+        ("identity", False),
+        ("br", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, identity", False),
+        ("x-gzip", False),
+    ],
+)
+def test_only_what_the_browser_accepts_is_sent(
+    client: WebClient, tmp_path: Path, accepted: str, *, is_compressed: bool
+) -> None:
+    (tmp_path / "dist" / "large.js").write_text(CODE)
+    page = client.page("/large.js").compressed(accepted)
+    assert (page.header("Content-Encoding") == "gzip") == is_compressed
+    assert (gzip.decompress(page.body) if is_compressed else page.body).decode() == CODE
 
 
 def test_a_file_without_a_hash_is_revalidated_each_time(client: WebClient) -> None:
