@@ -28,8 +28,11 @@ _REDACTED = re.compile(
 )
 
 
+_encode = json.JSONEncoder(default=str).encode
+
+
 def _serialize(line: dict[str, object]) -> str:
-    return _REDACTED.sub("[redacted]", json.dumps(line, default=str))
+    return _REDACTED.sub("[redacted]", _encode(line))
 
 
 # Powertools adds X-Ray's trace id from the environment that Lambda sets, without loading the X-Ray SDK. The message
