@@ -37,7 +37,7 @@ _NOT_BUILT = b"""<!doctype html>
 
 
 class WebClient:
-    """The files in `dist` at the time of construction; `headers` are sent with every answer."""
+    """The files in `dist`, as they are at each request; `headers` are sent with every answer."""
 
     def __init__(self, dist: Path, headers: dict[str, str]) -> None:
         self._dist = dist
