@@ -2,14 +2,15 @@
 
 `python -m benchmarks.cost` prints each line of the bill; `--docs` writes them into docs/operations.md, and the totals
 into docs/performance.md. The counts are measured and the prices are AWS's; the functions' durations, and what depends
-on the rate of orders, are assumed, and marked so in `prices.json`.
+on the rate of orders, are assumed, and marked so in `prices.json`. The floor is the bill of `floor.json`: the least
+that an order can be counted to need, with the same prices and assumptions.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ from metering import counts
 from metering.counts import Row
 
 FILE = Path(__file__).with_name("prices.json")
+FLOOR_FILE = Path(__file__).with_name("floor.json")
 DOCUMENT = Path(__file__).parent.parent / "docs" / "operations.md"
 MARKERS = ("<!-- cost: begin -->", "<!-- cost: end -->")
+FLOOR_MARKERS = ("<!-- floor: begin -->", "<!-- floor: end -->")
 ORDERS = 1_000_000
 LOW, STEADY = "a low rate", "20 orders a second"
 TARGETS = {LOW: 90, STEADY: 75}  # dollars
 LOGS, LOGS_TARGET = "logs", 8  # dollars, at a low rate
-REQUESTS_OF_A_BATCH = 2  # receive and delete by Lambda; a rule sends each message separately
+REQUESTS_OF_A_MESSAGE = 2  # a rule sends it, and Lambda receives it; Lambda deletes a batch at once
+LIST = "GET /api/tickets"
 DIRECT = "POST /api/payments/webhook"  # Stripe calls the API's own address, not the edge
 LATE_ORDER = "order a held ticket"
 
@@ -47,16 +51,19 @@ def bill(rows: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[str,
     `memory_mb` is the memory of each function that waits (`payments.api`).
     """
     assumed = prices["assumptions"] | prices["assumptions"]["rates"][rate]
-    batches = {"relay": assumed["recordsInABatch"], "listener": assumed["messagesInABatch"]}
 
     def runs_of(row: Row) -> float:
-        return row.runs / float(batches.get(row.kind, 1))
+        if row.kind == "relay":
+            return row.runs / float(assumed["recordsInABatch"])
+        return row.runs / float(assumed["messagesInABatch"].get(row.function, 1))
 
+    at_edge = _total(rows, lambda row: row.runs if row.is_http and row.trigger != DIRECT else 0)
+    rows = [_times(row, assumed["listsThatPassTheCache"]) if row.trigger == LIST else row for row in rows]
     runs = _total(rows, runs_of)
     requests = _total(rows, lambda row: row.runs if row.is_http else 0)
-    at_edge = _total(rows, lambda row: row.runs if row.is_http and row.trigger != DIRECT else 0)
     records = _total(rows, lambda row: row.runs if row.kind == "relay" else 0)
     messages = _total(rows, lambda row: row.runs if row.kind == "listener" else 0)
+    deletions = _total(rows, lambda row: runs_of(row) if row.kind == "listener" else 0)
 
     def waiting(row: Row) -> float:
         """GB-seconds during which a function only waits for Stripe."""
@@ -64,8 +71,12 @@ def bill(rows: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[str,
         return float(seconds * memory_mb[row.function] / 1024) if seconds else 0.0
 
     def working(row: Row) -> float:
-        """GB-seconds of work, at any memory size: half the memory is half the processor, twice the time."""
-        return float(runs_of(row) * assumed["milliseconds"][row.kind] / 1000)
+        """GB-seconds of work, at any memory size: half the memory is half the processor, twice the time.
+
+        A listener works on each message of its batch.
+        """
+        times = row.runs if row.kind == "listener" else runs_of(row)
+        return float(times * assumed["milliseconds"][row.kind] / 1000)
 
     starting = runs * assumed["coldStarts"] * assumed["millisecondsOfAColdStart"] / 1000
     log_bytes = _total(rows, lambda row: row.log_bytes) + requests * assumed["bytesOfAnAccessLogLine"]
@@ -75,7 +86,7 @@ def bill(rows: Sequence[Row], prices: Mapping[str, Any], memory_mb: Mapping[str,
         ("index writes", "indexWrite", _total(rows, lambda row: sum(row.index_writes.values()))),
         ("reads", "read", _total(rows, lambda row: row.reads)),
         ("streams", "streamRead", records / assumed["recordsInABatch"]),
-        ("SQS", "queueRequest", messages + messages * REQUESTS_OF_A_BATCH / assumed["messagesInABatch"]),
+        ("SQS", "queueRequest", messages * REQUESTS_OF_A_MESSAGE + deletions),
         ("EventBridge", "event", _total(rows, lambda row: row.events)),
         ("Scheduler", "timer", _total(rows, lambda row: row.runs if row.kind == "expire" else 0)),
         ("API Gateway", "request", requests),
@@ -114,19 +125,91 @@ def purchase(synthesized: dict[str, Any], rate: str = LOW) -> list[Line]:
     return _bill(counts.read().purchase, synthesized, rate)
 
 
+def floor(rate: str = LOW) -> list[Line]:
+    """The bill of the least that a purchase can need."""
+    content = json.loads(FLOOR_FILE.read_text())
+    prices = json.loads(FILE.read_text())
+    assumed = content["assumptions"]
+    if rate == STEADY:
+        prices["assumptions"]["rates"][rate]["messagesInABatch"] = assumed["messagesInABatch"]
+    rows = [Row(**step["row"]) for step in content["purchase"]]
+    return bill(rows, prices, {row.function: assumed["memoryOfFunctionsThatWait"] for row in rows}, rate)
+
+
 def document(text: str, synthesized: dict[str, Any]) -> str:
     """The document with its tables regenerated. Raises ValueError if a marker is missing."""
-    late = _bill([counts.read().operations[LATE_ORDER]], synthesized)
-    lines = [line for line in purchase(synthesized) if line.dollars]
-    steady = {line.what: line.dollars for line in purchase(synthesized, STEADY)}
-    rows = [
-        *((line.what, f"{line.amount / ORDERS:.4g} {line.unit}", line.dollars, steady[line.what]) for line in lines),
-        ("**all of it**", "", sum(line.dollars for line in lines), sum(steady.values())),
+    late = sum(line.dollars for line in _bill([counts.read().operations[LATE_ORDER]], synthesized))
+    low = purchase(synthesized)
+    columns = [
+        {line.what: line.dollars for line in lines}
+        for lines in (low, floor(), purchase(synthesized, STEADY), floor(STEADY))
     ]
-    head = f"| what | of one paid order, at {LOW} | a million, in dollars | at {STEADY} |\n|---|---|--:|--:|\n"
-    table = "".join(f"| {what} | {amount} | {low:,.2f} | {fast:,.2f} |\n" for what, amount, low, fast in rows)
-    too_late = f"| an order that is too late for its ticket | | {sum(line.dollars for line in late):,.2f} | |\n"
-    return report.between(text, *MARKERS, head + table + too_late)
+    assumed = _assumptions()
+    head = (
+        f"| what | of one paid order, at {LOW} | a million, in dollars | its floor | at {STEADY} | its floor | assumed"
+        " |\n"
+        "|---|---|--:|--:|--:|--:|---|\n"
+    )
+    table = "".join(
+        f"| {line.what} | {line.amount / ORDERS:.4g} {line.unit} | {_dollars(line.what, columns)} |"
+        f" {assumed.get(line.what, '')} |\n"
+        for line in low
+        if line.dollars
+    )
+    totals = " | ".join(f"{sum(column.values()):,.2f}" for column in columns)
+    all_of_it = f"| **all of it** | | {totals} | |\n"
+    too_late = f"| an order that is too late for its ticket | | {late:,.2f} | | | | |\n"
+    text = report.between(text, *MARKERS, head + table + all_of_it + too_late)
+    return report.between(text, *FLOOR_MARKERS, _derivation())
+
+
+def _dollars(what: str, columns: Sequence[Mapping[str, float]]) -> str:
+    return " | ".join(f"{column[what]:,.2f}" for column in columns)
+
+
+def _assumptions() -> dict[str, str]:
+    """What is assumed for a line, in words."""
+    assumed = json.loads(FILE.read_text())["assumptions"]
+    low, fast = (assumed["rates"][rate] for rate in (LOW, STEADY))
+    durations = ", ".join(f"{kind} {millis}" for kind, millis in assumed["milliseconds"].items())
+    batches = ", ".join(f"`{function}` {size}" for function, size in fast["messagesInABatch"].items())
+    lists = f"{1 - fast['listsThatPassTheCache']:.0%} of the lists come from CloudFront's cache at {STEADY}"
+    return {
+        "SQS": f"a message is received alone; messages deleted at once at {STEADY}: {batches}, otherwise one",
+        "API Gateway": lists,
+        "Lambda: runs": f"a relay finds {low['recordsInABatch']} event, {fast['recordsInABatch']} at {STEADY}; {lists}",
+        "Lambda: the rest": f"milliseconds of a run at 1,024 MB: {durations}",
+        "Lambda: waiting for Stripe": f"{assumed['millisecondsForEachStripeCall']} ms for each call",
+        "Lambda: cold starts": f"{assumed['millisecondsOfAColdStart']} ms at 1,024 MB in {low['coldStarts']:.1%} of the"
+        f" runs, {fast['coldStarts']:.1%} at {STEADY}",
+        LOGS: f"{assumed['bytesOfAnAccessLogLine']} bytes for a line of the access log; the others are counted",
+        "CloudFront: answers": f"{assumed['bytesOfAnAnswer']:,} bytes each",
+    }
+
+
+def _derivation() -> str:
+    """The steps of the floor as a table in Markdown."""
+    steps = [(step["because"], Row(**step["row"])) for step in json.loads(FLOOR_FILE.read_text())["purchase"]]
+    head = "| function | trigger | write units | of indexes | read units | events | Stripe | why |\n"
+    rows = []
+    for because, row in steps:
+        indexes, stripe = (sum(counted.values()) for counted in (row.index_writes, row.stripe_calls))
+        amounts = map(_figure, (row.table_writes, indexes, row.reads, row.events, stripe))
+        rows.append(f"| `{row.function}` | {row.trigger} | {' | '.join(amounts)} | {because} |\n")
+    return f"{head}|---|---|--:|--:|--:|--:|--:|---|\n" + "".join(rows)
+
+
+def _figure(amount: float) -> str:
+    return f"{amount:g}" if amount else ""
+
+
+def _times(row: Row, share: float) -> "Row":
+    """The row of a share of its runs."""
+    return (
+        row
+        if share == 1
+        else replace(row, **{name: getattr(row, name) * share for name in ("runs", "reads", "log_bytes")})
+    )
 
 
 def _bill(rows: Sequence[Row], synthesized: dict[str, Any], rate: str = LOW) -> list[Line]:
@@ -144,6 +227,10 @@ def _total(rows: Sequence[Row], amount: Callable[[Row], float]) -> float:
     return sum(map(amount, rows))
 
 
+def _sum(lines: Sequence[Line]) -> float:
+    return sum(line.dollars for line in lines)
+
+
 def _line(what: str, price: Mapping[str, Any], amount: float) -> Line:
     used = amount * ORDERS
     return Line(what, used, price["unit"], used / price["per"] * price["dollars"])
@@ -159,8 +246,11 @@ def main() -> None:
         DOCUMENT.write_text(document(DOCUMENT.read_text(), synthesized))
         report.update(totals(synthesized))
         return
+    least = {line.what: line.dollars for line in floor()}
     for line in purchase(synthesized):
-        sys.stdout.write(f"{line.what:28}{line.dollars:8.2f}   {line.amount:14,.0f} {line.unit}\n")
+        figures = f"{line.dollars:8.2f}{least[line.what]:8.2f}"
+        sys.stdout.write(f"{line.what:28}{figures}   {line.amount:14,.0f} {line.unit}\n")
+    sys.stdout.write(f"the floor: {sum(least.values()):.2f} dollars, {_sum(floor(STEADY)):.2f} at {STEADY}\n")
     for result in totals(synthesized):
         verdict = "the target holds" if result.holds else "MISSED"
         sys.stdout.write(f"{result.what}: {result.figure:.2f} dollars; the target is {result.target}: {verdict}\n")

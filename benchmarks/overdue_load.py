@@ -21,7 +21,7 @@ from functions.payments.store import PaymentStore
 from local.cloud.local_aws import LocalAws
 from local.supervision.ports import Ports
 from shared import clock
-from shared.ids import OrderID, PaymentID, TicketID, UserID, new_id
+from shared.ids import OrderID, PaymentID, TicketID, UserID, first_id, new_id
 from shared.money import MinorUnits, Price
 from shared.table import Item, Put, Table, Write, _to_dynamodb
 from stripe_emulator import StripeAccount
@@ -199,7 +199,11 @@ def _payment(order: PayableOrder, stripe_id: str, status: PaymentStatus, *, chan
     table = _Collected("payments")
     store = PaymentStore(table)
     opened = Payment(
-        order=order, id=PaymentID(new_id()), stripe_id=stripe_id, client_secret="x" * 60, status=PaymentStatus.OPEN
+        order=order,
+        id=PaymentID(first_id(clock.to_millis(clock.now() - changed_before))),
+        stripe_id=stripe_id,
+        client_secret="x" * 60,
+        status=PaymentStatus.OPEN,
     )
     if status is PaymentStatus.OPEN:
         store.insert(opened)

@@ -9,6 +9,7 @@ assumed durations of functions in `prices.json`.
 
 import argparse
 import json
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,8 +49,8 @@ class Limit:
 
     @property
     def binds_at(self) -> float:
-        """The highest rate that it allows, in orders per second."""
-        return self.capacity / self.each
+        """The highest rate that it allows, in orders per second; infinite if an order uses nothing of it."""
+        return self.capacity / self.each if self.each else math.inf
 
     def needed(self, rate: float) -> float:
         """The need of that many orders per second, in `unit`."""
@@ -162,10 +163,12 @@ def _functions(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
 def _events(inputs: Inputs, rush: Sequence[Row]) -> Iterable[Limit]:
     messages = sum(row.runs for row in rush if row.kind == "listener")
     timers = sum(row.calls.get("CreateSchedule", 0) for row in rush)
+    late = "late, not lost; raise the quota"
     yield _limit(inputs, "events", "EventBridge, events", sum(row.events for row in rush), "raise the quota")
-    yield _limit(inputs, "invocations", "EventBridge, to queues", messages, "late, not lost; raise the quota")
+    yield _limit(inputs, "invocations", "EventBridge, to queues", messages, late)
     yield _limit(inputs, "timersSet", "Scheduler, new timers", timers, "waits in its queue; raise the quota")
-    yield _limit(inputs, "timersFired", "Scheduler, timers going off", timers, "late, not lost; raise the quota")
+    yield _limit(inputs, "timersDeleted", "Scheduler, deleted timers", timers, "waits in its queue; raise the quota")
+    yield _limit(inputs, "timersFired", "Scheduler, timers going off, if nobody pays", timers, late)
     yield _limit(
         inputs, "timersOpen", "Scheduler, open timers", timers * inputs.window_seconds, "raise the quota, to billions"
     )

@@ -275,11 +275,15 @@ def _run_search(module: str, timeout: int) -> Search:
     def note_item(**_: Any) -> None:
         read.append(1)
 
+    def note_batch(parsed: Mapping[str, Any], **_: Any) -> None:
+        read.extend(len(items) for items in parsed["Responses"].values())
+
     def note_tasks(params: Mapping[str, Any], **_: Any) -> None:
         tasks.extend(entry["MessageBody"] for entry in params["Entries"])
 
     aws.dynamodb().meta.events.register("after-call.dynamodb.Query", note_page)
     aws.dynamodb().meta.events.register("after-call.dynamodb.GetItem", note_item)
+    aws.dynamodb().meta.events.register("after-call.dynamodb.BatchGetItem", note_batch)
     aws.sqs().meta.events.register("provide-client-params.sqs.SendMessageBatch", note_tasks)
     began, used = time.monotonic(), time.process_time()
     sys.modules[f"functions.{module}"].handler({}, _Context(began + timeout))

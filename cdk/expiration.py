@@ -14,6 +14,9 @@ from cdk.queues import DeadLetterQueue
 from cdk.stages import Stage
 
 SERVICE = "expiration"
+SUBSCRIPTIONS = [
+    EventSubscription(name="Orders", source="admit-one.orders", types=("order:created", "order:awaiting-payment"))
+]
 
 
 class Expiration(Construct):
@@ -63,6 +66,7 @@ class Expiration(Construct):
         listener.grant_publish(bus=bus)  # it publishes at once if the deadline has passed
         listener.grant(
             "scheduler:CreateSchedule",
+            "scheduler:DeleteSchedule",
             on=f"arn:{Aws.PARTITION}:scheduler:{Aws.REGION}:{Aws.ACCOUNT_ID}:schedule/{deadlines.ref}/*",
         )
         group = Stack.of(self).get_logical_id(deadlines)
@@ -83,7 +87,8 @@ class Expiration(Construct):
             function=listener,
             bus=bus,
             monitoring=monitoring,
-            subscriptions=[EventSubscription(name="Orders", source="admit-one.orders", types=("order:created",))],
+            subscriptions=SUBSCRIPTIONS,
+            batching_window=Duration.seconds(1),  # nobody waits for a timer
         )
 
     def _add_schedule_role(

@@ -47,6 +47,7 @@ class EventListener(WorkQueue):
         subscriptions: Sequence[EventSubscription],
         monitoring: Monitoring,
         batch_size: int = 10,
+        batching_window: Duration | None = None,
         retry_for: Duration = RETRY_FOR,
     ) -> None:
         super().__init__(
@@ -56,6 +57,7 @@ class EventListener(WorkQueue):
             monitoring=monitoring,
             concurrency=stage.listener_concurrency,
             batch_size=batch_size,
+            batching_window=batching_window,
             retry_for=retry_for,
         )
         target = targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letters)

@@ -20,7 +20,7 @@ class WorkQueue(Construct):
 
     `queue` buffers bursts and retries single messages instead of the batch, for at least `retry_for` after the first
     attempt. `dead_letters` receives the messages that still failed then. At most `concurrency` batches are processed at
-    once.
+    once. With a `batching_window` a message waits for others for that long, which makes runs fewer.
     """
 
     def __init__(
@@ -32,13 +32,15 @@ class WorkQueue(Construct):
         monitoring: Monitoring,
         concurrency: int,
         batch_size: int = 10,
+        batching_window: Duration | None = None,
         retry_for: Duration = RETRY_FOR,
     ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = DeadLetterQueue(self, "DeadLetters", monitoring=monitoring)
-        # Six times the function's timeout (AWS Lambda Developer Guide); otherwise a message can reappear while Lambda
-        # still retries it. A failed message is received again once this time has passed.
-        visibility_seconds = 6 * function.timeout.to_seconds()
+        # Six times the function's timeout, and the window (AWS Lambda Developer Guide); otherwise a message can be
+        # received again while Lambda still retries it. A failed message is received again once this time has passed.
+        waiting_seconds = batching_window.to_seconds() if batching_window else 0
+        visibility_seconds = 6 * function.timeout.to_seconds() + waiting_seconds
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -59,6 +61,7 @@ class WorkQueue(Construct):
             function_name=function.function.function_name,
             event_source_arn=self.queue.queue_arn,
             batch_size=batch_size,
+            maximum_batching_window_in_seconds=batching_window.to_seconds() if batching_window else None,
             function_response_types=["ReportBatchItemFailures"],
             # By default one queue's backlog may use the whole account's concurrency, and what Lambda then throttles
             # costs its messages receives.

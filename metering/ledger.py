@@ -205,6 +205,15 @@ class Ledger:
         return +units
 
 
+def _batch_reads(request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
+    """The read units of a batch: each item is charged as if it were read alone, one that does not exist too."""
+    if any(table.get("ConsistentRead") for table in request["RequestItems"].values()):
+        raise ValueError("the ledger cannot count a batch of consistent reads")
+    found = [item for items in answer["Responses"].values() for item in items]
+    missing = sum(len(table["Keys"]) for table in request["RequestItems"].values()) - len(found)
+    return sum(read_units(size(item), consistent=False) for item in [*found, *[{}] * missing])
+
+
 def _reads(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
     """The read units of a successful call."""
     consistent = bool(request.get("ConsistentRead"))
@@ -215,7 +224,9 @@ def _reads(operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]
             if "FilterExpression" in request:
                 raise ValueError("a filter hides items that were read and charged")
             return query_units(answer["Items"], consistent=consistent)
-        case "Scan" | "BatchGetItem" | "TransactGetItems":
+        case "BatchGetItem":
+            return _batch_reads(request, answer)
+        case "Scan" | "TransactGetItems":
             raise ValueError(f"the ledger cannot count {operation}")
         case _:
             return 0.0

@@ -20,6 +20,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from operations.stage import SERVICES, DeployedStage, NotDeployed
 from shared import aws
+from shared.events import last_event
 from shared.publish import NotPublished, publish
 
 EVENTS_A_SECOND = 100
@@ -78,7 +79,7 @@ def events_of(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
     pending the copy is omitted, because Orders would then ignore the pending request as older. The next run after the
     decision includes it.
     """
-    event = item.get("event")
+    event = last_event(item)
     if not event:
         return
     yield event

@@ -29,6 +29,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from operations.stage import SERVICES, DeployedStage, NotDeployed
 from shared import aws, clock
+from shared.events import last_event
 from shared.ids import new_id
 
 type Item = dict[str, Any]
@@ -68,8 +69,9 @@ def lift(service: str, item: Item, *, by: int) -> Item:
         lifted["editedVersion"] = item.get("editedVersion", 1) + by
     if "hold" in item:
         lifted["hold"] = item["hold"] + by
-    if "event" in item:
-        lifted["event"] = _lift_event(item["event"], by=by)
+    if event := last_event(item):
+        lifted["event"] = _lift_event(event, by=by)
+        lifted.pop("lastEvent", None)
     return lifted
 
 

@@ -274,6 +274,16 @@ def outbox_entry(data: Data) -> dict[str, Any]:
     return {"id": ident, "type": data.type, "detail": detail}
 
 
+def last_event(item: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the last outbox entry of an item, or None.
+
+    The latest write has published `event`, or it has published nothing and kept the one before as `lastEvent`: then it
+    does not invoke the relay.
+    """
+    found: dict[str, Any] | None = item.get("event") or item.get("lastEvent")
+    return found
+
+
 class UnknownEvent(ValueError):
     """No contract has this event type."""
 

@@ -10,9 +10,10 @@ value that is passed under this keyword.
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import batched
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -23,6 +24,7 @@ type Item = dict[str, Any]
 type Key = Mapping[str, str]
 
 ATTEMPTS = 6
+BATCH = 100  # the most that DynamoDB reads in one call
 THROTTLES = frozenset(
     {
         "ThrottlingException",
@@ -97,6 +99,28 @@ class Table:
         found = aws.dynamodb().get_item(TableName=self.name, Key=_to_dynamodb(key), ConsistentRead=consistent)
         return _from_dynamodb(found["Item"]) if "Item" in found else None
 
+    def get_all(self, keys: Iterable[Key]) -> Iterator[Item]:
+        """Iterate over the items with these keys, in their order, without those that do not exist.
+
+        Eventually consistent; BATCH items in a call. Raises Contention.
+        """
+        for batch in batched(keys, BATCH, strict=False):
+            found = {item["pk"]: item for item in self._get_batch(batch)}
+            yield from (found[key["pk"]] for key in batch if key["pk"] in found)
+
+    def _get_batch(self, keys: Sequence[Key]) -> Iterator[Item]:
+        """Read a batch of items, in any order. DynamoDB may leave some out, which are read again."""
+        request: Any = {self.name: {"Keys": [_to_dynamodb(key) for key in keys]}}
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                _pause(attempt)
+            answer = aws.dynamodb().batch_get_item(RequestItems=request)
+            yield from map(_from_dynamodb, answer["Responses"].get(self.name, ()))
+            request = answer["UnprocessedKeys"]
+            if not request:
+                return
+        raise Contention("the table is busy; try again")
+
     def query(
         self,
         condition: str,
@@ -143,7 +167,7 @@ class Table:
         """
         for attempt in range(ATTEMPTS):
             if attempt:
-                clock.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
+                _pause(attempt)
             try:
                 if len(writes) == 1:
                     _write_one(self.name, writes[0])
@@ -156,6 +180,10 @@ class Table:
                 continue
             return
         raise Contention("the table is busy; try again")
+
+
+def _pause(attempt: int) -> None:
+    clock.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
 
 
 def _write_one(table: str, write: Write) -> None:

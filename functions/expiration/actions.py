@@ -1,4 +1,4 @@
-"""The use cases of Expiration: set an order's timer, and publish that its deadline has passed."""
+"""The use cases of Expiration: set an order's timer, delete it, and publish that its deadline has passed."""
 
 import json
 from dataclasses import dataclass
@@ -70,6 +70,18 @@ def set_timer(
         )
     except scheduler.exceptions.ConflictException:
         logger.info("the order's timer is already set", order_id=order_id)
+
+
+def delete_timer(order_id: OrderID, *, group: str) -> None:
+    """Delete the order's timer, because the order no longer expires. Idempotent. Raises botocore's errors.
+
+    If the order's events arrive in another order, the timer is set afterwards and goes off: Orders ignores it.
+    """
+    scheduler = aws.scheduler()
+    try:
+        scheduler.delete_schedule(Name=schedule_name(order_id), GroupName=group)
+    except scheduler.exceptions.ResourceNotFoundException:
+        logger.info("the order has no timer", order_id=order_id)
 
 
 def publish_expired(order_id: OrderID, user_id: UserID, *, bus: str) -> None:

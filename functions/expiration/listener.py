@@ -1,11 +1,11 @@
-"""Consume the events of Orders: set a timer for each new order."""
+"""Consume the events of Orders: set a timer for each new order, and delete it once the order no longer expires."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from functions.expiration import actions
 from shared import settings
-from shared.events import OrderCreated
+from shared.events import OrderAwaitingPayment, OrderCreated
 from shared.listener import listen
 from shared.telemetry import Trace, current_trace
 
@@ -23,7 +23,7 @@ class Settings:
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point."""
-    return listen({OrderCreated: _set_timer}, batch)
+    return listen({OrderCreated: _set_timer, OrderAwaitingPayment: _delete_timer}, batch)
 
 
 def _set_timer(event: OrderCreated) -> None:
@@ -41,3 +41,7 @@ def _set_timer(event: OrderCreated) -> None:
         ),
         bus=env.event_bus_name,
     )
+
+
+def _delete_timer(event: OrderAwaitingPayment) -> None:
+    actions.delete_timer(event.id, group=settings.load(Settings).schedule_group)

@@ -87,13 +87,22 @@ def get_payment(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payme
 
 
 def follow_order(store: PaymentStore, event: OrderEvent) -> None:
-    """Record the order's new state and perform the action it requires: capture, void or refund."""
-    payment = _record_order(store, to_payable_order(event))
+    """Record the order's new state and perform the action it requires: capture, void or refund.
+
+    The order that is to be captured is recorded together with its capture. Every other state is recorded first, so that
+    nobody starts the payment of a cancelled order while Stripe does not respond.
+    """
+    order = to_payable_order(event)
+    if isinstance(event, OrderAwaitingPayment):
+        try:
+            settle(store, StripeGateway(), order.id, order=order, republish=True)  # repeated: Orders lacks our answer
+        except PaymentNotFound:
+            _record_order(store, order)
+        return
+    payment = _record_order(store, order)
     if payment.stripe_id is None:
         return
     match event:
-        case OrderAwaitingPayment():
-            settle(store, StripeGateway(), event.id, republish=True)  # a repeated event: Orders lacks our answer
         case OrderCancelled():
             settle(store, StripeGateway(), event.id)
         case OrderCompleted() if payment.unanswered():
@@ -101,22 +110,37 @@ def follow_order(store: PaymentStore, event: OrderEvent) -> None:
 
 
 @retry_on_conflict(attempts=MAX_ATTEMPTS)
-def settle(store: PaymentStore, stripe: StripeGateway, order_id: OrderID, *, republish: bool = False) -> Settled:
+def settle(
+    store: PaymentStore,
+    stripe: StripeGateway,
+    order_id: OrderID,
+    *,
+    order: PayableOrder | None = None,
+    republish: bool = False,
+) -> Settled:
     """Bring the order's status, the PaymentIntent and our record into agreement: read, decide, act, record.
 
-    `republish` repeats the event of a state that Orders has not answered yet. Raises PaymentNotFound, Contention, and
-    the errors of `StripeGateway`; nothing has been written then, so a retry is safe.
+    `order` is the order's state from an event, to be recorded too unless a newer one is. `republish` repeats the event
+    of a state that Orders has not answered yet. Raises PaymentNotFound, Contention, and the errors of `StripeGateway`;
+    nothing has been written then, so a retry is safe.
     """
     payment = store.payment(order_id)
     if payment is None or payment.stripe_id is None:
         raise PaymentNotFound
-    return _settle(store, stripe, payment, payment.stripe_id, republish=republish)
+    return _settle(store, stripe, payment, payment.stripe_id, order=order, republish=republish)
 
 
 def _settle(
-    store: PaymentStore, stripe: StripeGateway, payment: Payment, stripe_id: str, *, republish: bool = False
+    store: PaymentStore,
+    stripe: StripeGateway,
+    recorded: Payment,
+    stripe_id: str,
+    *,
+    order: PayableOrder | None = None,
+    republish: bool = False,
 ) -> Settled:
     """Settle a payment that was just read: the PaymentIntent must be read after the order. Raises VersionConflict."""
+    payment = recorded.with_order(order) if order else recorded
     intent = _capture_if_due(stripe, payment) or stripe.retrieve(stripe_id)
     action = payment.required_action(intent, clock.now())
     if action:
@@ -124,9 +148,9 @@ def _settle(
     after, event_type = payment.observe(intent, now=clock.now(), republish=republish)
     if after.refund_status is RefundStatus.PENDING:
         count("RefundsPending")
-    if after == payment and event_type is None:
-        return Settled(payment, acted=False)
-    return Settled(_record(store, payment, after, event_type), acted=True)
+    if after == recorded and event_type is None:
+        return Settled(recorded, acted=False)
+    return Settled(_record(store, recorded, after, event_type), acted=True)
 
 
 def reconcile_intent(
@@ -134,17 +158,22 @@ def reconcile_intent(
     stripe: StripeGateway,
     stripe_id: str,
     order_id: OrderID | None = None,
+    *,
     declined_charge: str | None = None,
+    is_capture: bool = False,
 ) -> bool:
     """Settle the payment of a PaymentIntent whose state may have changed at Stripe.
 
-    With the `order_id` from Stripe's event the payment is read first, and then the PaymentIntent, once. An orphan
-    PaymentIntent is voided or refunded. Ignores PaymentIntents of other stages or of unknown origin. Returns whether
-    anything was written, published, voided or refunded. Raises NotRecordedYet if the PaymentIntent is ours and may
-    still be recorded. `declined_charge` is the charge that the event reports as declined.
+    With the `order_id` from Stripe's event the payment is read first, and then the PaymentIntent, once; not at all if
+    the event reports a capture (`is_capture`) that is recorded. An orphan PaymentIntent is voided or refunded. Ignores
+    PaymentIntents of other stages or of unknown origin. Returns whether anything was written, published, voided or
+    refunded. Raises NotRecordedYet if the PaymentIntent is ours and may still be recorded. `declined_charge` is the
+    charge that the event reports as declined.
     """
     recorded = store.payment(order_id) if order_id else None
     if recorded and recorded.stripe_id == stripe_id:
+        if is_capture and recorded.has_recorded_capture_of(stripe_id):
+            return False
         if declined_charge:
             recorded = record_decline(store, recorded.order.id, declined_charge)
         try:

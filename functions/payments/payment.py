@@ -380,6 +380,14 @@ class Payment:
         """Whether the payment has this PaymentIntent and was recorded as authorised, or as what follows from it."""
         return self.stripe_id == stripe_id and self.status is not PaymentStatus.OPEN
 
+    def has_recorded_capture_of(self, stripe_id: str) -> bool:
+        """Whether the payment has this PaymentIntent and was recorded as captured, for an order that is not cancelled.
+
+        Its capture is then no news, and requires no action.
+        """
+        is_wanted = self.order.status is not OrderStatus.CANCELLED
+        return self.stripe_id == stripe_id and self.status is PaymentStatus.CAPTURED and is_wanted
+
     def agrees_with(self, intent: Intent, now: datetime) -> bool:
         """Whether the PaymentIntent requires no action, no write and no event."""
         return self.required_action(intent, now) is None and self.observe(intent, now=now) == (self, None)
@@ -461,7 +469,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsettledPayment:
-    """A payment that is not settled, with the attributes that the index has."""
+    """A payment that is not settled, with what decides whether it is due."""
 
     order_id: OrderID
     order_status: OrderStatus

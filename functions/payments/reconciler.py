@@ -2,7 +2,7 @@
 
 It runs on a schedule. Each run reads Stripe's event log first: refunds and disputes, and authorisations that are not
 recorded and whose webhooks were not delivered. Then it queues the payments that have left their normal course, oldest
-first. Payments on their normal course cost no more than the query of the index.
+first. Payments on their normal course cost no more than the query of the index and one read.
 
 A run ends before its timeout, and the next one continues where it ended: in the log after each page, in the payments
 after the last one that was queued. Each run also emits the age of the oldest authorisation, because banks release one

@@ -1,6 +1,7 @@
 """The Payments table: one item for each order and its payment, and the progress of the reconciler.
 
     pk order#<orderID>     the copy of the order, and its payment with its outbox entry
+    index unsettled        unsettledPartition, id     payments that are not settled, keys only
     pk declines#<userID>#<date>   how many of a buyer's charges were declined on a day (UTC); expires by TTL
     pk reconciler          the progress of the reconciler: `Progress`
 
@@ -23,7 +24,7 @@ from functions.payments.payment import (
 )
 from functions.payments.progress import LogName, LogWindow, Progress
 from shared import clock, events
-from shared.ids import OrderID, PaymentID, UserID, partition
+from shared.ids import OrderID, PaymentID, UserID, first_id, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
 from shared.table import ConditionFailed, Item, Put, Update
 from shared.unit_of_work import UnitOfWork
@@ -54,7 +55,10 @@ class PaymentStore(UnitOfWork[Payment]):
         if event_type:
             stored = replace(stored, version=before.version + 1)
             stored = replace(stored, last_event=events.outbox_entry(_to_event(stored, event_type)))
-        self.add(Put(item=_to_item(stored), condition="#revision = :revision", values={"revision": before.revision}))
+        outbox = {"event" if event_type else "lastEvent": stored.last_event}
+        self.add(
+            Put(item=_to_item(stored) | outbox, condition="#revision = :revision", values={"revision": before.revision})
+        )
         return stored
 
     def declines(self, user_id: UserID, day: datetime) -> int:
@@ -94,15 +98,21 @@ class PaymentStore(UnitOfWork[Payment]):
         return True
 
     def unsettled(self, until: datetime) -> Iterator[UnsettledPayment]:
-        """Yield the unsettled payments that are unchanged since `until`, oldest first within each partition."""
+        """Yield the unsettled payments that were started before `until`, oldest first within each partition.
+
+        The index has keys only, none of which changes while a payment is unsettled: so none of its writes is one to the
+        index too.
+        """
         for number in range(UNSETTLED_PARTITIONS):
-            for item in self.table.query(
-                "unsettledPartition = :partition AND updatedAt < :until",
+            items = self.table.query(
+                "unsettledPartition = :partition AND id < :until",
                 index="unsettled",
                 partition=str(number),
-                until=clock.to_millis(until),
-            ):
-                yield _to_unsettled(item)
+                until=first_id(clock.to_millis(until)),
+            )
+            for item in self.table.get_all({"pk": item["pk"]} for item in items):
+                if "unsettledPartition" in item:
+                    yield _to_unsettled(item)
 
     def progress(self) -> Progress:
         """Return the progress of the reconciler. Before 2026-11-28 both logs had one position, `logReadTo`."""
@@ -169,7 +179,6 @@ def _to_item(payment: Payment) -> Item:
         "revision": payment.revision,
         "updatedAt": clock.to_millis(clock.now()),
         "unsettledPartition": None if payment.is_settled() else partition(order.id, UNSETTLED_PARTITIONS),
-        "event": payment.last_event,
     }
 
 
@@ -198,7 +207,7 @@ def _to_payment(item: Item) -> Payment:
         is_stopped=item.get("stopped", False),
         version=item["version"],
         revision=item["revision"],
-        last_event=item.get("event"),
+        last_event=events.last_event(item),
     )
 
 

@@ -1,7 +1,7 @@
 """Receive Stripe's webhooks.
 
 The signature covers the raw body. Of a verified event only the type and the ids of PaymentIntent and order are used;
-the state is read from Stripe.
+the state is read from Stripe, unless the event reports a capture that is recorded already: most captures are ours.
 
 Responses:
 
@@ -125,8 +125,14 @@ def _receive(request: dict[str, Any]) -> None:
     stripe_id = event.data.stripe_id
     logger.info("webhook received", event_type=event.type, stripe_event=event.id, stripe_id=stripe_id)
     store = PaymentStore(Table(settings.load(Settings).table_name))
-    declined = event.data.declined_charge if event.type == "payment_intent.payment_failed" else None
-    actions.reconcile_intent(store, StripeGateway(), stripe_id, event.data.order_id, declined)
+    actions.reconcile_intent(
+        store,
+        StripeGateway(),
+        stripe_id,
+        event.data.order_id,
+        declined_charge=event.data.declined_charge if event.type == "payment_intent.payment_failed" else None,
+        is_capture=event.type == "payment_intent.succeeded",
+    )
 
 
 def _verified(request: dict[str, Any]) -> StripeEvent:

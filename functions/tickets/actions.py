@@ -125,11 +125,13 @@ def _undecided(ticket: Ticket, change_id: str) -> Ticket:
 
 
 @retry_on_conflict()
-def change_ticket(store: TicketStore, ticket_id: str, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> Ticket:
+def change_ticket(
+    store: TicketStore, ticket_id: str, rule: Callable[[Ticket], tuple[Ticket, Change | None] | None]
+) -> Ticket:
     """Apply a rule to the ticket and commit the result.
 
-    `rule` returns the next state and the published `Change`, or None to write nothing. Returns the ticket as it is
-    afterwards. Raises TicketNotFound, Contention and the errors of the rule.
+    `rule` returns the next state and the published `Change` (None to publish nothing), or None to write nothing.
+    Returns the ticket as it is afterwards. Raises TicketNotFound, Contention and the errors of the rule.
     """
     before = get_ticket(store, ticket_id)
     match rule(before):

@@ -53,12 +53,12 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _reserve(event: OrderCreated) -> None:
     hold = Hold(order_id=event.id, expires_at=event.expiresAt)
-    _follow(event, lambda ticket: ticket.reserve(hold, hold_version=event.ticket.hold))
+    _follow(event, lambda ticket: ticket.reserve(hold, hold_version=event.ticket.hold, now=clock.now()))
 
 
 def _keep_reserved(event: OrderAwaitingPayment) -> None:
     hold = Hold(order_id=event.id, expires_at=None)
-    _follow(event, lambda ticket: ticket.reserve(hold, hold_version=event.ticket.hold))
+    _follow(event, lambda ticket: ticket.reserve(hold, hold_version=event.ticket.hold, now=clock.now()))
 
 
 def _sell(event: OrderCompleted | OrderRefunded) -> None:
@@ -78,11 +78,11 @@ def _decline(event: TicketChangeDeclined) -> None:
     _change(event.id, lambda ticket: ticket.decline(event.changeID, event.reason))
 
 
-def _follow(event: OrderEvent, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> None:
+def _follow(event: OrderEvent, rule: Callable[[Ticket], tuple[Ticket, Change | None] | None]) -> None:
     _change(event.ticket.id, rule)
 
 
-def _change(ticket_id: TicketID, rule: Callable[[Ticket], tuple[Ticket, Change] | None]) -> None:
+def _change(ticket_id: TicketID, rule: Callable[[Ticket], tuple[Ticket, Change | None] | None]) -> None:
     store = TicketStore(Table(settings.load(Settings).table_name))
     try:
         actions.change_ticket(store, ticket_id, rule)

@@ -1,10 +1,10 @@
 """The Tickets table: one item per ticket, with its latest event as the outbox entry.
 
     pk ticket#<id>
-    index on-sale      onSalePartition, id     tickets that are neither sold nor withdrawn
-    index by-seller    userID, id              a seller's tickets
+    index on-sale      onSalePartition, id     tickets that are neither sold, nor being paid for, nor withdrawn
+    index by-seller    userID, id              a seller's tickets, keys only
 
-Every write replaces the whole item, on condition that it has the version that was read.
+Every write replaces the whole item, on condition that it has the version and the hold version that were read.
 """
 
 import heapq
@@ -66,31 +66,40 @@ class TicketStore(UnitOfWork[Ticket]):
             seller=seller_id,
             after=_after(MINE, cursor),
         )
-        return page_of(map(_to_ticket, items), listing=MINE, limit=limit, ident=lambda ticket: ticket.id)
+        page = page_of((TicketID(item["id"]) for item in items), listing=MINE, limit=limit, ident=str)
+        return Page(tuple(map(_to_ticket, self.table.get_all(map(_key, page.entries)))), page.next_cursor)
 
     def insert(self, ticket: Ticket) -> None:
         """Add a new ticket and publish it. Condition: its id is new."""
         entry = events.outbox_entry(events.TicketCreated.model_validate(_to_data(ticket)))
         self.add(Put(item=_to_item(ticket) | {"event": entry}, condition="attribute_not_exists(pk)"))
 
-    def replace(self, before: Ticket, after: Ticket, change: Change) -> None:
-        """Add the ticket's next state and publish it. Condition: the ticket has the version of `before`."""
+    def replace(self, before: Ticket, after: Ticket, change: Change | None) -> None:
+        """Add the ticket's next state and publish the change, if there is one.
+
+        Condition: the ticket has the version and the hold version of `before`.
+        """
+        if change is None:
+            self._replace(before, after, {"lastEvent": after.last_event})
+            return
         now = clock.now()
         fields = {"status": after.status(now), "change": change, "orderID": after.order_id(now)}
-        self._replace(before, after, events.TicketUpdated.model_validate(_to_data(after) | fields))
+        data = events.TicketUpdated.model_validate(_to_data(after) | fields)
+        self._replace(before, after, {"event": events.outbox_entry(data)})
 
     def request(self, before: Ticket, after: Ticket) -> None:
-        """Add the pending change and publish the request. Condition: the ticket has the version of `before`."""
+        """Add the pending change and publish the request. Condition: as in `replace`."""
         assert after.pending  # noqa: S101  # for the types
         fields = _to_content(after.pending.content) | {"changeID": after.pending.id}
-        self._replace(before, after, events.TicketChangeRequested.model_validate(_to_data(after) | fields))
+        data = events.TicketChangeRequested.model_validate(_to_data(after) | fields)
+        self._replace(before, after, {"event": events.outbox_entry(data)})
 
-    def _replace(self, before: Ticket, after: Ticket, data: events.Data) -> None:
+    def _replace(self, before: Ticket, after: Ticket, outbox: Item) -> None:
         self.add(
             Put(
-                item=_to_item(after) | {"event": events.outbox_entry(data)},
-                condition="version = :before",
-                values={"before": before.version},
+                item=_to_item(after) | outbox,
+                condition="version = :before AND holdNumber = :hold_before",
+                values={"before": before.version, "hold_before": before.hold_version},
             )
         )
 
@@ -120,7 +129,8 @@ def _key(ticket_id: TicketID) -> dict[str, str]:
 
 def _to_item(ticket: Ticket) -> Item:
     hold = ticket.hold
-    is_listed = ticket.sold_at is None and ticket.withdrawn_at is None
+    is_being_paid = hold is not None and hold.expires_at is None  # nobody else can have it before that has ended
+    is_listed = ticket.sold_at is None and ticket.withdrawn_at is None and not is_being_paid
     return _key(ticket.id) | {
         "id": ticket.id,
         "userID": ticket.seller_id,
@@ -161,16 +171,17 @@ def _to_ticket(item: Item) -> Ticket:
         version=item["version"],
         created_at=clock.from_millis(item["createdAt"]),
         hold=hold,
-        hold_version=item.get("holdNumber", 0),  # not in the indexes: only writes need it, and they read the table
+        hold_version=item.get("holdNumber", 0),  # not in the index: only writes need it, and they read the table
         sold_at=_from_millis(item.get("soldAt")),
         refund=refunds.from_attribute(item.get("refund")),
         withdrawn_at=_from_millis(item.get("withdrawnAt")),
-        edited_version=item.get("editedVersion", 1),  # not in the indexes; nor are the decisions
+        edited_version=item.get("editedVersion", 1),  # not in the index; nor are the decisions
         pending=_from_pending(item["pending"]) if "pending" in item else None,
         decisions=tuple(
             Decision(change_id=change_id, version=decision["version"], reason=decision.get("reason"))
             for change_id, decision in sorted(item.get("decisions", {}).items(), key=lambda entry: entry[1]["version"])
         ),
+        last_event=events.last_event(item),
     )
 
 

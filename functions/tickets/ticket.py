@@ -158,6 +158,8 @@ class Decision:
 class Ticket:
     """One ticket. Each change returns the next state, with the version raised by one, and the published `Change`.
 
+    A change of which users see nothing keeps the version and publishes nothing (see `reserve`).
+
     `hold_version` is that of the latest order event applied. `edited_version` is the version at which the current
     content took effect. `decisions` are the latest KEPT_DECISIONS ones, oldest first.
     """
@@ -177,6 +179,7 @@ class Ticket:
     edited_version: int = 1
     pending: PendingChange | None = None
     decisions: tuple[Decision, ...] = ()
+    last_event: dict[str, Any] | None = None
 
     @property
     def content(self) -> Content:
@@ -269,12 +272,17 @@ class Ticket:
             return None
         return self._decided(change_id, reason), "declined"
 
-    def reserve(self, hold: Hold, *, hold_version: int) -> "tuple[Ticket, Change] | None":
+    def reserve(self, hold: Hold, *, hold_version: int, now: datetime) -> "tuple[Ticket, Change | None] | None":
         """Set the hold of an order, or remove its deadline.
 
-        `hold_version` is that of the event. Returns None for a stale event.
+        `hold_version` is that of the event. Returns None for a stale event. There is no `Change`, and the version stays
+        the same, if the ticket is reserved for this order already: then only the end of the reservation changes.
         """
-        return (self._next(hold=hold, hold_version=hold_version), "reserved") if self._is_newer(hold_version) else None
+        if not self._is_newer(hold_version):
+            return None
+        if self.order_id(now) == hold.order_id:
+            return replace(self, hold=hold, hold_version=hold_version), None
+        return self._next(hold=hold, hold_version=hold_version), "reserved"
 
     def sell(
         self, order_id: OrderID, *, hold_version: int, now: datetime, refund: Refund | None = None

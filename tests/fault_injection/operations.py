@@ -23,6 +23,7 @@ type Setting = Callable[[FaultCase], Act]
 
 OPERATIONS: dict[str, Setting] = {}
 BODY = {"title": "Row 1, seat 1", "price": "10.00"}
+ROLE = "arn:aws:iam::000000000000:role/schedule"
 REFUND = {"amount": "10.00", "reason": "refunded_at_stripe", "at": "2026-11-27T10:00:00Z"}
 
 
@@ -740,7 +741,7 @@ def _set_timer(fault_case: FaultCase) -> Act:
     fault_case.environment |= {
         "SCHEDULE_GROUP": f"group-{fault_case.name}",
         "EXPIRE_FUNCTION_ARN": "arn:aws:lambda:us-east-1:000000000000:function:expire",
-        "SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/schedule",
+        "SCHEDULER_ROLE_ARN": ROLE,
         "SCHEDULE_DLQ_ARN": "arn:aws:sqs:us-east-1:000000000000:letters",
     }
     data = _order_data(fault_case, {"id": new_id(), "currency": "usd"} | BODY)
@@ -750,6 +751,33 @@ def _set_timer(fault_case: FaultCase) -> Act:
         assert [one["Name"] for one in schedules] == [f"order-{data['id']}"]
 
     return Act(delivery("expiration", "order:created", data), right)
+
+
+@operation("delete a timer")
+def _delete_timer(fault_case: FaultCase) -> Act:
+    _Bus(fault_case)
+    scheduler: Any = client("scheduler")
+    group = f"group-{fault_case.name}"
+    scheduler.create_schedule_group(Name=group)
+    data = _order_data(fault_case, {"id": new_id(), "currency": "usd"} | BODY) | {"status": "awaiting:payment"}
+    scheduler.create_schedule(
+        Name=f"order-{data['id']}",
+        GroupName=group,
+        ScheduleExpression="at(2099-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:lambda:us-east-1:000000000000:function:expire", "RoleArn": ROLE},
+    )
+    fault_case.environment |= {
+        "SCHEDULE_GROUP": group,
+        "EXPIRE_FUNCTION_ARN": "unused",
+        "SCHEDULER_ROLE_ARN": "unused",
+        "SCHEDULE_DLQ_ARN": "unused",
+    }
+
+    def right(_: Outcome) -> None:
+        assert scheduler.list_schedules(GroupName=group)["Schedules"] == []
+
+    return Act(delivery("expiration", "order:awaiting-payment", data), right)
 
 
 @operation("set a timer, too late")

@@ -35,7 +35,9 @@ WANTED: dict[str, list[dict[str, Any]]] = {
             "detail": {"data": {"change": ["edited", "withdrawn"]}},
         },
     ],
-    "expiration listener": [{"source": ["admit-one.orders"], "detail-type": ["order:created"]}],
+    "expiration listener": [
+        {"source": ["admit-one.orders"], "detail-type": ["order:created", "order:awaiting-payment"]}
+    ],
     "payments listener": [{"source": ["admit-one.orders"], "detail-type": ORDER_EVENTS}],
 }
 BATCH_SIZES = {"tickets listener": 10, "orders listener": 10, "expiration listener": 10, "payments listener": 1}
@@ -143,6 +145,16 @@ def test_workers_retry_single_messages(aws: Template, worker: str) -> None:
     mapping = _mappings(aws)[worker]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert aws.properties(mapping["EventSourceArn"])["VisibilityTimeout"] >= 6 * aws.function(worker)["Timeout"]
+
+
+def test_only_expiration_waits_for_more_messages(aws: Template) -> None:
+    """A timer may be set a second later; nobody waits for it."""
+    waiting = {
+        aws.name_of_function(mapping["FunctionName"]): mapping["MaximumBatchingWindowInSeconds"]
+        for mapping in aws.all_of("AWS::Lambda::EventSourceMapping").values()
+        if "MaximumBatchingWindowInSeconds" in mapping
+    }
+    assert waiting == {"expiration listener": 1}
 
 
 @each_listener

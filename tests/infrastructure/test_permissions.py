@@ -97,6 +97,9 @@ def test_resource_policies_allow_only_what_is_listed(aws: Template) -> None:
     assert allowed == {*rules, ("cloudwatch.amazonaws.com", "sns:Publish", "Topic")}
 
 
+TIMERS = ("scheduler:CreateSchedule", "scheduler:DeleteSchedule")
+
+
 def test_each_function_has_its_own_role(aws: Template) -> None:
     roles = Counter(str(function["Role"]) for _, function in aws.functions().values())
     assert set(roles.values()) == {1}
@@ -115,7 +118,7 @@ def test_a_function_touches_nothing_of_another_service(aws: Template, name: str)
         action, resource = grant.split(" if ")[0].split(" on ")
         allowed_outside = (
             (action == "events:PutEvents" and resource == "Bus")
-            or (action == "scheduler:CreateSchedule" and f":schedule/{service}/" in resource)
+            or (action in TIMERS and f":schedule/{service}/" in resource)
             or (action in ON_EVERYTHING and resource == "*")
         )
         assert allowed_outside or resource.startswith(f"{service}/"), grant

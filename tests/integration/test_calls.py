@@ -57,11 +57,11 @@ COSTS = {
     "authorise a request": Cost({}),
     "put a ticket on sale": Cost({"PutItem": 1}, writes=3),
     "put a ticket on sale with a key": Cost({"PutItem": 1, "TransactWriteItems": 1}, writes=7),
-    "edit a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=5),
-    "withdraw a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=5),
+    "edit a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=4),
+    "withdraw a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=4),
     "get a ticket": Cost(READ, reads=1),
     "list tickets on sale": Cost({"Query": 4}, reads=2),
-    "list own tickets": Cost({"Query": 1}, reads=0.5),
+    "list own tickets": Cost({"Query": 1, "BatchGetItem": 1}, reads=1),
     "place an order": Cost(PLACED, reads=1, writes=7),
     "place an order with the longest title": Cost(PLACED, reads=1, writes=9),
     "place an order with a key": Cost(PLACED | {"PutItem": 1}, reads=1, writes=10),
@@ -76,12 +76,12 @@ COSTS = {
     "cancel an order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     "start a payment": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=2, stripe=1),
     "start and confirm a payment": Cost(
-        {"GetItem": 4, "PutItem": 1, "TransactWriteItems": 2}, reads=4, writes=11, stripe=2
+        {"GetItem": 4, "PutItem": 1, "TransactWriteItems": 2}, reads=4, writes=10, stripe=2
     ),
     "get a payment": Cost(READ, reads=1),
     "get a payment that is open": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
-    "webhook authorised": Cost(READ_AND_PUT, reads=1, writes=3, stripe=1),
-    "webhook captured": Cost({"GetItem": 1}, reads=1, stripe=1),
+    "webhook authorised": Cost(READ_AND_PUT, reads=1, writes=1, stripe=1),
+    "webhook captured": Cost({"GetItem": 1}, reads=1),
     "webhook refunded": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),
     "relay an event": Cost(PUBLISH),
     "expire an order": Cost(PUBLISH),
@@ -91,12 +91,12 @@ COSTS = {
     "reconcile with nothing unsettled": Cost({"Query": 8} | READ_AND_PUT, reads=4.5, writes=1, stripe=2),
     "reconcile one payment": Cost(
         # One message for the undelivered event of the payment, one for the due payment.
-        {"Query": 8, "GetItem": 2, "PutItem": 1, "GetQueueAttributes": 1, "SendMessageBatch": 2},
-        reads=5.5,
+        {"Query": 8, "BatchGetItem": 1, "GetItem": 2, "PutItem": 1, "GetQueueAttributes": 1, "SendMessageBatch": 2},
+        reads=6,
         writes=1,
         stripe=2,
     ),
-    "settle a due payment": Cost(READ_AND_PUT, reads=1, writes=3, stripe=1),
+    "settle a due payment": Cost(READ_AND_PUT, reads=1, writes=1, stripe=1),
 }
 
 type Scenario = Callable[[MeteredStack], None]
@@ -110,31 +110,29 @@ REACTIONS: dict[tuple[str, str, Scenario], Cost] = {
         {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=5
     ),
     ("orders.listener", "ticket:change-requested", operations.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=1),
-    ("tickets.listener", "ticket:change-accepted", operations.edited): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "ticket:change-declined", operations.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "ticket:change-accepted", operations.edited): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("tickets.listener", "ticket:change-declined", operations.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=2),
     ("orders.listener", "payment:authorized", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     ("orders.listener", "payment:created", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
     ("orders.listener", "payment:failed", operations.not_captured): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
-    ("orders.listener", "expiration:completed", operations.bought): Cost(READ, reads=1),
     ("orders.listener", "expiration:completed", operations.lapsed): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
-    ("tickets.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "order:awaiting-payment", operations.bought): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "order:completed", operations.bought): Cost(READ_AND_PUT, reads=1, writes=3),
-    ("tickets.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=3),
+    ("tickets.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("tickets.listener", "order:awaiting-payment", operations.bought): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("tickets.listener", "order:completed", operations.bought): Cost(READ_AND_PUT, reads=1, writes=1),
+    ("tickets.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=2),
     ("payments.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=1),
-    ("payments.listener", "order:awaiting-payment", operations.bought): Cost(
-        READ_AND_PUT_TWICE, reads=2, writes=5, stripe=1
-    ),
+    ("payments.listener", "order:awaiting-payment", operations.bought): Cost(READ_AND_PUT, reads=1, writes=1, stripe=1),
     ("payments.listener", "order:completed", operations.bought): Cost(READ_AND_PUT, reads=1, writes=2),
     ("payments.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=1),
     ("payments.listener", "order:cancelled", operations.cancelled_while_paying): Cost(
-        READ_AND_PUT_TWICE, reads=2, writes=5, stripe=2
+        READ_AND_PUT_TWICE, reads=2, writes=3, stripe=2
     ),
     ("orders.listener", "payment:partly-refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
     ("orders.listener", "payment:refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
-    ("tickets.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("tickets.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=1),
     ("payments.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
     ("expiration.listener", "order:created", operations.bought): Cost({"CreateSchedule": 1}),
+    ("expiration.listener", "order:awaiting-payment", operations.bought): Cost({"DeleteSchedule": 1}),
 }
 
 

@@ -109,6 +109,17 @@ def test_the_same_order_again_changes_nothing(world: World, bus: FakeEventBus) -
     assert timers() == first
 
 
+def test_an_order_that_is_being_paid_has_no_timer(world: World, bus: FakeEventBus) -> None:
+    order, other = in_(minutes=5), in_(minutes=5)
+    for each in (order, other):
+        world.deliver(each, "expiration")
+    data = order["detail"]["data"] | {"status": "awaiting:payment", "version": 2}
+    paid = envelope("order:awaiting-payment", order["detail"] | {"data": data})
+
+    assert [world.deliver(paid, "expiration") for _ in range(2)] == [True, True], "a repeated event changes nothing"
+    assert [timer["Name"] for timer in timers()] == [f"order-{other['detail']['data']['id']}"]
+
+
 @pytest.mark.parametrize("milliseconds", [1, 500, 999])
 def test_a_timer_is_never_early(world: World, bus: FakeEventBus, milliseconds: int) -> None:
     world.deliver(in_(minutes=5, milliseconds=milliseconds), "expiration")

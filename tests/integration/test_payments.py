@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
+from functions.payments.store import PaymentStore
 from shared import telemetry
 from shared.ids import new_id
+from shared.table import Table
+from shared.unit_of_work import VersionConflict
 from tests.integration.placing import offer, place
 from tests.support.faults import RESPONSE_LOST, UNREACHABLE, FaultKind
 from tests.support.lambda_events import Person, new_event
@@ -795,6 +799,74 @@ def test_a_duplicate_webhook_publishes_once(world: World, order: dict[str, Any],
     world.published()
     assert [deliver_webhook(world, event).status for _ in range(2)] == [200, 200]
     assert [event["detail-type"] for event in world.published()] == ["payment:authorized"]
+
+
+def test_the_webhook_of_a_recorded_capture_reads_nothing_at_stripe(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    settle(world)
+    stripe.calls.clear()
+
+    assert stripe.webhooks(world, only="payment_intent.succeeded")[0].status == 200
+    assert stripe.calls == []
+    assert payment_of(world, order)["status"] == "captured"
+
+
+def test_an_order_and_its_capture_are_recorded_in_one_write(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    revision = payment_of(world, order)["revision"]
+    authorised = next(event for event in world.published() if event["detail-type"] == "payment:authorized")
+    world.deliver(authorised, "orders")
+    (awaiting,) = (event for event in world.published() if event["detail-type"] == "order:awaiting-payment")
+    world.deliver(awaiting, "payments")
+
+    payment = payment_of(world, order)
+    assert (payment["orderStatus"], payment["status"]) == ("awaiting:payment", "captured")
+    assert payment["revision"] == revision + 1
+
+
+def test_an_order_to_be_captured_is_recorded_although_it_has_no_payment(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """After a restore of Payments: its record was lost."""
+    pay(world, order, buyer)
+    authorised = next(event for event in world.published() if event["detail-type"] == "payment:authorized")
+    world.deliver(authorised, "orders")
+    world.tables.resource.Table("payments").delete_item(Key={"pk": f"order#{order['id']}"})
+    (awaiting,) = (event for event in world.published() if event["detail-type"] == "order:awaiting-payment")
+
+    assert world.deliver(awaiting, "payments")
+    assert payment_of(world, order)["orderStatus"] == "awaiting:payment"
+
+
+def test_a_write_without_an_event_is_not_mistaken_for_another(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    """Both keep the last event, which therefore shows of neither that it has taken effect."""
+    pay(world, order, buyer)
+    store = PaymentStore(Table("payments"))
+    before = store.payment(order["id"])
+    assert before
+    store.replace(before, replace(before, declines=frozenset({"first"})))
+    store.commit()
+    store.replace(before, replace(before, declines=frozenset({"second"})))
+
+    with pytest.raises(VersionConflict):
+        store.commit()
+
+
+def test_a_write_without_an_event_keeps_the_last_one_for_a_republication(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
+) -> None:
+    pay(world, order, buyer)
+    settle(world)
+
+    payment = payment_of(world, order)
+    assert "event" not in payment, "the copy of the completed order invokes no relay"
+    assert payment["lastEvent"]["type"] == "payment:created"
 
 
 def test_a_webhook_without_a_valid_signature_is_refused(

@@ -1,5 +1,6 @@
 """The reconciler at scale: it ends in time and continues, and no failing payment or log entry stops the others."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from functions.payments import reconciler, stripe_gateway
 from functions.payments.payment import StripeUnavailable
 from functions.payments.stripe_gateway import StripeGateway
 from shared import aws, work_queue
+from shared.table import Table
 from shared.work_queue import NotQueued, Task, WorkQueue
 from tests.integration.placing import offer, place
 from tests.support.faults import UNREACHABLE
@@ -85,7 +87,7 @@ def test_a_payment_that_waits_for_its_buyer_is_not_due(world: World, buyer: Pers
     assert queued(world) == [order]
 
 
-def test_payments_on_their_normal_course_cost_the_query_only(world: World, buyer: Person) -> None:
+def test_payments_on_their_normal_course_are_read_in_batches(world: World, buyer: Person, stripe: Stripe) -> None:
     for _ in range(3):
         start(world, buyer, AUTHENTICATED_LATER)
     world.time.advance(minutes=4)
@@ -94,8 +96,27 @@ def test_payments_on_their_normal_course_cost_the_query_only(world: World, buyer
     before.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="calls")
     world.invoke(RECONCILER, {})
     before.unregister("before-call.dynamodb", unique_id="calls")
+    payments = (item for item in world.items("payments") if item["pk"] != "reconciler")
+    partitions = len({payment["unsettledPartition"] for payment in payments})
 
-    assert calls == ["Query"] * 8 + ["GetItem", "PutItem"]
+    assert Counter(calls) == {"Query": 8, "BatchGetItem": partitions, "GetItem": 1, "PutItem": 1}
+    assert world.queues.take("payments.settler") == []
+
+
+def test_a_payment_that_has_settled_since_the_query_is_not_queued(world: World, buyer: Person, stripe: Stripe) -> None:
+    """The index may be stale."""
+    order_id = start(world, buyer)
+    world.time.advance(minutes=3)
+    find = Table.query
+
+    def settled_meanwhile(self: Table, condition: str, **more: Any) -> Any:
+        yield from find(self, condition, **more)
+        payments = world.tables.resource.Table("payments")
+        payments.update_item(Key={"pk": f"order#{order_id}"}, UpdateExpression="REMOVE unsettledPartition")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Table, "query", settled_meanwhile)
+        assert queued(world) == []
 
 
 def test_a_run_ends_in_time_and_the_next_one_continues(world: World, stripe: Stripe) -> None:

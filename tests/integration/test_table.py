@@ -139,3 +139,30 @@ def test_a_repeated_transaction_is_recognised_by_its_event(table: Table, monkeyp
         table.write(
             Put(item={"pk": "b"}, condition=new), Put(item=KEY | {"event": entry | {"id": "e2"}}, condition=new)
         )
+
+
+def test_a_batch_has_the_order_of_its_keys_without_missing_items(table: Table) -> None:
+    for number in range(120):
+        table.write(Put(item={"pk": str(number)}))
+    keys = [{"pk": str(number)} for number in range(119, -1, -1)]
+
+    assert [*table.get_all([{"pk": "none"}, *keys])] == keys
+
+
+def test_what_dynamodb_leaves_out_of_a_batch_is_read_again(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [{"pk": "a"}, {"pk": "b"}]
+    for key in keys:
+        table.write(Put(item=key))
+    real = aws.dynamodb()
+    sizes = []
+
+    class Busy:
+        def batch_get_item(self, RequestItems: Any) -> Any:
+            asked = RequestItems["tickets"]["Keys"]
+            sizes.append(len(asked))
+            left = {"tickets": {"Keys": asked[1:]}} if asked[1:] else {}
+            return real.batch_get_item(RequestItems={"tickets": {"Keys": asked[:1]}}) | {"UnprocessedKeys": left}
+
+    monkeypatch.setattr(aws, "dynamodb", Busy)
+    assert [*table.get_all(keys)] == keys
+    assert sizes == [2, 1]

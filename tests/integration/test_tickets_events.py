@@ -1,6 +1,7 @@
 """How a ticket follows its orders' events (reserved, kept, sold, freed) in any order and with duplicates."""
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 
 from functions.tickets.store import TicketStore
 from shared import clock
-from shared.ids import new_id
+from shared.ids import TicketID, new_id
+from shared.table import Table
+from shared.unit_of_work import VersionConflict
 from tests.support.lambda_events import Person, envelope, sqs_batch
 from tests.support.world import World
 
@@ -123,6 +126,33 @@ def test_an_authorised_order_keeps_the_ticket_past_its_deadline(world: World, ti
 
     assert status(world, ticket_id) == "reserved"
     assert published_data(world)["change"] == "reserved"
+
+
+def test_a_reservation_without_deadline_is_not_published_again(world: World, ticket_id: str) -> None:
+    order = OrderOf(ticket_id)
+    deliver(world, order.created())
+    world.published()
+    deliver(world, order.awaiting_payment())
+
+    assert world.published() == []
+    [ticket] = world.items("tickets")
+    assert (ticket["version"], ticket["lastEvent"]["type"]) == (2, "ticket:updated")
+    assert "event" not in ticket, "the relay is not invoked"
+    assert "onSalePartition" not in ticket
+
+
+def test_a_write_that_keeps_the_version_conflicts_with_others(world: World, ticket_id: str) -> None:
+    """Otherwise the change would bring back the deadline of the reservation."""
+    order = OrderOf(ticket_id)
+    deliver(world, order.created())
+    store = TicketStore(Table("tickets"))
+    before = store.ticket(TicketID(ticket_id))
+    assert before
+    deliver(world, order.awaiting_payment())
+    store.replace(before, replace(before, version=before.version + 1), "declined")
+
+    with pytest.raises(VersionConflict):
+        store.commit()
 
 
 def test_a_late_payment_event_reserves_a_lapsed_ticket_again(world: World, ticket_id: str) -> None:

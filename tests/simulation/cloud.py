@@ -245,6 +245,9 @@ class Cloud:
             return self.database.stale(request)
         return self._dynamodb("get_item", request)
 
+    def batch_get_item(self, **request: Any) -> Any:
+        return self._dynamodb("batch_get_item", request)
+
     def query(self, **request: Any) -> Any:
         return self._dynamodb("query", request)
 
@@ -276,7 +279,7 @@ class Cloud:
             lambda: self.database.call(operation, request),
             refusal=refusal or _client_error("ThrottlingException", operation),
             again=again,
-            acts=operation not in ("get_item", "query"),
+            acts=operation not in ("get_item", "batch_get_item", "query"),
         )
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> Any:
@@ -303,6 +306,15 @@ class Cloud:
 
         return self.network.pass_through(
             f"create_schedule {request['Name']}", create, refusal=_client_error("ThrottlingException", "CreateSchedule")
+        )
+
+    def delete_schedule(self, *, Name: str, GroupName: str) -> Any:
+        def delete() -> None:
+            if self.timers.pop(Name, None) is None:
+                raise ResourceMissing({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "DeleteSchedule")
+
+        return self.network.pass_through(
+            f"delete_schedule {Name}", delete, refusal=_client_error("ThrottlingException", "DeleteSchedule")
         )
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:

@@ -41,7 +41,7 @@ RETRIES = 12
 SETTLES_WITHIN = 900.0
 """Seconds after the last fault: the sweep and the reconciler run every few minutes and wait for a grace period."""
 
-WRITES = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "PutEvents", "CreateSchedule"]
+WRITES = ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "PutEvents", "CreateSchedule", "DeleteSchedule"]
 FAULTS: list[dict[str, Any]] = [
     {"service": "*", "probability": 0.01, "error": {"code": "ThrottlingException", "status": 400}},
     {"service": "*", "probability": 0.01, "error": {"code": "InternalServerError", "status": 500}},

@@ -32,6 +32,7 @@ GRANTS: dict[str, set[str]] = {
         "events:PutEvents on Bus if every events:source is admit-one.expiration",
         "iam:PassRole on Expiration/ScheduleRole if iam:PassedToService is scheduler.amazonaws.com",
         "scheduler:CreateSchedule on arn:Partition:scheduler:Region:AccountId:schedule/Expiration/Deadlines/*",
+        "scheduler:DeleteSchedule on arn:Partition:scheduler:Region:AccountId:schedule/Expiration/Deadlines/*",
         "sqs:DeleteMessage on Expiration/Events/Queue",
         "sqs:GetQueueAttributes on Expiration/Events/Queue",
         "sqs:ReceiveMessage on Expiration/Events/Queue",
@@ -90,6 +91,7 @@ GRANTS: dict[str, set[str]] = {
         "sqs:ReceiveMessage on Payments/Events/Queue",
     },
     "payments reconciler": {
+        "dynamodb:BatchGetItem on Payments/Payments/Table",
         "dynamodb:GetItem on Payments/Payments/Table",
         "dynamodb:PutItem on Payments/Payments/Table",
         "dynamodb:Query on Payments/Payments/Table/index/unsettled",
@@ -122,6 +124,7 @@ GRANTS: dict[str, set[str]] = {
         "secretsmanager:GetSecretValue on Payments/StripeKeys",
     },
     "tickets api": {
+        "dynamodb:BatchGetItem on Tickets/Tickets/Table",
         "dynamodb:DeleteItem on Tickets/Tickets/Table",
         "dynamodb:GetItem on Tickets/Tickets/Table",
         "dynamodb:PutItem on Tickets/Tickets/Table",

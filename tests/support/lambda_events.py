@@ -14,7 +14,7 @@ SUBSCRIPTIONS = {
     "ticket:change-accepted": ["tickets"],
     "ticket:change-declined": ["tickets"],
     "order:created": ["tickets", "payments", "expiration"],
-    "order:awaiting-payment": ["tickets", "payments"],
+    "order:awaiting-payment": ["tickets", "payments", "expiration"],
     "order:completed": ["tickets", "payments"],
     "order:refunded": ["tickets", "payments"],
     "order:cancelled": ["tickets", "payments"],

@@ -24,6 +24,7 @@ from local.api_client import Client
 from local.cloud.local_aws import LocalAws
 from local.supervision.ports import HOST, Ports
 from local.supervision.processes import Child, clean_environment
+from shared.events import last_event
 from shared.ids import UserID, new_id
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from stripe_emulator.webhooks import signature_header
@@ -239,7 +240,7 @@ class Sandbox:
         events = []
         for service in PUBLISHERS:
             for item in self.items(service):
-                event = item.get("event")
+                event = last_event(item)
                 if event and event["id"] not in self.seen:
                     self.seen.add(event["id"])
                     events.append(envelope(event["type"], json.loads(event["detail"])))

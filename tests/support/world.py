@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shared.events import last_event
 from shared.ids import UserID, new_id
 from tests.support.fake_clock import FakeClock
 from tests.support.lambda_events import (
@@ -127,7 +128,7 @@ class World:
         events = []
         for service in PUBLISHERS:
             for item in self.items(service):
-                event = item.get("event")
+                event = last_event(item)
                 if event and event["type"] in types and event["id"] not in self._seen:
                     self._seen.add(event["id"])
                     events.append(envelope(event["type"], json.loads(event["detail"])))

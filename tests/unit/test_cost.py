@@ -26,8 +26,13 @@ PRICES: dict[str, Any] = {
         "bytesOfAnAnswer": 1000,
         "bytesOfAnAccessLogLine": 200_000,
         "rates": {
-            cost.LOW: {"messagesInABatch": 1, "recordsInABatch": 1, "coldStarts": 0.01},
-            cost.STEADY: {"messagesInABatch": 10, "recordsInABatch": 4, "coldStarts": 0},
+            cost.LOW: {"messagesInABatch": {}, "recordsInABatch": 1, "listsThatPassTheCache": 1, "coldStarts": 0.01},
+            cost.STEADY: {
+                "messagesInABatch": {"expiration.listener": 10},
+                "recordsInABatch": 4,
+                "listsThatPassTheCache": 0.25,
+                "coldStarts": 0,
+            },
         },
     },
 }
@@ -87,13 +92,37 @@ def test_an_event_pays_for_the_bus_and_three_requests_a_message() -> None:
 
 
 def test_batches_share_the_cost_of_a_run() -> None:
-    messages = dollars(row("orders.listener", "ticket:created", runs=2), rate=cost.STEADY)
+    messages = dollars(row("expiration.listener", "order:created", runs=2), rate=cost.STEADY)
     records = dollars(row("orders.relay", "order:created", runs=2), rate=cost.STEADY)
 
-    assert messages["SQS"] == 2.4, "each message is sent separately"
+    assert messages["SQS"] == 4.2, "each message is sent and received separately"
     assert messages["Lambda: runs"] == 0.2
+    assert messages["Lambda: the rest"] == 0.2, "the work on each message remains"
     assert records["Lambda: runs"] == 0.5
     assert "Lambda: cold starts" not in messages
+
+
+def test_a_list_from_the_cache_pays_for_the_edge_only() -> None:
+    cached = dollars(row("tickets.api", "GET /api/tickets", reads=2.0), rate=cost.STEADY)
+
+    assert (cached["CloudFront: requests"], cached["CloudFront: functions"]) == (1, 1)
+    assert (cached["API Gateway"], cached["Lambda: runs"], cached["reads"]) == (0.25, 0.25, 0.5)
+
+
+def test_no_line_is_below_its_floor(template: dict[str, Any]) -> None:
+    for rate in cost.TARGETS:
+        least = {line.what: line.dollars for line in cost.floor(rate)}
+        assert all(line.dollars >= least[line.what] - 1e-9 for line in cost.purchase(template, rate)), rate
+
+
+def test_the_floor_has_every_event_and_message_of_a_purchase() -> None:
+    """So it leaves out no published state and no consumer."""
+    steps = [step["row"] for step in json.loads(cost.FLOOR_FILE.read_text())["purchase"]]
+    found = {(step["function"], step["trigger"]): step["runs"] for step in steps}
+    counted = {(row.function, row.trigger): row.runs for row in counts.read().purchase}
+
+    events = {key: runs for key, runs in counted.items() if key[0].endswith((".relay", ".listener"))}
+    assert found.items() >= events.items()
 
 
 def test_log_lines_of_functions_and_of_the_api_are_charged() -> None:

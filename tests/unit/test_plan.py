@@ -1,5 +1,6 @@
 """The calculation of capacity, for a made-up order, and the document written from the real one."""
 
+import math
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from metering.counts import Counts, Row
 
 QUOTAS = (
     *("stripeEndpoint", "stripeLive", "stripeTest", "apiRequests", "edgeRequests", "concurrency", "ramp"),
-    *("queueBatches", "queueRamp", "events", "invocations", "timersSet", "timersFired", "timersOpen"),
+    *("queueBatches", "queueRamp", "events", "invocations", "timersSet", "timersDeleted"),
+    *("timersFired", "timersOpen"),
     *("freshWrites", "freshReads", "tableWrites", "tableReads", "partitionWrites", "partitionReads"),
 )
 
@@ -113,6 +115,10 @@ def test_orders_spread_over_index_partitions_except_a_sellers() -> None:
     assert found["index `on-sale`"] == 500 * ON_SALE_PARTITIONS
     assert found["index `open`"] == 500 * OPEN_PARTITIONS
     assert found["index `by-seller`, if one seller has all tickets"] == 500
+
+
+def test_what_an_order_does_not_use_limits_nothing() -> None:
+    assert Limit(what="an index", capacity=1000, unit="units", each=0, remedy="").binds_at == math.inf
 
 
 def test_a_table_has_only_the_limits_below_its_rate() -> None:

@@ -287,14 +287,22 @@ def test_a_withdrawn_ticket_needs_no_second_withdrawal() -> None:
         assert not ticket.is_withdrawn_as(ticket.withdrawn())
 
 
-def test_an_order_reserves_until_its_deadline_or_payment() -> None:
-    first = TICKET.reserve(UNTIL_DEADLINE, hold_version=1)
-    assert first == (replace(RESERVED, version=2), "reserved")
-    assert first
-    assert first[0].reserve(UNTIL_PAID, hold_version=2) == (
-        replace(RESERVED, version=3, hold=UNTIL_PAID, hold_version=2),
-        "reserved",
-    )
+def test_an_order_reserves_until_its_deadline() -> None:
+    assert TICKET.reserve(UNTIL_DEADLINE, hold_version=1, now=NOW) == (replace(RESERVED, version=2), "reserved")
+
+
+def test_a_reservation_that_loses_its_deadline_publishes_nothing() -> None:
+    after = replace(RESERVED, hold=UNTIL_PAID, hold_version=2)
+    assert RESERVED.reserve(UNTIL_PAID, hold_version=2, now=NOW) == (after, None)
+
+
+def test_a_reservation_is_published_if_the_ticket_was_not_reserved() -> None:
+    """Its first event is late, or its deadline has passed."""
+    after = replace(RESERVED, hold=UNTIL_PAID, hold_version=2, version=2)
+    assert TICKET.reserve(UNTIL_PAID, hold_version=2, now=NOW) == (replace(after), "reserved")
+    assert RESERVED.reserve(UNTIL_PAID, hold_version=2, now=DEADLINE) == (after, "reserved")
+    other = replace(RESERVED, hold=replace(UNTIL_DEADLINE, order_id=OrderID("other")))
+    assert other.reserve(UNTIL_PAID, hold_version=2, now=NOW) == (after, "reserved")
 
 
 def test_a_completed_order_sells() -> None:
@@ -309,13 +317,13 @@ def test_a_creation_after_its_cancellation_is_ignored() -> None:
     freed = TICKET.free(hold_version=2)
     assert freed
     assert freed[0].hold is None
-    assert freed[0].reserve(UNTIL_DEADLINE, hold_version=1) is None
+    assert freed[0].reserve(UNTIL_DEADLINE, hold_version=1, now=NOW) is None
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_events_with_an_older_or_equal_hold_version_are_ignored(number: int) -> None:
     for ticket in (SOLD, replace(RESERVED, hold_version=3)):
-        assert ticket.reserve(UNTIL_DEADLINE, hold_version=number) is None
+        assert ticket.reserve(UNTIL_DEADLINE, hold_version=number, now=NOW) is None
         assert ticket.sell(ORDER, hold_version=number, now=NOW) is None
         assert ticket.free(hold_version=number) is None
 
@@ -328,9 +336,13 @@ def follow(ticket: Ticket, news: News) -> Ticket:
     word, number = news
     match word:
         case "created":
-            change = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=DEADLINE), hold_version=number)
+            change = ticket.reserve(
+                Hold(order_id=OrderID(f"order-{number}"), expires_at=DEADLINE), hold_version=number, now=NOW
+            )
         case "awaiting:payment":
-            change = ticket.reserve(Hold(order_id=OrderID(f"order-{number}"), expires_at=None), hold_version=number)
+            change = ticket.reserve(
+                Hold(order_id=OrderID(f"order-{number}"), expires_at=None), hold_version=number, now=NOW
+            )
         case "completed":
             change = ticket.sell(OrderID(f"order-{number}"), hold_version=number, now=NOW)
         case _:
