@@ -311,9 +311,6 @@ MUTATIONS: dict[str, Mutation] = {
     "no condition on the hold version": Mutation(_without_condition("holdNumber = :hold_version"), RACES, seed=1),
     "no condition on an order's version": Mutation(_without_condition("version = :version"), RACES, seed=8),
     "no condition on a ticket's version": Mutation(_without_condition("version = :before"), RACES, seed=1),
-    "no condition on a ticket's hold version": Mutation(
-        _without_part(" AND holdNumber = :hold_before", "hold_before"), RACES, seed=1
-    ),
     "no condition on a payment's revision": Mutation(_without_condition("#revision = :revision"), RACES, seed=1),
     "no condition on the version of a replicated ticket": Mutation(
         _without_condition("attribute_not_exists(pk) OR ticketVersion"), seed=21

@@ -391,6 +391,21 @@ def test_a_partial_refund_settles_once_orders_recorded_it(
     assert completed.is_settled() is (event_type is None)
 
 
+def test_a_recorded_capture_is_no_news() -> None:
+    captured = payment(OrderStatus.AWAITING_PAYMENT, PaymentStatus.CAPTURED)
+    assert captured.stripe_id
+    assert captured.has_recorded_capture_of(captured.stripe_id)
+    assert not captured.has_recorded_capture_of("pi_other")
+    assert not replace(captured, status=PaymentStatus.AUTHORIZED).has_recorded_capture_of(captured.stripe_id)
+
+
+def test_the_capture_of_a_cancelled_order_is_news() -> None:
+    """It has to be refunded."""
+    captured = payment(OrderStatus.CANCELLED, PaymentStatus.CAPTURED)
+    assert captured.stripe_id
+    assert not captured.has_recorded_capture_of(captured.stripe_id)
+
+
 @pytest.mark.parametrize("order_status", OrderStatus)
 @pytest.mark.parametrize("status", PaymentStatus)
 def test_only_unanswered_events_are_published_again(order_status: OrderStatus, status: PaymentStatus) -> None:
