@@ -211,7 +211,8 @@ def _tickets_hear(event_type: str, change: dict[str, Any]) -> Setting:
 
         def right(_: Outcome) -> None:
             [item] = fault_case.items("tickets", "ticket#")
-            assert (item["holdNumber"], item["version"]) == (hold, 1 + hold)
+            is_news = event_type != "order:awaiting-payment"  # the ticket is reserved for this order already
+            assert (item["holdNumber"], item["version"]) == (hold, 1 + hold if is_news else hold)
             assert (item.get("holdOrderID") == placed["id"]) is (event_type != "order:cancelled")
             assert ("soldAt" in item) is (event_type in ("order:completed", "order:refunded"))
             assert ("refund" in item) is (event_type == "order:refunded")
