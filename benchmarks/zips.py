@@ -40,7 +40,7 @@ def content(package: str) -> Path:
 @cache
 def unmodified_boto3() -> Path:
     """The same boto3 as pip installs it, compiled like our zips."""
-    pins = bundle.ROOT.joinpath("shared", "requirements.txt").read_text().split("\n")
+    pins = bundle.ROOT.joinpath("functions", "relay", "requirements.txt").read_text().split("\n")
     version = next(line.split()[0] for line in pins if line.startswith("botocore=="))
     made = FOLDER / version.replace("==", "-")
     if not made.exists():
