@@ -58,7 +58,7 @@ simulate: .venv/.installed ## Simulate the whole system with injected faults (RU
 soak: install ## Load and faults on the local stack, then the simulation's checks (MINUTES=10, SEED=0)
 	@exec $(BIN)/python -m tests.simulation.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),0)
 
-bench: install web/dist/index.html browser .local/lighthouse/.installed ## Measure the figures in docs/performance.md, in twelve minutes (QUICK=1: three)
+bench: install web/dist/index.html browser .local/lighthouse/.installed ## Measure the figures in docs/performance.md, in twenty minutes (QUICK=1: six)
 	@exec $(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 plan: .venv/.installed ## Show limits and remedies at a rate of orders per second: make plan RATE=1000

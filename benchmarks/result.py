@@ -38,3 +38,8 @@ def spread(values: Sequence[float]) -> float:
     """The interquartile range of the values."""
     first, _, third = statistics.quantiles(values, n=4)
     return third - first
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that this percentage of the values does not exceed, interpolated between two of them."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
