@@ -37,16 +37,21 @@ def content(package: str) -> Path:
     return made
 
 
+def botocore_version() -> str:
+    """The version of botocore in the zips; boto3 has the same."""
+    pins = bundle.ROOT.joinpath("functions", "relay", "requirements.txt").read_text().split("\n")
+    return next(line.split()[0].removeprefix("botocore==") for line in pins if line.startswith("botocore=="))
+
+
 @cache
 def unmodified_boto3() -> Path:
     """The same boto3 as pip installs it, compiled like our zips."""
-    pins = bundle.ROOT.joinpath("functions", "relay", "requirements.txt").read_text().split("\n")
-    version = next(line.split()[0] for line in pins if line.startswith("botocore=="))
-    made = FOLDER / version.replace("==", "-")
+    version = botocore_version()
+    made = FOLDER / f"botocore-{version}"
     if not made.exists():
         unfinished = made.with_suffix(".unfinished")
         uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--target", str(unfinished)]
-        subprocess.run([*uv, version.replace("botocore", "boto3")], check=True)  # noqa: S603
+        subprocess.run([*uv, f"boto3=={version}"], check=True)  # noqa: S603
         compiled = [sys.executable, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", str(unfinished)]
         subprocess.run(compiled, check=True)  # noqa: S603
         unfinished.rename(made)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from ulid import ULID
 
 from benchmarks import purchase_latency, report, rush
 from benchmarks.result import Result, percentile, spread
+from benchmarks.zips import botocore_version
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,10 @@ def test_a_target_is_an_upper_or_a_lower_bound(
     assert result.as_json() == {
         "what": "it", "figure": figure, "unit": "s", "target": target, "spread": None, "holds": holds
     }  # fmt: skip
+
+
+def test_cold_starts_are_compared_with_the_botocore_of_the_zips() -> None:
+    assert botocore_version() == version("botocore")
 
 
 def test_the_spread_is_the_interquartile_range() -> None:
