@@ -34,7 +34,10 @@ PLATFORMS: dict[Architecture, str] = {
     "x86_64": "x86_64-manylinux_2_28",
 }
 
-AWS_SERVICES_CALLED = ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")
+SOURCES = ("*.py", "layout.*")
+"""What a zip contains of a package's folder: code, and the layouts of mails."""
+
+AWS_SERVICES_CALLED = ("dynamodb", "events", "scheduler", "secretsmanager", "sesv2", "sqs")
 
 # Files of dependencies that no function loads.
 UNUSED = (
@@ -94,7 +97,7 @@ def fingerprint(package: str, *, architecture: Architecture, local: bool) -> str
 
 def _sources(package: str) -> list[Path]:
     folders = ROOT / "shared", ROOT / "functions" / package
-    files = [file for folder in folders for file in folder.rglob("*.py")]
+    files = [file for folder in folders for pattern in SOURCES for file in folder.rglob(pattern)]
     return sorted([*files, ROOT / "functions" / "__init__.py"])
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
 
@@ -31,7 +32,8 @@ def _client(service: str) -> object:
         connect_timeout=1,
         # A secret is read while a user waits, and most often a cached one can replace it: two seconds at most.
         read_timeout=1 if is_secrets else 2,
-        retries={"mode": "standard", "total_max_attempts": 2 if is_secrets else 3},
+        # A mail too is sent while a user waits, and a repeated call may send it twice.
+        retries={"mode": "standard", "total_max_attempts": 2 if is_secrets or service == "sesv2" else 3},
         tcp_keepalive=True,
     )
     client = get_session().create_client(service, config=config)
@@ -69,6 +71,11 @@ def scheduler() -> "EventBridgeSchedulerClient":
 def secretsmanager() -> "SecretsManagerClient":
     """Return the Secrets Manager client of the process."""
     return _client("secretsmanager")  # type: ignore[return-value]
+
+
+def ses() -> "SESV2Client":
+    """Return the SES client of the process (API v2)."""
+    return _client("sesv2")  # type: ignore[return-value]
 
 
 def sqs() -> "SQSClient":

@@ -23,6 +23,7 @@ DEPLOY_WITHIN = 600.0
 _READY = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 _INPUTS = ("app.py", "cdk.json", "package-lock.json", "requirements-dev.txt", "local/cloud/requirements-ministack.txt")
 _INPUT_FOLDERS = ("cdk", "functions", "shared")
+_INPUT_SUFFIXES = frozenset({".html", ".json", ".py", ".txt"})
 
 
 class DeploymentFailed(RuntimeError):
@@ -125,7 +126,9 @@ def _input_files() -> Iterator[Path]:
     yield from (ROOT / name for name in _INPUTS)
     for folder in _INPUT_FOLDERS:
         yield from sorted(
-            file for file in (ROOT / folder).rglob("*") if file.is_file() and file.suffix in {".py", ".txt", ".json"}
+            file
+            for file in (ROOT / folder).rglob("*")
+            if file.is_file() and file.suffix in {".py", ".txt", ".json", ".html"}
         )
 
 

@@ -76,12 +76,24 @@ def test_auth_zip_can_hash_passwords_and_parse_emails(zips: dict[str, Path]) -> 
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True)  # noqa: S603
 
 
+def test_auth_zip_can_render_a_mail(zips: dict[str, Path]) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(zips['auth'])!r})\n"
+        "import datetime\n"
+        "from functions.auth.mails import kinds, render\n"
+        "mail = kinds.PasswordChanged(at=datetime.datetime.now(datetime.UTC))\n"
+        "print(render.render(mail, origin='https://tickets.example.com').html)"
+    )
+    ran = subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, capture_output=True, text=True)  # noqa: S603
+    assert "https://tickets.example.com/forgot" in ran.stdout
+
+
 @pytest.mark.parametrize("service", PACKAGES)
 def test_a_zip_can_create_each_aws_client_in_use(zips: dict[str, Path], service: str) -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(zips[service])!r})\n"
         "from shared import aws\n"
-        "for client in (aws.dynamodb, aws.events, aws.scheduler, aws.secretsmanager, aws.sqs): client()"
+        "for client in (aws.dynamodb, aws.events, aws.scheduler, aws.secretsmanager, aws.ses, aws.sqs): client()"
     )
     subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, env={"AWS_DEFAULT_REGION": "x"})  # noqa: S603
 

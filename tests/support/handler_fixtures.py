@@ -18,6 +18,9 @@ os.environ |= {
     "CURRENCY": "usd",
     "EDGE_SECRET_ARN": "edge",
     "SESSION_COOKIE": "__Host-admit-one",
+    "PUBLIC_ORIGIN": "https://tickets.example.com",
+    "MAIL_FROM": "mail@tickets.example.com",
+    "MAIL_CONFIGURATION_SET": "mails",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)
 os.environ.pop("AWS_PROFILE", None)
