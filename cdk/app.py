@@ -22,6 +22,7 @@ def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None
     | `webAclArn` | the web ACL in the stack `AdmitOneFirewall-<stage>`, from its output: `make deploy` passes it |
     | `orderWindowSeconds` | how long an order holds its ticket: `make run` passes it |
     | `stripeApiBase` | stage `local` only: URL of a Stripe emulator |
+    | `publicOrigin` | stage `local` only: address of the edge proxy |
 
     A stage with a firewall is only complete with its web ACL. Without it, the app has the firewall's stack alone.
     """
@@ -31,6 +32,7 @@ def build(context: Mapping[str, Any] | None = None, *, outdir: str | None = None
         app.node.try_get_context("stage") or "dev",
         order_window_seconds=None if window is None else int(window),
         stripe_api_base=app.node.try_get_context("stripeApiBase"),
+        public_origin=app.node.try_get_context("publicOrigin"),
     )
     if stage.firewall:
         FirewallStack(app, f"AdmitOneFirewall-{stage.name}", stage=stage)

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.http_api import Route, Throttle
+from cdk.mail import MailSender
 from cdk.monitoring import Monitoring
 from cdk.nag_suppressions import suppress
 from cdk.stages import Stage
@@ -62,6 +63,12 @@ class Auth(Construct):
         api.grant_read_secret(signing_key)
         api.grant_read_secret(self.edge_proof)
 
+        self._sends_mails = [api]
+        if stage.mail_from:
+            sender = MailSender(self, "Mail", sender=stage.mail_from)
+            for function in self._sends_mails:
+                sender.allow(function)
+
         self.authorizer = ServiceFunction(
             self,
             "Authorizer",
@@ -83,6 +90,11 @@ class Auth(Construct):
             Route("GET /api/users/currentuser", api, public=True),
             Route("GET /api/health", api, public=True),
         ]
+
+    def set_public_origin(self, origin: str) -> None:
+        """Set the origin of links in mails: the address of the client, which no request can change."""
+        for function in self._sends_mails:
+            function.function.add_environment("PUBLIC_ORIGIN", origin)
 
     def _add_secret(self, construct_id: str, purpose: str, stage: Stage) -> secretsmanager.Secret:
         return secretsmanager.Secret(

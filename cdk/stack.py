@@ -53,7 +53,10 @@ class AdmitOneStack(Stack):
         monitoring.complete(api.api)
         if stage.has_edge:
             edge = Edge(self, "Edge", stage=stage, api=api.api, proof=auth.edge_proof)
+            auth.set_public_origin(edge.url)
             CfnOutput(self, "Url", value=edge.url, description="Address of the web client")
+        if stage.public_origin:
+            auth.set_public_origin(stage.public_origin)
         _check_reservations(self, stage)
         Tags.of(self).add("application", "admit-one")
         Tags.of(self).add("stage", stage.name)

@@ -32,6 +32,11 @@ class Stage:
     log_retention: RetentionDays = RetentionDays.TWO_WEEKS
     stripe_api_base: str | None = None
     """The URL of an emulator of Stripe's API; None for Stripe itself."""
+    public_origin: str | None = None
+    """The address of the local edge proxy; None on AWS, where it is that of the edge. Links in mails begin with it."""
+    mail_from: str | None = None
+    """The sender of mails to users, whose domain SES must be allowed to send for (docs/operations.md, "Mail"); None for
+    a stage that sends no mails."""
     alarm_email: str | None = None
     """The recipient of alarm e-mails, who must confirm the SNS subscription once, by the link in the first e-mail."""
     domain_name: str | None = None
@@ -92,7 +97,7 @@ class Stage:
         return "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "x86_64"
 
 
-# `make run` starts the local Stripe on port 12111.
+# `make run` starts the local Stripe on port 12111, and the edge proxy on port 3000.
 # All users of a local stage, also those of the tests, have one address.
 LOCAL = Stage(
     name="local",
@@ -100,6 +105,8 @@ LOCAL = Stage(
     sign_ups_per_network=1_000_000,
     log_retention=RetentionDays.ONE_DAY,
     stripe_api_base="http://127.0.0.1:12111",
+    public_origin="http://127.0.0.1:3000",
+    mail_from="mail@admit-one.example",
 )
 
 FOLDER = ROOT / "stages"
@@ -114,14 +121,20 @@ _LOG_RETENTIONS = {
     731: RetentionDays.TWO_YEARS,
     1827: RetentionDays.FIVE_YEARS,
 }
-_NOT_IN_FILES = {"name", "local", "stripe_api_base", "log_retention"}
+_NOT_IN_FILES = {"name", "local", "stripe_api_base", "public_origin", "log_retention"}
 
 
-def find_stage(name: str, *, order_window_seconds: int | None = None, stripe_api_base: str | None = None) -> Stage:
-    """Return the stage as it is deployed: `read_stage`, with the order window and Stripe's address overridden.
+def find_stage(
+    name: str,
+    *,
+    order_window_seconds: int | None = None,
+    stripe_api_base: str | None = None,
+    public_origin: str | None = None,
+) -> Stage:
+    """Return the stage as it is deployed: `read_stage`, with the order window and the local addresses overridden.
 
-    Raises ValueError as `read_stage` does, for a `stripe_api_base` outside `local`, and for a stage that keeps its data
-    and has no recipient of alarms.
+    Raises ValueError as `read_stage` does, for a `stripe_api_base` or `public_origin` outside `local`, and for a stage
+    that keeps its data and has no recipient of alarms.
     """
     stage = read_stage(name)
     if order_window_seconds is not None:
@@ -130,6 +143,10 @@ def find_stage(name: str, *, order_window_seconds: int | None = None, stripe_api
         if not stage.local:
             raise ValueError("stripeApiBase is allowed on the local stage only")
         stage = replace(stage, stripe_api_base=stripe_api_base)
+    if public_origin is not None:
+        if not stage.local:
+            raise ValueError("publicOrigin is allowed on the local stage only")
+        stage = replace(stage, public_origin=public_origin)
     if stage.keep_data and not stage.alarm_email:
         raise ValueError(f"set alarm_email in stages/{name}.toml: a stage that keeps its data needs it")
     _check_values(stage)
@@ -185,6 +202,9 @@ def _check_values(stage: Stage) -> None:
         raise ValueError(f"holds_per_buyer must be 1 to 100, not {stage.holds_per_buyer}")
     if stage.sign_ups_per_network < 1:
         raise ValueError("sign_ups_per_network must be at least 1")
+    # Permissions compare it by case, and SES takes ASCII only.
+    if stage.mail_from is not None and not re.fullmatch(r"[a-z0-9._+-]+@([a-z0-9-]+\.)+[a-z0-9-]+", stage.mail_from):
+        raise ValueError(f"mail_from must be an address in lower case, without a name, not {stage.mail_from!r}")
     if any(number < 0 for number in stage.reserved_concurrency.values()):
         raise ValueError("reserved_concurrency cannot be negative")
     if bool(stage.domain_name) != bool(stage.certificate_arn):

@@ -48,6 +48,7 @@ def templates() -> list[Template]:
         full = replace(
             read_stage("prod"),
             alarm_email="on-call@example.com",
+            mail_from="mail@tickets.example",
             domain_name="tickets.example",
             certificate_arn=f"arn:aws:acm:{REGION}:123456789012:certificate/one",
             web_acl_arn=f"arn:aws:wafv2:{REGION}:123456789012:global/webacl/one/two",

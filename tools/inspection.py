@@ -28,7 +28,7 @@ def main() -> int:
     settings = {"aws:cdk:bundling-stacks": [], "aws:cdk:enable-path-metadata": True}  # build no zips
     app = aws_cdk.App(context={**context, **settings}, outdir=str(OUT))
     for name in STAGES:
-        stage = replace(read_stage(name), alarm_email="on-call@example.com")
+        stage = replace(read_stage(name), alarm_email="on-call@example.com", mail_from="mail@tickets.example.com")
         AdmitOneStack(app, f"AdmitOne-{name}", stage=stage)
         if stage.firewall:
             FirewallStack(app, f"AdmitOneFirewall-{name}", stage=stage)

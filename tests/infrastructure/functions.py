@@ -1,6 +1,7 @@
 """The expected functions: their handlers, timeouts and settings."""
 
 EDGE = {"EDGE_PROOF"}
+LINKS = {"PUBLIC_ORIGIN"}
 PAYMENTS = {"TABLE_NAME", "STRIPE_SECRET_ARN"}
 RELAY = {"EVENT_BUS_NAME", "EVENT_SOURCE", "RELAY_DLQ_URL"}
 SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DLQ_ARN"}
@@ -10,7 +11,8 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "auth api": (
         "functions.auth.api.handler",
         10,
-        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK"} | EDGE,
+        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK", "PUBLIC_ORIGIN"}
+        | EDGE,
     ),
     "auth authorizer": ("functions.auth.authorizer.handler", 5, {"JWT_SECRET_ARN"}),
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | EDGE),

@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tests.infrastructure.template import Template, as_list
-from tests.support.grants import CLOCKS, GRANTS
+from tests.support.grants import CLOCKS, GRANTS, MAIL_GRANTS
 
 # IAM has no narrower resource for these.
 ON_EVERYTHING = {"dynamodb:ListStreams"}
@@ -206,3 +206,34 @@ def test_events_of_another_source_are_refused_in_tests_as_on_aws() -> None:
         _put_events_as("functions.expiration.expire", "admit-one.expiration", "admit-one.orders")
     with pytest.raises(ClientError, match="AccessDenied"):
         _put_events_as("functions.expiration.expire")
+
+
+def test_a_stage_with_a_sender_allows_mails_from_its_address_only(with_mail: Template) -> None:
+    for name in GRANTS:
+        mails = {grant for grant in _role_grants(with_mail, name) if grant.startswith("ses:")}
+        assert mails == MAIL_GRANTS.get(name, set())
+
+
+def test_a_stage_without_a_sender_allows_no_mails(aws: Template) -> None:
+    assert not any("ses:" in grant for name in GRANTS for grant in _role_grants(aws, name))
+
+
+def _send_email_as(module: str, sender: str) -> None:
+    _call_as(
+        module,
+        "send_email",
+        service="sesv2",
+        FromEmailAddress=sender,
+        Destination={"ToAddresses": ["ada@example.com"]},
+        Content={"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}},
+        ConfigurationSetName="mails",
+    )
+
+
+def test_a_mail_from_another_address_is_refused_in_tests_as_on_aws() -> None:
+    with pytest.raises(EndpointConnectionError):  # allowed
+        _send_email_as("functions.auth.api", "Admit One <mail@tickets.example.com>")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _send_email_as("functions.auth.api", "Admit One <boss@tickets.example.com>")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        _send_email_as("functions.orders.api", "Admit One <mail@tickets.example.com>")

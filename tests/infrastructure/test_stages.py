@@ -38,7 +38,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Template, Template]:
     """Return the AWS stage and the local one under one name, so that they differ in the setting only."""
     aws, local = (
         Template(synthesize_stage(replace(stage, name="same"), tmp_path_factory.mktemp(stage.name)))
-        for stage in (read_stage("dev"), LOCAL)
+        for stage in (replace(read_stage("dev"), mail_from=LOCAL.mail_from), LOCAL)
     )
     return aws, local
 
@@ -81,6 +81,8 @@ def test_resources_of_local_differ_only_as_listed(pair: tuple[Template, Template
         and not path.endswith(("/Code/S3Key", "/Architectures/0"))
         # The dashboard shows the existing alarms.
         and "/DashboardBody/" not in path
+        # Links in mails lead to the edge, or to the edge proxy.
+        and "/Variables/PUBLIC_ORIGIN" not in path
     }
     assert differences == {
         *(f"{group}/Properties/RetentionInDays" for group in local.all_of("AWS::Logs::LogGroup")),
@@ -167,7 +169,7 @@ def test_the_stage_dev_has_the_defaults() -> None:
 
 def test_every_setting_has_a_comment_in_the_files() -> None:
     files = "".join((FOLDER / f"{name}.toml").read_text() for name in ("dev", "prod"))
-    hidden = {"name", "local", "stripe_api_base", "log_retention"}
+    hidden = {"name", "local", "stripe_api_base", "public_origin", "log_retention"}
     for setting in {field.name for field in fields(Stage)} - hidden | {"log_retention_days"}:
         assert f"{setting} =" in files or f"[{setting}]" in files, setting
 
@@ -207,6 +209,9 @@ def test_production_is_not_deployed_without_a_recipient_of_alarms(monkeypatch: p
         ("listener_concurrency = 1", "2 to 1000"),
         ("order_window_seconds = 0", "1 to 86400"),
         ("log_retention_days = 15", "must be one of 1, 7"),
+        ('mail_from = "Mail@example.com"', "lower case"),
+        ('mail_from = "Admit One <mail@example.com>"', "without a name"),
+        ('mail_from = "mail@localhost"', "must be an address"),
         ('domain_name = "tickets.example"', "must be set together"),
         ('firewall = true\nweb_acl_arn = "arn:aws:wafv2:1"', "exclude each other"),
     ],
@@ -250,3 +255,9 @@ def test_only_the_local_stage_accepts_a_stripe_address() -> None:
     assert find_stage("local", stripe_api_base="https://api.stripe.com").stripe_api_base == "https://api.stripe.com"
     with pytest.raises(ValueError, match="stripeApiBase"):
         find_stage("prod", stripe_api_base="http://example.com")
+
+
+def test_only_the_local_stage_accepts_an_origin() -> None:
+    assert find_stage("local", public_origin="http://127.0.0.1:8080").public_origin == "http://127.0.0.1:8080"
+    with pytest.raises(ValueError, match="publicOrigin"):
+        find_stage("prod", public_origin="http://example.com")

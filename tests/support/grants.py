@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parseaddr
 from types import FrameType
 from typing import Any
 
@@ -150,6 +151,15 @@ GRANTS: dict[str, set[str]] = {
     },
 }
 
+# In addition, on a stage with a sender of mails. `FROM` is its address.
+FROM = "mail@tickets.example.com"
+MAIL_GRANTS: dict[str, set[str]] = {
+    "auth api": {
+        f"ses:SendEmail on arn:Partition:ses:Region:AccountId:{where} if ses:FromAddress is {FROM}"
+        for where in ("identity/Auth/Mail/Identity", "configuration-set/Auth/Mail/ConfigurationSet")
+    },
+}
+
 # Permissions of schedules, by the construct that holds the role.
 CLOCKS: dict[str, set[str]] = {
     "Expiration/ScheduleRole": {
@@ -194,7 +204,7 @@ def check(service: str, operation: str, request: dict[str, Any], *, caller: Fram
     from botocore.exceptions import ClientError
 
     function = _calling_function(caller)
-    granted = {grant for role in function for grant in GRANTS[role]}
+    granted = {grant for role in function for grant in GRANTS[role] | MAIL_GRANTS.get(role, set())}
     for action, where, context in _needed(service, operation, request):
         if function and not any(_allows(grant, action, where, context) for grant in granted):
             error = {"Code": "AccessDeniedException", "Message": f"{function} may not {action} {where}"}
@@ -243,6 +253,11 @@ def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[t
         yield f"dynamodb:{operation}", f"/Table/index/{index}" if index else "/Table", {}
     elif operation == "PutEvents":
         yield "events:PutEvents", "Bus", {"events:source": {entry["Source"] for entry in request["Entries"]}}
+    elif service == "sesv2":
+        sender = {"ses:FromAddress": {parseaddr(request["FromEmailAddress"])[1]}}
+        yield f"ses:{operation}", "/Identity", sender
+        if "ConfigurationSetName" in request:
+            yield f"ses:{operation}", "/ConfigurationSet", sender
     else:
         # The permission for a call with a batch is that for single messages.
         yield f"{service}:{operation.removesuffix('Batch')}", "", {}

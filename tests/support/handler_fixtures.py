@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from tests.support.grants import FROM
+
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -19,7 +21,7 @@ os.environ |= {
     "EDGE_SECRET_ARN": "edge",
     "SESSION_COOKIE": "__Host-admit-one",
     "PUBLIC_ORIGIN": "https://tickets.example.com",
-    "MAIL_FROM": "mail@tickets.example.com",
+    "MAIL_FROM": FROM,
     "MAIL_CONFIGURATION_SET": "mails",
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)
