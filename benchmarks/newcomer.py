@@ -37,7 +37,7 @@ def measure() -> list[Result]:
 
 def _seconds_to_ready(checkout: Path, ports: Ports) -> float:
     """Seconds until the API answers; then it is stopped. Uses this machine's package caches."""
-    chosen = {"PORT": ports.edge_proxy, "AWS_PORT": ports.aws, "STRIPE_PORT": ports.stripe}
+    chosen = {"PORT": ports.edge_proxy, "AWS_PORT": ports.aws, "STRIPE_PORT": ports.stripe, "SMTP_PORT": ports.smtp}
     environment = _environment() | {name: str(port) for name, port in chosen.items()}
     api = Client(f"http://{HOST}:{ports.edge_proxy}")
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""The whole local Admit One as one object: the local AWS, Stripe, the deployed app and the edge proxy."""
+"""The whole local Admit One as one object: the local AWS, Stripe, the mailbox, the deployed app and the edge proxy."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ from local.cloud.deployment import Deployed, deploy, edge_proof, give_stripe_key
 from local.cloud.local_aws import LocalAws, LocalAwsFailed, state_file
 from local.edge import PROOF_VARIABLE
 from local.supervision.lock import Lock, is_held
-from local.supervision.ports import HOST, Ports
+from local.supervision.ports import HOST, Ports, is_listening
 from local.supervision.processes import Child, clean_environment
 from stripe_emulator import account as stripe_account
 
@@ -100,6 +100,8 @@ class LocalStack:
         self.logs = logs or folder / "logs"
         self.url = f"http://{HOST}:{ports.edge_proxy}"
         self.stripe_url = f"http://{HOST}:{ports.stripe}"
+        self.mailbox_url = f"{self.url}/mail"
+        self._mails = folder / "mails"
         self._keep = keep
         self._stripe = stripe
         self._step = step
@@ -129,12 +131,16 @@ class LocalStack:
             with self._step("Start the local Stripe") as say:
                 self._start_local_stripe()
                 say(self.stripe_url)
+        with self._step("Start the mailbox") as say:
+            self._start_mailbox()
+            say(self.mailbox_url)
         with self._step("Start the local AWS") as say:
             self._aws = LocalAws(
                 port=self.ports.aws,
                 scratch=self.folder / "scratch",
                 logs=self.logs,
                 state=self.folder if self._keep else None,
+                smtp_port=self.ports.smtp,
                 keep_open=self._keep_open,
             )
             say(f"ministack on {self._aws.url}")
@@ -145,6 +151,7 @@ class LocalStack:
                 logs=self.logs,
                 order_window_seconds=self.order_window_seconds,
                 stripe_api_base=REAL_STRIPE if self._stripe else self.stripe_url,
+                public_origin=self.url,
                 keep_open=self._keep_open,
             )
             keys = self._stripe or LOCAL_STRIPE_KEYS
@@ -253,7 +260,16 @@ class LocalStack:
             *(("--resend-since", str(saved.stat().st_mtime)) if self._keep and saved.exists() else ()),
         ]
         child = self._start("the local Stripe", command, "stripe.log")
-        self._wait(child, Client(self.stripe_url))
+        self._wait(child, Client(self.stripe_url).is_there)
+
+    def _start_mailbox(self) -> None:
+        command = [
+            *(sys.executable, "-m", "local.mailbox.server"),
+            *("--port", str(self.ports.smtp)),
+            *("--folder", str(self._mails)),
+        ]
+        child = self._start("the mailbox", command, "mailbox.log")
+        self._wait(child, lambda: is_listening(self.ports.smtp))
 
     def _start_edge_proxy(self, deployed: Deployed) -> None:
         command = [
@@ -261,11 +277,12 @@ class LocalStack:
             *("--port", str(self.ports.edge_proxy)),
             *("--aws-port", str(self.ports.aws)),
             *("--api-id", deployed.api_id),
+            *("--mails", str(self._mails)),
             *(("--stripe-port", str(self.ports.stripe)) if self._stripe is None else ()),
         ]
         environment = clean_environment(**{PROOF_VARIABLE: edge_proof(self.aws, deployed)})
         self._edge_proxy = self._start("the edge proxy", command, "edge-proxy.log", environment)
-        self._wait(self._edge_proxy, Client(self.url))
+        self._wait(self._edge_proxy, Client(self.url).is_there)
 
     def _start(
         self, name: str, command: Sequence[str], log: str, environment: Mapping[str, str] | None = None
@@ -275,9 +292,9 @@ class LocalStack:
         self._children.append(child)
         return child
 
-    def _wait(self, child: Child, api: Client, *, seconds: float = 30.0) -> None:
+    def _wait(self, child: Child, is_there: Callable[[], bool], *, seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
-        while not api.is_there():
+        while not is_there():
             if child.exit_code() is not None:
                 raise StackFailed(f"{child.name} did not start:\n{child.output()}")
             if time.monotonic() > deadline:

@@ -165,6 +165,7 @@ def _show(stack: LocalStack, seeded: Seeded, *, window: int, real_stripe: bool, 
         console.print(f"            stripe listen --forward-to {stack.url}{WEBHOOK_PATH}")
     else:
         console.print("  Stripe    is the local Stripe: pay with the token tok_visa")
+    console.print(f"  Mail      {stack.mailbox_url} shows every mail; none leaves this machine")
     console.print(f"  Logs      {LOGS.relative_to(LOCAL.parent)}/")
     console.print("\nCtrl-C stops everything and keeps the data; `make reset` deletes it.")
 

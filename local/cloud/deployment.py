@@ -46,10 +46,16 @@ def deploy(
     logs: Path,
     order_window_seconds: int,
     stripe_api_base: str,
+    public_origin: str,
     keep_open: Sequence[int] = (),
 ) -> tuple[Deployed, bool]:
     """Deploy the app if it has changed. Return the outputs and whether it was deployed. Raises DeploymentFailed."""
-    context = [f"stage={STAGE}", f"orderWindowSeconds={order_window_seconds}", f"stripeApiBase={stripe_api_base}"]
+    context = [
+        f"stage={STAGE}",
+        f"orderWindowSeconds={order_window_seconds}",
+        f"stripeApiBase={stripe_api_base}",
+        f"publicOrigin={public_origin}",
+    ]
     digest = _digest(context)
     if _known_digest(aws) == digest and (deployed := _find(aws)):
         return deployed, False

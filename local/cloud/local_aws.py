@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
 
 PYTHON = ROOT / ".local" / "ministack" / "bin" / "python"
@@ -43,10 +44,20 @@ class LocalAwsFailed(RuntimeError):
 
 
 class LocalAws:
-    """Start ministack. With a `state` folder, continue from the state saved there. Raises LocalAwsFailed."""
+    """Start ministack. With a `state` folder, continue from the state saved there. Raises LocalAwsFailed.
+
+    It hands mails to the SMTP server on `smtp_port`; without one they end in its memory.
+    """
 
     def __init__(
-        self, *, port: int, scratch: Path, logs: Path, state: Path | None, keep_open: Sequence[int] = ()
+        self,
+        *,
+        port: int,
+        scratch: Path,
+        logs: Path,
+        state: Path | None,
+        smtp_port: int | None = None,
+        keep_open: Sequence[int] = (),
     ) -> None:
         if not PYTHON.exists():
             raise LocalAwsFailed("The local AWS is not installed. Install it with: make install")
@@ -69,6 +80,7 @@ class LocalAws:
             log=logs / "aws.log",
             environment=_for_functions(clean_environment())
             | persistence
+            | ({"SMTP_HOST": f"{HOST}:{smtp_port}"} if smtp_port else {})
             | {
                 "TZ": "UTC",
                 "PYTHONUNBUFFERED": "1",
@@ -141,6 +153,9 @@ class LocalAws:
 
     def parameters(self) -> Any:
         return self._session().client("ssm", endpoint_url=self.url)
+
+    def mails(self) -> "SESV2Client":
+        return self._session().client("sesv2", endpoint_url=self.url)
 
     def queues(self) -> "SQSClient":
         return self._session().client("sqs", endpoint_url=self.url)

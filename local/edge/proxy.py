@@ -3,7 +3,7 @@
 Forwards `/api/*` to the API at the local AWS and serves the web client for every other path, each through CloudFront's
 own function (`cdk/edge_functions/`). Caches public tickets for a second. Rejects what API Gateway would reject before
 any function runs (a body over 10 MB), because the local AWS does not. Forwards `/local-stripe/*` to the local Stripe,
-if there is one.
+if there is one, and shows the mailbox at `/mail`.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from aiohttp import StreamReader, web
@@ -26,8 +27,10 @@ from local.edge import PROOF_VARIABLE
 from local.edge.answer import Answer, Headers
 from local.edge.cache import Cache, is_cached_path, key_of, seconds_of
 from local.edge.functions import EdgeFunction
+from local.edge.mail_pages import MailPages
 from local.edge.origin import Origin, Unanswered, end_to_end, headers_of
 from local.edge.web_client import WebClient
+from local.mailbox.folder import MailFolder
 from local.supervision.ports import HOST
 
 BODY_LIMIT = 10 * 1024 * 1024
@@ -85,12 +88,14 @@ class EdgeProxy:
         proof: str,
         web_client: WebClient,
         stripe_port: int | None = None,
+        mails: MailFolder | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api_url = f"http://{HOST}:{aws_port}/_aws/execute-api/{api_id}/$default"
         self._stripe_url = f"http://{HOST}:{stripe_port}" if stripe_port else None
         self._proof = proof
         self._web_client = web_client
+        self._mail_pages = MailPages(mails) if mails else None
         self._api_request = EdgeFunction("api_request")
         self._page_request = EdgeFunction("page_request")
         self._cache = Cache(clock)
@@ -155,6 +160,8 @@ class EdgeProxy:
             return _error(HTTPStatus.BAD_REQUEST, close=True)
         if request.method not in {"GET", "HEAD"}:
             return _error(HTTPStatus.NOT_FOUND)
+        if self._mail_pages and (mail_page := self._mail_pages.answer(path)):
+            return _whole(mail_page)
         uri, _ = self._through(self._page_request, request, path)
         return _whole(self._web_client.page(uri).compressed(request.headers.get("Accept-Encoding", "")))
 
@@ -245,6 +252,7 @@ async def _serve(args: argparse.Namespace) -> int:
         proof=os.environ[PROOF_VARIABLE],
         web_client=WebClient.built(),
         stripe_port=args.stripe_port,
+        mails=MailFolder(args.mails) if args.mails else None,
     )
     try:
         port = await proxy.start(args.port)
@@ -269,6 +277,7 @@ def main() -> int:
     parser.add_argument("--aws-port", type=int, default=4566)
     parser.add_argument("--api-id", required=True)
     parser.add_argument("--stripe-port", type=int, help="port of the local Stripe, if there is one")
+    parser.add_argument("--mails", type=Path, help="folder of the mailbox, if there is one")
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     return asyncio.run(_serve(parser.parse_args()))
 

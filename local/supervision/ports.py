@@ -23,16 +23,17 @@ class Ports:
     edge_proxy: int
     aws: int
     stripe: int
+    smtp: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """PORT, AWS_PORT and STRIPE_PORT, or 3000, 4566 and 12111. Raises BadPort."""
+        """PORT, AWS_PORT, STRIPE_PORT and SMTP_PORT, or 3000, 4566, 12111 and 1025. Raises BadPort."""
         return cls(*(_port(environment, name, default) for name, _, default in _KNOWN))
 
     @classmethod
     def free(cls) -> Self:
-        """Return three ports that are free at this moment."""
-        sockets = [socket.socket() for _ in range(3)]
+        """Return ports that are free at this moment."""
+        sockets = [socket.socket() for _ in _KNOWN]
         try:
             for each in sockets:
                 each.bind((HOST, 0))
@@ -43,7 +44,7 @@ class Ports:
 
     def check(self, *, with_stripe: bool = True) -> None:
         """Check that the ports are free. Raises PortTaken for the first that is in use."""
-        numbers = zip((self.edge_proxy, self.aws, self.stripe), _KNOWN, strict=True)
+        numbers = zip((self.edge_proxy, self.aws, self.stripe, self.smtp), _KNOWN, strict=True)
         seen: dict[int, str] = {}
         for port, (name, purpose, _) in numbers:
             if name == "STRIPE_PORT" and not with_stripe:
@@ -62,6 +63,7 @@ _KNOWN = (
     ("PORT", "the address of Admit One", 3000),
     ("AWS_PORT", "the local AWS", 4566),
     ("STRIPE_PORT", "the local Stripe", 12111),
+    ("SMTP_PORT", "the mailbox", 1025),
 )
 
 
@@ -72,11 +74,16 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _in_use(port: int) -> bool:
+def is_listening(port: int) -> bool:
+    """Whether a program accepts connections on the port."""
     with socket.socket() as caller:
         caller.settimeout(1)
-        if caller.connect_ex((HOST, port)) == 0:
-            return True
+        return caller.connect_ex((HOST, port)) == 0
+
+
+def _in_use(port: int) -> bool:
+    if is_listening(port):
+        return True
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # otherwise a port closed just now counts as in use
         try:

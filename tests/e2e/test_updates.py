@@ -47,6 +47,7 @@ def test_redeploy_updates_only_changes_and_destroy_removes_all(marketplace: Mark
         logs=log.parent,
         order_window_seconds=2 * WINDOW,
         stripe_api_base=marketplace.stack.stripe_url,
+        public_origin=marketplace.stack.url,
     )
     assert _windows(aws) == {str(2 * WINDOW)}
     assert _status(aws)[0] == "UPDATE_COMPLETE"

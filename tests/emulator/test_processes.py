@@ -176,14 +176,14 @@ def test_a_port_in_use_is_reported_with_purpose_and_remedy() -> None:
         port = taken.getsockname()[1]
         free = Ports.free()
         with pytest.raises(PortTaken, match=rf"Port {port} \(the local AWS\).*AWS_PORT={port + 1} make run"):
-            Ports(edge_proxy=free.edge_proxy, aws=port, stripe=free.stripe).check()
-        Ports(edge_proxy=free.edge_proxy, aws=free.aws, stripe=port).check(with_stripe=False)
+            Ports(edge_proxy=free.edge_proxy, aws=port, stripe=free.stripe, smtp=free.smtp).check()
+        Ports(edge_proxy=free.edge_proxy, aws=free.aws, stripe=port, smtp=free.smtp).check(with_stripe=False)
 
 
 def test_two_parts_cannot_share_a_port() -> None:
     port = Ports.free().aws
     with pytest.raises(PortTaken, match="use different ports"):
-        Ports(edge_proxy=port, aws=port, stripe=port + 1).check()
+        Ports(edge_proxy=port, aws=port, stripe=port + 1, smtp=port + 2).check()
 
 
 @pytest.mark.parametrize("text", ["x", "0", "65536", "-1", "3000.0"])
@@ -193,4 +193,4 @@ def test_an_invalid_port_is_refused(text: str) -> None:
 
 
 def test_ports_have_defaults() -> None:
-    assert Ports.from_environment({}) == Ports(edge_proxy=3000, aws=4566, stripe=12111)
+    assert Ports.from_environment({}) == Ports(edge_proxy=3000, aws=4566, stripe=12111, smtp=1025)

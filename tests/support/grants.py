@@ -253,11 +253,11 @@ def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[t
         yield f"dynamodb:{operation}", f"/Table/index/{index}" if index else "/Table", {}
     elif operation == "PutEvents":
         yield "events:PutEvents", "Bus", {"events:source": {entry["Source"] for entry in request["Entries"]}}
-    elif service == "sesv2":
+    elif operation == "SendEmail":
         sender = {"ses:FromAddress": {parseaddr(request["FromEmailAddress"])[1]}}
-        yield f"ses:{operation}", "/Identity", sender
+        yield "ses:SendEmail", "/Identity", sender
         if "ConfigurationSetName" in request:
-            yield f"ses:{operation}", "/ConfigurationSet", sender
+            yield "ses:SendEmail", "/ConfigurationSet", sender
     else:
         # The permission for a call with a batch is that for single messages.
         yield f"{service}:{operation.removesuffix('Batch')}", "", {}
