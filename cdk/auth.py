@@ -78,8 +78,9 @@ class Auth(Construct):
             timeout=Duration.seconds(5),
             monitoring=monitoring,
             synchronous=True,
-            environment={"JWT_SECRET_ARN": signing_key.secret_arn},
+            environment={"TABLE_NAME": users.table.table_name, "JWT_SECRET_ARN": signing_key.secret_arn},
         )
+        users.allow(self.authorizer, "GetItem")
         self.authorizer.grant_read_secret(signing_key)
 
         self.routes = [
@@ -88,6 +89,9 @@ class Auth(Construct):
             Route("POST /api/users/signin", api, public=True, throttle=Throttle(rate=100, burst=200)),
             Route("POST /api/users/signout", api, public=True),
             Route("GET /api/users/currentuser", api, public=True),
+            Route("GET /api/users/sessions", api),
+            Route("DELETE /api/users/sessions", api),
+            Route("DELETE /api/users/sessions/{id}", api),
             Route("GET /api/health", api, public=True),
         ]
 

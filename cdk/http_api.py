@@ -60,7 +60,7 @@ class Route:
 class HttpApi(Construct):
     """An API Gateway HTTP API whose routes use the authorizer, unless they are public.
 
-    `api` is the API. The authorizer's result is cached for five minutes per token.
+    `api` is the API. The authorizer's result is cached for half a minute per token.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class HttpApi(Construct):
             authorizer.function,
             response_types=[authorizers.HttpLambdaResponseType.SIMPLE],
             identity_source=["$request.header.Authorization"],
-            results_cache_ttl=Duration.minutes(5),
+            results_cache_ttl=Duration.seconds(30),  # how long a session that was ended is still accepted
         )
         anyone = apigateway.HttpNoneAuthorizer()
         deployed = self.api.default_stage

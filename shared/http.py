@@ -70,6 +70,7 @@ class User:
 
     id: UserID
     email: str
+    session_id: str
 
 
 type Instant = Annotated[AwareDatetime, PlainSerializer(clock.to_rfc3339, return_type=str, when_used="json")]
@@ -338,7 +339,10 @@ def _http(problem: Problem, request_id: str) -> dict[str, Any]:
 def _user(event: dict[str, Any]) -> User | None:
     """Return the caller, or None if the authorizer identified none."""
     context = event["requestContext"].get("authorizer", {}).get("lambda") or {}
-    return User(UserID(context["userID"]), context["email"]) if context.get("userID") else None
+    if not context.get("userID"):
+        return None
+    # A result that API Gateway has cached from before a deployment may have no session.
+    return User(UserID(context["userID"]), context["email"], context.get("sessionID", ""))
 
 
 def _unauthenticated() -> Problem:

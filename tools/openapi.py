@@ -68,6 +68,7 @@ REFUND_SHAPES = {"amount": SHAPES["price"], "at": SHAPES["createdAt"]}
 """A refund's fields: its `amount` is a decimal string, a payment's is in minor units."""
 
 PATH_PARAMETERS = {
+    "auth": {"session_id": "id"},
     "tickets": {"ticket_id": "id"},
     "orders": {"order_id": "id"},
     "payments": {"order_id": "orderId"},

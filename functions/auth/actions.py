@@ -1,21 +1,24 @@
-"""The use cases of Auth: sign up and sign in."""
+"""The use cases of Auth: sign up, sign in, and end sessions."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from functions.auth import passwords
+from functions.auth.authentication import Identity
 from functions.auth.rate_limit import Counter, TooManyAttempts, counters, device_counter, sign_up_counter
+from functions.auth.session import Session
 from functions.auth.store import UserStore
-from functions.auth.tokens import Identity, Tokens
-from functions.auth.user import Account, BadCredentials, normalise_password
+from functions.auth.tokens import Tokens
+from functions.auth.user import Account, BadCredentials, User, normalise_password
 from shared import clock
 from shared.ids import UserID, new_id
+from shared.unit_of_work import retry_on_conflict
 
 
 def sign_up(
-    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, limit: int
+    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, client: str, limit: int
 ) -> tuple[Identity, str]:
-    """Create an account and return it with its first token. `password` is normalised.
+    """Create an account and return it with the token of its first session. `password` is normalised.
 
     `limit` is the number of attempts from the network of `address` in one window; all count, so that nobody can find
     out who has an account by trying. Raises TooManyAttempts, EmailInUse.
@@ -26,21 +29,24 @@ def sign_up(
     counter = sign_up_counter(address=address, limit=limit, now=now)
     if not store.count(counter):
         raise TooManyAttempts(counter.retry_after(now), "too many accounts were requested from this network")
-    identity = Identity(user_id=UserID(new_id()), email=email)
-    token = tokens.issue(identity)
-    account = Account(id=identity.user_id, email=email, password_hash=passwords.hash_password(password))
-    store.add(account, created_at=clock.now())
-    return identity, token
+    session = Session(id=new_id(), client=client, created_at=now)
+    user = User(id=UserID(new_id()), email=email, created_at=now, sessions=(session,))
+    token = tokens.issue(user.id, session)
+    account = Account(id=user.id, email=email, password_hash=passwords.hash_password(password))
+    store.insert(user, account)
+    return Identity(user_id=user.id, email=email, session_id=session.id), token
 
 
 def sign_in(
-    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, device_id: str | None
+    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, client: str, device_id: str | None
 ) -> tuple[Identity, str]:
-    """Check e-mail and password, and return the user with a new token. Raises BadCredentials, TooManyAttempts.
+    """Check e-mail and password, and return the user with the token of a new session.
 
-    `password` is as typed; `address` is the client's IP address; `device_id` is None for a device that is unknown to
-    the user. A hash of the password as typed is replaced by one of its normalised form, which is the same on every
-    device. An unknown e-mail takes the same steps and the same time, including the counters.
+    Raises BadCredentials, TooManyAttempts.
+
+    `password` is as typed; `address` is the client's IP address; `client` names it in words; `device_id` is None for a
+    device that is unknown to the user. A hash of the password as typed is replaced by one of its normalised form, which
+    is the same on every device. An unknown e-mail takes the same steps and the same time, including the counters.
     """
     now = clock.now()
     known = (device_counter(device_id, now=now),) if device_id else None
@@ -53,13 +59,34 @@ def sign_in(
     right = next((form for form in forms if passwords.is_password(form, password_hash)), None)
     if account is None or right is None:
         raise BadCredentials
-    identity = Identity(user_id=account.id, email=account.email)
-    token = tokens.issue(identity)
+    session = Session(id=new_id(), client=client, created_at=now)
+    token = tokens.issue(account.id, session)
+    _begin_session(store, account, session)
     if right != normalised:
         store.replace_hash(account, passwords.hash_password(normalised))
     for counter in counted:
         store.give_back(counter)
-    return identity, token
+    return Identity(user_id=account.id, email=account.email, session_id=session.id), token
+
+
+@retry_on_conflict()
+def _begin_session(store: UserStore, account: Account, session: Session) -> None:
+    user = store.user(account.id)
+    if user is None:  # deleted since its address was read
+        raise BadCredentials
+    store.replace(user, user.begin_session(session))
+    store.commit()
+
+
+@retry_on_conflict()
+def end_sessions(store: UserStore, user_id: UserID, ends: Callable[[Session], bool]) -> None:
+    """End the user's sessions for which `ends` holds. No effect if there is none."""
+    now = clock.now()
+    user = store.user(user_id)
+    if user is None or not any(map(ends, user.open_sessions(now))):
+        return
+    store.replace(user, user.end_sessions(ends, now=now))
+    store.commit()
 
 
 def _count(store: UserStore, counters_to_add: Iterable[Counter], now: datetime) -> list[Counter]:

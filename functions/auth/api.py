@@ -1,20 +1,22 @@
-"""The HTTP routes of Auth. All are public."""
+"""The HTTP routes of Auth. Public ones that use the caller's session find it themselves."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
-from functions.auth import actions, device, session
+from functions.auth import actions, device, session_cookie
+from functions.auth.authentication import Identity, authenticate
 from functions.auth.client_ip import client_ip
 from functions.auth.keys import key_ring
 from functions.auth.rate_limit import TooManyAttempts
-from functions.auth.schemas import CurrentUser, Health, SignedIn, SignIn, SignUp
+from functions.auth.schemas import CurrentUser, Health, SessionList, SignedIn, SignIn, SignUp
+from functions.auth.session import describe_client
 from functions.auth.store import UserStore
-from functions.auth.tokens import Identity, Tokens
+from functions.auth.tokens import Tokens
 from functions.auth.user import BadCredentials, EmailInUse
-from shared import settings
+from shared import clock, settings
 from shared.http import Api
 from shared.problems import problem_type
 from shared.table import Table
@@ -68,6 +70,7 @@ def sign_up(body: Annotated[SignUp, Body()]) -> Response[SignedIn]:
         email=body.email,
         password=body.password,
         address=_address(),
+        client=_client(),
         limit=settings.load(Settings).sign_ups_per_network,
     )
     return _signed_in(201, *signed_up)
@@ -88,6 +91,7 @@ def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
         email=body.email,
         password=body.password,
         address=_address(),
+        client=_client(),
         device_id=device.find(tokens, api.current_event.raw_event, body.email),
     )
     return _signed_in(200, *signed_in)
@@ -95,14 +99,39 @@ def sign_in(body: Annotated[SignIn, Body()]) -> Response[SignedIn]:
 
 @api.post("/api/users/signout", status_code=204)
 def sign_out() -> Response[None]:
-    """Clear the session cookie. Copies of the token stay valid until they expire."""
-    return Response(204, cookies=session.end())
+    """End the session of the request and clear its cookie. Copies of the token are refused within a minute."""
+    store = _store()
+    identity = _identity(store)
+    if identity:
+        actions.end_sessions(store, identity.user_id, lambda session: session.id == identity.session_id)
+    return Response(204, cookies=session_cookie.end())
 
 
 @api.get("/api/users/currentuser")
 def current_user() -> CurrentUser:
-    """Get the signed-in user; null without a valid token."""
-    return CurrentUser.of(_tokens().first(session.candidates(api.current_event.raw_event)))
+    """Get the signed-in user; null without the token of a session that goes on."""
+    return CurrentUser.of(_identity(_store()))
+
+
+@api.get("/api/users/sessions")
+def list_sessions() -> SessionList:
+    """List the browsers and programs in which the caller is signed in, newest first."""
+    user = _store().user(api.user.id)
+    return SessionList.of(user.open_sessions(clock.now()) if user else (), current=api.user.session_id)
+
+
+@api.delete("/api/users/sessions/<session_id>", status_code=204)
+def end_session(session_id: Annotated[str, Path()]) -> Response[None]:
+    """End one of the caller's sessions. No effect if it has ended. Its tokens are refused within a minute."""
+    actions.end_sessions(_store(), api.user.id, lambda session: session.id == session_id)
+    return Response(204, cookies=session_cookie.end() if session_id == api.user.session_id else [])
+
+
+@api.delete("/api/users/sessions", status_code=204)
+def end_all_sessions() -> Response[None]:
+    """End all of the caller's sessions, the current one included. Their tokens are refused within a minute."""
+    actions.end_sessions(_store(), api.user.id, lambda _: True)
+    return Response(204, cookies=session_cookie.end())
 
 
 @api.get("/api/health")
@@ -112,12 +141,21 @@ def health() -> Health:
 
 
 def _signed_in(status: int, identity: Identity, token: str) -> Response[SignedIn]:
-    cookies = [device.remember(_tokens(), identity.email), *session.begin(token)]
+    cookies = [device.remember(_tokens(), identity.email), *session_cookie.begin(token)]
     return Response(status, "application/json", SignedIn.of(identity, token), cookies=cookies)
 
 
 def _address() -> str:
     return client_ip(api.current_event.raw_event, edge_secret_arn=settings.load(Settings).edge_secret_arn)
+
+
+def _identity(store: UserStore) -> Identity | None:
+    return authenticate(store, _tokens(), session_cookie.candidates(api.current_event.raw_event))
+
+
+def _client() -> str:
+    """Return the caller's browser or program in words."""
+    return describe_client(api.current_event.raw_event.get("headers", {}).get("user-agent"))
 
 
 def _store() -> UserStore:

@@ -16,7 +16,7 @@ from typing import Any
 from aws_lambda_powertools.shared.cookies import Cookie
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.auth import session
+from functions.auth import session_cookie
 from functions.auth.tokens import MAX_CANDIDATES, Tokens
 from shared import clock
 from shared.ids import new_id
@@ -33,7 +33,7 @@ def remember(tokens: Tokens, email: str) -> Cookie:
     expires = int((clock.now() + LIFE).timestamp())
     value = tokens.sign({"aud": AUDIENCE, "sub": subject, "jti": new_id(), "exp": expires})
     # The digest lets several users of one browser have a cookie each.
-    return session.cookie(f"{prefix()}{subject[:8]}", value, max_age=int(LIFE.total_seconds()))
+    return session_cookie.cookie(f"{prefix()}{subject[:8]}", value, max_age=int(LIFE.total_seconds()))
 
 
 def find(tokens: Tokens, event: Mapping[str, Any], email: str) -> str | None:
@@ -50,14 +50,14 @@ def find(tokens: Tokens, event: Mapping[str, Any], email: str) -> str | None:
 
 def prefix() -> str:
     """Return the beginning of the cookies' names on this stage."""
-    return f"{session.name()}-device-"
+    return f"{session_cookie.name()}-device-"
 
 
 def _candidates(event: Mapping[str, Any]) -> Iterable[str]:
     headers = event.get("headers") or {}
     if HEADER in headers:
         return str(headers[HEADER]).split()[:MAX_CANDIDATES]
-    sent = (value for name, value in session.cookies(event) if name.startswith(prefix()) and value)
+    sent = (value for name, value in session_cookie.cookies(event) if name.startswith(prefix()) and value)
     return islice(dict.fromkeys(sent), MAX_CANDIDATES)
 
 

@@ -1,10 +1,12 @@
 """Request and response bodies of the Auth API."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from functions.auth.tokens import Identity
+from functions.auth.authentication import Identity
+from functions.auth.session import Session
 from functions.auth.user import (
     MAX_EMAIL_LENGTH,
     MAX_PASSWORD_LENGTH,
@@ -13,7 +15,7 @@ from functions.auth.user import (
     parse_known_password,
     parse_new_password,
 )
-from shared.http import Input, Output
+from shared.http import Input, Instant, Output
 from shared.ids import UserID
 
 type Email = Annotated[
@@ -79,6 +81,39 @@ class CurrentUser(Output):
     def of(cls, identity: Identity | None) -> Self:
         """Build the response for the user of a token, or for None."""
         return cls(currentUser=UserOut(id=identity.user_id, email=identity.email) if identity else None)
+
+
+class SessionOut(Output):
+    """A session of the user. `current` is true for the one that sends the request."""
+
+    id: str
+    client: str = Field(
+        description="The browser or program in words, as it describes itself.", examples=["Firefox on Windows"]
+    )
+    createdAt: Instant
+    expiresAt: Instant
+    current: bool
+
+
+class SessionList(Output):
+    """The sessions that have not ended, newest first."""
+
+    sessions: list[SessionOut]
+
+    @classmethod
+    def of(cls, sessions: Iterable[Session], *, current: str) -> Self:
+        """Build the response from sessions, the oldest first, and the id of the current one."""
+        listed = [
+            SessionOut(
+                id=each.id,
+                client=each.client,
+                createdAt=each.created_at,
+                expiresAt=each.expires_at,
+                current=each.id == current,
+            )
+            for each in sessions
+        ]
+        return cls(sessions=listed[::-1])
 
 
 class Health(Output):

@@ -1,6 +1,6 @@
 """The Users table: users, and counters of failed sign-ins.
 
-    pk user#<userID>                             the user
+    pk user#<userID>                             the user with their sessions
     pk email#<email>                             the address's user id and password hash
     pk attempts#<scope>#<digest>#<window>        failed sign-ins in one window; expires by TTL
 
@@ -8,41 +8,50 @@ The address is the key of one item, so it can belong to one user only. The keys 
 attempt may use the address of a person who has no account, and such addresses must not be stored.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from functions.auth.rate_limit import Counter
-from functions.auth.user import Account, EmailInUse
+from functions.auth.session import Session
+from functions.auth.user import Account, EmailInUse, User
 from shared import clock
 from shared.ids import UserID
-from shared.table import ConditionFailed, Put, Table, Update
+from shared.table import ConditionFailed, Item, Put, Table, Update
+from shared.unit_of_work import UnitOfWork
 
 COUNTER_KEPT = timedelta(hours=1)  # after its window, so that an attempt from within the window can still be undone
 
 
-class UserStore:
+class UserStore(UnitOfWork[User]):
     """Reads and writes the items of Auth."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        super().__init__(table)
+
+    def user(self, user_id: str) -> User | None:
+        """Return the user, or None. The read is consistent: a session that was ended is not found any more."""
+        item = self.table.get({"pk": f"user#{user_id}"}, consistent=True)
+        return _to_user(item) if item else None
+
+    def replace(self, before: User, after: User) -> None:
+        """Add the user's next state to the unit of work. Condition: the user has the revision of `before`."""
+        self.add(
+            Put(
+                item=_to_item(after),
+                condition="#revision = :before OR (attribute_not_exists(#revision) AND attribute_exists(pk))",
+                values={"before": before.revision},
+            )
+        )
 
     def account(self, email: str) -> Account | None:
         """Return the account with this e-mail, or None. The read is consistent: a new user can sign in at once."""
-        item = self._table.get({"pk": f"email#{email}"}, consistent=True)
+        item = self.table.get({"pk": f"email#{email}"}, consistent=True)
         if item is None:
             return None
         return Account(id=UserID(item["userID"]), email=item["email"], password_hash=item["passwordHash"])
 
-    def add(self, account: Account, *, created_at: datetime) -> None:
+    def insert(self, user: User, account: Account) -> None:
         """Write the user and the address in one transaction. Condition: neither exists; otherwise raises EmailInUse."""
-        user = Put(
-            item={
-                "pk": f"user#{account.id}",
-                "id": account.id,
-                "email": account.email,
-                "createdAt": clock.to_millis(created_at),
-            },
-            condition="attribute_not_exists(pk)",
-        )
+        person = Put(item=_to_item(user), condition="attribute_not_exists(pk)")
         claim = Put(
             item={
                 "pk": f"email#{account.email}",
@@ -53,7 +62,7 @@ class UserStore:
             condition="attribute_not_exists(pk)",
         )
         try:
-            self._table.write(user, claim)
+            self.table.write(person, claim)
         except ConditionFailed as refused:
             claimed = refused.items[1] or {}
             if claimed.get("userID") != account.id:  # else an earlier attempt of this call succeeded
@@ -62,7 +71,7 @@ class UserStore:
     def replace_hash(self, account: Account, password_hash: str) -> None:
         """Replace the hash. Condition: the stored hash is the account's; otherwise nothing is written."""
         try:
-            self._table.write(
+            self.table.write(
                 Update(
                     key={"pk": f"email#{account.email}"},
                     change="SET passwordHash = :new",
@@ -76,7 +85,7 @@ class UserStore:
     def count(self, counter: Counter) -> bool:
         """Add one attempt. Condition: the counter is below its limit; returns False if it is not."""
         try:
-            self._table.write(
+            self.table.write(
                 Update(
                     key=_counter_key(counter),
                     change="ADD #count :one SET #ttl = :ttl",
@@ -95,7 +104,7 @@ class UserStore:
     def give_back(self, counter: Counter) -> None:
         """Remove one attempt. Condition: the counter is above zero; otherwise nothing is written."""
         try:
-            self._table.write(
+            self.table.write(
                 Update(
                     key=_counter_key(counter),
                     change="ADD #count :less",
@@ -105,6 +114,33 @@ class UserStore:
             )
         except ConditionFailed:
             return
+
+
+def _to_item(user: User) -> Item:
+    return {
+        "pk": f"user#{user.id}",
+        "id": user.id,
+        "email": user.email,
+        "createdAt": clock.to_millis(user.created_at),
+        "revision": user.revision,
+        "sessions": {
+            each.id: {"client": each.client, "createdAt": clock.to_millis(each.created_at)} for each in user.sessions
+        },
+    }
+
+
+def _to_user(item: Item) -> User:
+    sessions = (
+        Session(id=session_id, client=session["client"], created_at=clock.from_millis(session["createdAt"]))
+        for session_id, session in item.get("sessions", {}).items()
+    )
+    return User(
+        id=UserID(item["id"]),
+        email=item["email"],
+        created_at=clock.from_millis(item["createdAt"]),
+        sessions=tuple(sorted(sessions, key=lambda session: (session.created_at, session.id))),
+        revision=item.get("revision", 0),
+    )
 
 
 def _counter_key(counter: Counter) -> dict[str, str]:

@@ -1,11 +1,12 @@
-"""Session tokens: JWTs (RFC 7519), HS256, valid for 12 hours.
+"""Session tokens: JWTs (RFC 7519), HS256, which name a user and a session.
+
+A token proves only that Auth has issued it: whether its session goes on is in the Users table.
 
 The authorizer imports this module, so it imports only what verifying a token needs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -14,20 +15,20 @@ from functions.auth.keys import KeyRing
 from shared import clock
 
 if TYPE_CHECKING:
+    from functions.auth.session import Session
     from shared.ids import UserID
 
 AUDIENCE = "admit-one"
 ALGORITHM = "HS256"
-LIFE = timedelta(hours=12)
 MAX_CANDIDATES = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """The user that a token identifies."""
+@dataclass(frozen=True, slots=True)
+class SessionClaim:
+    """The session that a token names, and its user."""
 
     user_id: "UserID"
-    email: str
+    session_id: str
 
 
 class Tokens:
@@ -37,10 +38,10 @@ class Tokens:
         self._keys = keys
         self._issuer = f"admit-one-{stage}"
 
-    def issue(self, identity: Identity) -> str:
-        """Return a token for this user, signed with the current key. Raises botocore's errors."""
-        expires = int((clock.now() + LIFE).timestamp())
-        return self.sign({"aud": AUDIENCE, "sub": identity.user_id, "email": identity.email, "exp": expires})
+    def issue(self, user_id: "UserID", session: "Session") -> str:
+        """Return the token of a session, signed with the current key. Raises botocore's errors."""
+        expires = int(session.expires_at.timestamp())
+        return self.sign({"aud": AUDIENCE, "sub": user_id, "sid": session.id, "exp": expires})
 
     def sign(self, claims: Mapping[str, object]) -> str:
         """Return a JWT of these claims, which need `aud` and `exp`, signed with the current key.
@@ -51,14 +52,10 @@ class Tokens:
         stamped = {"iss": self._issuer, "iat": int(clock.now().timestamp()), **claims}
         return jwt.encode(stamped, key.secret, algorithm=ALGORITHM, headers={"kid": key.id})
 
-    def first(self, candidates: Iterable[str]) -> Identity | None:
-        """Return the identity of the first valid token, or None. Raises botocore's errors."""
-        return next((identity for token in candidates if (identity := self.read(token))), None)
-
-    def read(self, token: str) -> Identity | None:
-        """Verify a token and return its identity; None if it is invalid or expired. Raises botocore's errors."""
-        claims = self.verify(token, audience=AUDIENCE, required=("sub", "email"))
-        return Identity(user_id=claims["sub"], email=claims["email"]) if claims else None
+    def read(self, token: str) -> SessionClaim | None:
+        """Verify a token and return what it claims; None if it is invalid or expired. Raises botocore's errors."""
+        claims = self.verify(token, audience=AUDIENCE, required=("sub", "sid"))
+        return SessionClaim(claims["sub"], str(claims["sid"])) if claims else None
 
     def verify(self, token: str, *, audience: str, required: tuple[str, ...]) -> dict[str, Any] | None:
         """Verify a JWT of this stage and return its claims; None if it is invalid, expired or for another audience.

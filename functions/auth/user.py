@@ -6,9 +6,15 @@ AuthError
 """
 
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
 
-from shared.ids import UserID
+from functions.auth.session import MAX_SESSIONS, Session
+
+if TYPE_CHECKING:
+    from shared.ids import UserID
 
 MAX_EMAIL_LENGTH = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
 MIN_PASSWORD_LENGTH = 8
@@ -33,10 +39,41 @@ class BadCredentials(AuthError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user with their sessions, the oldest first. `revision` counts the writes."""
+
+    id: "UserID"
+    email: str
+    created_at: datetime
+    sessions: tuple[Session, ...] = ()
+    revision: int = 0
+
+    def session(self, session_id: str, *, now: datetime) -> Session | None:
+        """Return the session with this id; None if it has ended."""
+        return next((each for each in self.open_sessions(now) if each.id == session_id), None)
+
+    def open_sessions(self, now: datetime) -> tuple[Session, ...]:
+        """Return the sessions that have not ended, the oldest first."""
+        return tuple(each for each in self.sessions if now < each.expires_at)
+
+    def begin_session(self, session: Session) -> Self:
+        """Add a session. Sessions that have ended are removed, and the oldest one if there are too many."""
+        others = tuple(each for each in self.open_sessions(session.created_at) if each.id != session.id)
+        return self._with((*others, session)[-MAX_SESSIONS:])
+
+    def end_sessions(self, ends: Callable[[Session], bool], *, now: datetime) -> Self:
+        """Remove the sessions for which `ends` holds, and those that have ended."""
+        return self._with(tuple(each for each in self.open_sessions(now) if not ends(each)))
+
+    def _with(self, sessions: tuple[Session, ...]) -> Self:
+        return replace(self, sessions=sessions, revision=self.revision + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """The credentials of a user. `email` is in the form that `parse_email` returns."""
 
-    id: UserID
+    id: "UserID"
     email: str
     password_hash: str = field(repr=False)
 

@@ -68,13 +68,16 @@ def test_sign_up_stores_the_user_but_not_the_password(world: World) -> None:
     user_id = sign_up(world).json["id"]
 
     items = {item["pk"]: item for item in accounts(world)}
+    sessions = items[f"user#{user_id}"].pop("sessions")
     assert items.keys() == {f"user#{user_id}", f"email#{EMAIL}"}
     assert items[f"user#{user_id}"] == {
         "pk": f"user#{user_id}",
         "id": user_id,
         "email": EMAIL,
         "createdAt": 1795435200000,
+        "revision": 0,
     }
+    assert [*sessions.values()] == [{"client": "unknown client", "createdAt": 1795435200000}]
     assert items[f"email#{EMAIL}"]["passwordHash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert PASSWORD not in str(items)
 

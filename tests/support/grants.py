@@ -23,6 +23,7 @@ GRANTS: dict[str, set[str]] = {
         "secretsmanager:GetSecretValue on Auth/SigningKey",
     },
     "auth authorizer": {
+        "dynamodb:GetItem on Auth/Users/Table",
         "secretsmanager:GetSecretValue on Auth/SigningKey",
     },
     "expiration expire": {

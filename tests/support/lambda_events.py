@@ -40,6 +40,7 @@ class Person:
 
     id: UserID
     email: str
+    session_id: str = "session"
 
 
 class LambdaContext:
@@ -129,7 +130,8 @@ def http_event(
     if query:
         event["queryStringParameters"] = dict(pair.partition("=")[::2] for pair in query.split("&"))
     if by:
-        event["requestContext"]["authorizer"] = {"lambda": {"userID": by.id, "email": by.email}}
+        context = {"userID": by.id, "email": by.email, "sessionID": by.session_id}
+        event["requestContext"]["authorizer"] = {"lambda": context}
     return event
 
 

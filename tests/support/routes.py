@@ -11,6 +11,9 @@ PUBLIC = {
     "POST /api/payments/webhook": "payments webhook",
 }
 SIGNED_IN = {
+    "GET /api/users/sessions": "auth api",
+    "DELETE /api/users/sessions": "auth api",
+    "DELETE /api/users/sessions/{id}": "auth api",
     "GET /api/tickets/mine": "tickets api",
     "POST /api/tickets": "tickets api",
     "PUT /api/tickets/{id}": "tickets api",

@@ -56,7 +56,9 @@ FORGERIES: dict[str, Forge] = {
     "no issuer": lambda claims, head, secret: signed(without(claims, "iss"), secret, head),
     "no audience": lambda claims, head, secret: signed(without(claims, "aud"), secret, head),
     "no subject": lambda claims, head, secret: signed(without(claims, "sub"), secret, head),
-    "no e-mail": lambda claims, head, secret: signed(without(claims, "email"), secret, head),
+    "no session": lambda claims, head, secret: signed(without(claims, "sid"), secret, head),
+    "an unknown session": lambda claims, head, secret: signed(claims | {"sid": new_id()}, secret, head),
+    "the session of another user": lambda claims, head, secret: signed(claims | {"sub": new_id()}, secret, head),
     "a subject that is no text": lambda claims, head, secret: jwt.api_jws.encode(
         json.dumps(claims | {"sub": 1}).encode(), secret, headers=head
     ),

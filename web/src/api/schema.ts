@@ -190,11 +190,46 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the signed-in user; null without a valid token */
+        /** Get the signed-in user; null without the token of a session that goes on */
         get: operations["current_user"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the browsers and programs in which the caller is signed in, newest first */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /** End all of the caller's sessions, the current one included. Their tokens are refused within a minute */
+        delete: operations["end_all_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of the caller's sessions. No effect if it has ended. Its tokens are refused within a minute */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -229,7 +264,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Clear the session cookie. Copies of the token stay valid until they expire */
+        /** End the session of the request and clear its cookie. Copies of the token are refused within a minute */
         post: operations["sign_out"];
         delete?: never;
         options?: never;
@@ -467,6 +502,31 @@ export interface components {
          * @enum {string}
          */
         RefundStatus: "pending" | "failed";
+        /** @description A session of the user. `current` is true for the one that sends the request. */
+        Session: {
+            /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
+            id: string;
+            /**
+             * @description The browser or program in words, as it describes itself.
+             * @example Firefox on Windows
+             */
+            client: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:05:00.000Z
+             */
+            expiresAt: string;
+            current: boolean;
+        };
+        /** @description The sessions that have not ended, newest first. */
+        SessionList: {
+            sessions: components["schemas"]["Session"][];
+        };
         /** @description E-mail and password of an account. A password shorter than the minimum is treated like any wrong password. */
         SignIn: {
             email: components["schemas"]["Email"];
@@ -730,6 +790,20 @@ export interface components {
                     status?: 403;
                     /** @enum {unknown} */
                     code?: "not_through_edge";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Not Found: `not_found`. */
+        "404_not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "not_found";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1612,6 +1686,102 @@ export interface operations {
             403: components["responses"]["403_not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    end_all_sessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            409: components["responses"]["409_idempotency_in_progress"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_idempotency_key_reused"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            404: components["responses"]["404_not_found"];
+            409: components["responses"]["409_idempotency_in_progress"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_idempotency_key_reused"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_unavailable"];
         };
