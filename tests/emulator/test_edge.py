@@ -7,7 +7,7 @@ import pytest
 
 from cdk.stages import LOCAL, read_stage
 from functions.auth.keys import Key, KeyRing
-from functions.auth.session import OLD_COOKIE
+from functions.auth.session_cookie import OLD_COOKIE
 from functions.auth.tokens import MAX_CANDIDATES, Identity, Tokens
 from functions.auth.user import parse_email
 from local.edge.answer import Headers

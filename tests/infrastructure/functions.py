@@ -14,7 +14,7 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
         {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK", "PUBLIC_ORIGIN"}
         | EDGE,
     ),
-    "auth authorizer": ("functions.auth.authorizer.handler", 5, {"JWT_SECRET_ARN"}),
+    "auth authorizer": ("functions.auth.authorizer.handler", 5, {"TABLE_NAME", "JWT_SECRET_ARN"}),
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | EDGE),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
     "tickets relay": ("functions.relay.relay.handler", 30, RELAY),

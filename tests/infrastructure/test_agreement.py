@@ -8,7 +8,7 @@ import pytest
 from cdk import edge
 from cdk.bundle import PACKAGES, SERVICES
 from cdk.stages import LOCAL, Stage, read_stage
-from functions.auth import client_ip, device, session
+from functions.auth import client_ip, device, session_cookie
 from functions.payments import reconciler, webhook
 from local import stack
 from local.cli import run
@@ -45,14 +45,14 @@ def test_the_edge_names_the_viewer_in_one_header() -> None:
 
 @pytest.mark.parametrize(("stage", "constant"), [(read_stage("prod"), "NAMES"), (LOCAL, "NAMES_WITHOUT_TLS")])
 def test_the_edge_reads_the_cookies_that_auth_sets(stage: Stage, constant: str) -> None:
-    assert f"var {constant} = ['{stage.session_cookie}', '{session.OLD_COOKIE}'];" in API_REQUEST
+    assert f"var {constant} = ['{stage.session_cookie}', '{session_cookie.OLD_COOKIE}'];" in API_REQUEST
 
 
 @pytest.mark.parametrize(("stage", "constant"), [(read_stage("prod"), "DEVICE"), (LOCAL, "DEVICE_WITHOUT_TLS")])
 def test_the_edge_reads_the_device_cookies_that_auth_sets(
     stage: Stage, constant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "name", lambda: stage.session_cookie)
+    monkeypatch.setattr(session_cookie, "name", lambda: stage.session_cookie)
 
     assert f"var {constant} = '{device.prefix()}';" in API_REQUEST
     assert f"headers['{device.HEADER}'] = " in API_REQUEST
