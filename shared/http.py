@@ -145,6 +145,7 @@ class Api(APIGatewayHttpResolver):
         self.cached = frozenset(cached)
         self.problems = problems
         self.declared: dict[str, DeclaredResponses] = {}
+        self.idempotent_routes: set[str] = set()
         self._table = table
         self._problems: Problems = {**COMMON_PROBLEMS, **problems}
         self.exception_handler(Exception)(lambda error: self._problem_response(self._problem(error)))
@@ -208,6 +209,8 @@ class Api(APIGatewayHttpResolver):
         a retry, or the request was invalid (400): a corrected request may use the same key. Requests without
         the header run every time.
         """
+
+        self.idempotent_routes.add(route.__name__)
 
         @wraps(route)
         def run_once(*args: P.args, **kwargs: P.kwargs) -> Response[Any]:

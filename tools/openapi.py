@@ -220,7 +220,7 @@ def _operations(service: str) -> Iterator[tuple[str, str, Json, dict[str, Json]]
 
 def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Json:
     is_public = f"{route.method} {path}" in api.public
-    takes_key = route.method in ("POST", "PUT", "DELETE") and not is_public
+    takes_key = route.func.__name__ in api.idempotent_routes
     parameters = [_parameter(service, parameter) for parameter in made.get("parameters", [])]
     declared = api.declared.get(route.func.__name__)
     refusals = [*ANY_ROUTE, *((problem.status, problem.code) for problem in (declared.problems if declared else ()))]

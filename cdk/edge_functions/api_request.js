@@ -20,11 +20,11 @@
 // It replaces any value that the caller has sent.
 
 var TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
-var MAX_TOKEN_LENGTH = 1536; // a token with the longest possible e-mail address has 1,400 characters
+var MAX_TOKEN_LENGTH = 1536; // a token has about 400 characters; API Gateway takes headers of 10,240 bytes
 var MAX_TOKENS = 5;
 
 // `session` is the name before `__Host-admit-one`. Its sessions last 12 hours: remove it, and OLD_COOKIE in
-// functions/auth/session.py, in the deployment after the one that introduced the new name.
+// functions/auth/session_cookie.py, in the deployment after the one that introduced the new name.
 var NAMES = ['__Host-admit-one', 'session'];
 // Without TLS, as under `make run`, browsers reject `__Host-` cookies. With TLS this name is never read, because any site
 // on a parent domain could set it.

@@ -15,7 +15,7 @@ from shared import clock, events
 from shared.ids import new_id
 from shared.table import Table, _to_dynamodb
 from tests.fault_injection.fault_case import Act, FaultCase
-from tests.support.lambda_events import sqs_batch
+from tests.support.lambda_events import Person, sqs_batch
 from tests.support.race_environment import ask_stripe, delivery, expired, http, order, paid, person, webhook
 from tests.support.worker_pool import Invocation, Outcome
 
@@ -76,6 +76,51 @@ def _authorize(fault_case: FaultCase) -> Act:
         assert outcome.answer["context"]["userID"] == signed_up["id"]
 
     return Act(Invocation("auth.authorizer", {"headers": {"authorization": f"Bearer {signed_up['token']}"}}), right)
+
+
+@operation("sign out")
+def _sign_out(fault_case: FaultCase) -> Act:
+    token = _signed_up(fault_case)[1]
+    request = http("POST", "/api/users/signout")
+    request.event["headers"]["authorization"] = f"Bearer {token}"
+    return Act(request, lambda _: _has_no_session(fault_case), good=(204,))
+
+
+@operation("list sessions")
+def _list_sessions(fault_case: FaultCase) -> Act:
+    user, _ = _signed_up(fault_case)
+
+    def right(outcome: Outcome) -> None:
+        assert [each["id"] for each in outcome.json["sessions"]] == [user.session_id]
+
+    return Act(http("GET", "/api/users/sessions", by=user), right, good=(200,))
+
+
+@operation("end a session")
+def _end_session(fault_case: FaultCase) -> Act:
+    user, _ = _signed_up(fault_case)
+    request = http("DELETE", f"/api/users/sessions/{user.session_id}", by=user)
+    return Act(request, lambda _: _has_no_session(fault_case), good=(204,))
+
+
+@operation("end all sessions")
+def _end_all_sessions(fault_case: FaultCase) -> Act:
+    user, _ = _signed_up(fault_case)
+    return Act(http("DELETE", "/api/users/sessions", by=user), lambda _: _has_no_session(fault_case), good=(204,))
+
+
+def _signed_up(fault_case: FaultCase) -> tuple[Person, str]:
+    """Sign up a user; return them with the token of their session."""
+    fault_case.table("auth")
+    token = fault_case.http("POST", "/api/users/signup", CREDENTIALS)["token"]
+    [user] = fault_case.items("auth", "user#")
+    [session_id] = user["sessions"]
+    return Person(user["id"], user["email"], session_id), token
+
+
+def _has_no_session(fault_case: FaultCase) -> None:
+    [user] = fault_case.items("auth", "user#")
+    assert user["sessions"] == {}
 
 
 # Tickets

@@ -51,10 +51,15 @@ QUEUE = {"GetQueueAttributes": 1, "SendMessageBatch": 1}
 
 COSTS = {
     "sign up": Cost({"UpdateItem": 1, "TransactWriteItems": 1}, writes=5),
-    "sign in": Cost({"UpdateItem": 6, "GetItem": 1}, reads=1, writes=6),
-    "sign in from a known device": Cost({"UpdateItem": 2, "GetItem": 1}, reads=1, writes=2),
-    "read the current user": Cost({}),
-    "authorise a request": Cost({}),
+    # The address, and the user with their sessions, which is written with the new one.
+    "sign in": Cost({"UpdateItem": 6, "GetItem": 2, "PutItem": 1}, reads=2, writes=7),
+    "sign in from a known device": Cost({"UpdateItem": 2, "GetItem": 2, "PutItem": 1}, reads=2, writes=3),
+    "read the current user": Cost(READ, reads=1),
+    "authorise a request": Cost(READ, reads=1),
+    "sign out": Cost(READ_AND_PUT_TWICE | {"PutItem": 1}, reads=2, writes=1),
+    "list sessions": Cost(READ, reads=1),
+    "end a session": Cost(READ_AND_PUT, reads=1, writes=1),
+    "end all sessions": Cost(READ_AND_PUT, reads=1, writes=1),
     "put a ticket on sale": Cost({"PutItem": 1}, writes=3),
     "put a ticket on sale with a key": Cost({"PutItem": 1, "TransactWriteItems": 1}, writes=7),
     "edit a ticket": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=4),

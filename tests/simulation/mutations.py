@@ -164,13 +164,13 @@ def _ignore_failed_entries(events: Any, *, bus: str, source: str) -> Iterator[An
 
 @contextmanager
 def _claim_taken_address() -> Iterator[None]:
-    real = UserStore.add
+    real = UserStore.insert
 
-    def add(self: UserStore, account: Any, *, created_at: Any) -> None:
+    def insert(self: UserStore, user: Any, account: Any) -> None:
         with _without_condition("attribute_not_exists(pk)")():
-            real(self, account, created_at=created_at)
+            real(self, user, account)
 
-    with mock.patch.object(UserStore, "add", add):
+    with mock.patch.object(UserStore, "insert", insert):
         yield
 
 

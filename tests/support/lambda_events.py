@@ -140,6 +140,8 @@ def route_of(path: str) -> str:
     match path.strip("/").split("/"):
         case ["api", "tickets", "mine"] | ["api", "payments", "webhook"] | ["api", "users", _]:
             return path
+        case ["api", "users", "sessions", _]:
+            return "/api/users/sessions/{id}"
         case ["api", "payments", _]:
             return "/api/payments/{orderId}"
         case ["api", ("tickets" | "orders") as noun, _]:

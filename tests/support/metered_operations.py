@@ -26,17 +26,19 @@ def purchase(stack: MeteredStack) -> list[Run]:
     at Stripe, the buyer's browser reads the order, and again when Stripe's webhooks have arrived and the ticket is
     sold. The order's timer is deleted before its deadline.
     """
-    # once for the seller; API Gateway caches the authorizer's answer
-    stack.world.invoke("auth.authorizer", {"headers": {}})
+    tokens = [_sign_up(stack, f"{name}@example.com") for name in ("seller", "buyer")]
+    stack.ledger.runs.clear()
+    _authorise(stack, tokens[0])  # once for the seller; API Gateway caches the authorizer's answer for half a minute
     ticket_id = stack.offer(key=True)
     stack.settle()
-    stack.world.invoke("auth.authorizer", {"headers": {}})
+    _authorise(stack, tokens[1])
     stack.call("GET", "/api/users/currentuser", by=stack.buyer)
     stack.call("GET", "/api/tickets", by=stack.buyer)
     stack.call("GET", f"/api/tickets/{ticket_id}", by=stack.buyer)
     order_id = stack.place(ticket_id, key=True).json["id"]
     stack.settle()
     stack.authorise(stack.pay(order_id).json)
+    _authorise(stack, tokens[1])  # again: entering the card took longer than half a minute
     assert stack.call("GET", f"/api/orders/{order_id}", by=stack.buyer).json["status"] == "created"
     stack.webhooks()
     stack.settle()
@@ -91,9 +93,33 @@ def read_the_current_user(stack: MeteredStack) -> Run:
 
 @operation
 def authorise_a_request(stack: MeteredStack) -> Run:
-    token = _sign_up(stack, "first@example.com")
-    answer = stack.world.invoke("auth.authorizer", {"headers": {"authorization": f"Bearer {token}"}})
-    assert answer["context"]["email"] == "first@example.com"
+    return _authorise(stack, _sign_up(stack, "first@example.com"))
+
+
+@operation
+def sign_out(stack: MeteredStack) -> Run:
+    headers = {"Authorization": f"Bearer {_sign_up(stack, 'first@example.com')}"}
+    assert stack.world.call("POST", "/api/users/signout", headers=headers).status == 204
+    return stack.last
+
+
+@operation
+def list_sessions(stack: MeteredStack) -> Run:
+    answer = stack.world.call("GET", "/api/users/sessions", by=_signed_in(stack))
+    assert len(answer.json["sessions"]) == 1
+    return stack.last
+
+
+@operation
+def end_a_session(stack: MeteredStack) -> Run:
+    user = _signed_in(stack)
+    assert stack.world.call("DELETE", f"/api/users/sessions/{user.session_id}", by=user).status == 204
+    return stack.last
+
+
+@operation
+def end_all_sessions(stack: MeteredStack) -> Run:
+    assert stack.world.call("DELETE", "/api/users/sessions", by=_signed_in(stack)).status == 204
     return stack.last
 
 
@@ -436,6 +462,18 @@ def _sign_up(stack: MeteredStack, email: str) -> str:
     answer = stack.world.call("POST", "/api/users/signup", {"email": email, "password": PASSWORD})
     assert answer.status == 201, answer.text
     return str(answer.json["token"])
+
+
+def _authorise(stack: MeteredStack, token: str) -> Run:
+    answer = stack.world.invoke("auth.authorizer", {"headers": {"authorization": f"Bearer {token}"}})
+    assert answer["context"]["userID"]
+    return stack.last
+
+
+def _signed_in(stack: MeteredStack) -> Person:
+    token = _sign_up(stack, "first@example.com")
+    context = stack.world.invoke("auth.authorizer", {"headers": {"authorization": f"Bearer {token}"}})["context"]
+    return Person(context["userID"], context["email"], context["sessionID"])
 
 
 def _read(stack: MeteredStack, path: str, *, by: Person | None = None) -> Run:
