@@ -1720,13 +1720,7 @@ export interface operations {
     end_all_sessions: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
-                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
-                 */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -1742,10 +1736,8 @@ export interface operations {
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
             403: components["responses"]["403_cross_site_request.not_through_edge"];
-            409: components["responses"]["409_idempotency_in_progress"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
-            422: components["responses"]["422_idempotency_key_reused"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_unavailable"];
         };
@@ -1753,13 +1745,7 @@ export interface operations {
     end_session: {
         parameters: {
             query?: never;
-            header?: {
-                /**
-                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
-                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
-                 */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path: {
                 id: string;
             };
@@ -1778,10 +1764,8 @@ export interface operations {
             401: components["responses"]["401_unauthenticated"];
             403: components["responses"]["403_cross_site_request.not_through_edge"];
             404: components["responses"]["404_not_found"];
-            409: components["responses"]["409_idempotency_in_progress"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
-            422: components["responses"]["422_idempotency_key_reused"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_unavailable"];
         };
