@@ -209,7 +209,6 @@ class Api(APIGatewayHttpResolver):
         a retry, or the request was invalid (400): a corrected request may use the same key. Requests without
         the header run every time.
         """
-
         self.idempotent_routes.add(route.__name__)
 
         @wraps(route)
