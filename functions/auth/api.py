@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 
 from functions.auth import actions, device, session_cookie
@@ -18,6 +19,7 @@ from functions.auth.tokens import Tokens
 from functions.auth.user import BadCredentials, EmailInUse
 from shared import clock, settings
 from shared.http import Api
+from shared.ids import is_id
 from shared.problems import problem_type
 from shared.table import Table
 
@@ -123,6 +125,8 @@ def list_sessions() -> SessionList:
 @api.delete("/api/users/sessions/<session_id>", status_code=204)
 def end_session(session_id: Annotated[str, Path()]) -> Response[None]:
     """End one of the caller's sessions. No effect if it has ended. Its tokens are refused within a minute."""
+    if not is_id(session_id):
+        raise NotFoundError
     actions.end_sessions(_store(), api.user.id, lambda session: session.id == session_id)
     return Response(204, cookies=session_cookie.end() if session_id == api.user.session_id else [])
 

@@ -64,6 +64,8 @@ NEW_USER = {"email": "new@example.com", "password": "correct horse"}
 WEBHOOK = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": "pi_1"}}}
 TICKET = {"title": "Row 1", "price": "10"}
 
+NO_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
 MATRIX = [
     public("POST /api/users/signup", "201", body=NEW_USER),
     public("POST /api/users/signin", "401 bad_credentials", body=NEW_USER),
@@ -75,7 +77,7 @@ MATRIX = [
     public("POST /api/payments/webhook", "400 bad_signature", body=WEBHOOK),
     AccessCase("GET /api/users/sessions", "/api/users/sessions", SIGN_IN, "200", "200"),
     AccessCase("DELETE /api/users/sessions", "/api/users/sessions", SIGN_IN, "204", "204"),
-    AccessCase("DELETE /api/users/sessions/{id}", "/api/users/sessions/session", SIGN_IN, "204", "204"),
+    AccessCase("DELETE /api/users/sessions/{id}", f"/api/users/sessions/{NO_ID}", SIGN_IN, "204", "204"),
     AccessCase("GET /api/tickets/mine", "/api/tickets/mine", SIGN_IN, "200", "200"),
     AccessCase("POST /api/tickets", "/api/tickets", SIGN_IN, "201", "201", body=TICKET),
     AccessCase("GET /api/orders", "/api/orders", SIGN_IN, "200", "200"),
