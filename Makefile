@@ -31,7 +31,7 @@ demo: install ## Make a purchase step by step, on the running stack or a tempora
 reset: .venv/.installed ## Delete the data of `make run`: users, tickets, orders, payments
 	@exec $(BIN)/python -m local.cli.reset
 
-test: install ## All tests except those in a browser (LAYER=unit, ONLY=path or expression)
+test: install ## All tests except those in a browser (LAYER=unit, ONLY=path or expression, THOROUGH=1: every fault)
 ifneq ($(LAYER)$(ONLY),)
 	@exec $(BIN)/python -m pytest $(if $(LAYER),tests/$(LAYER)) $(only)
 else

@@ -1,8 +1,8 @@
 """`make test`: run all layers of tests in two parallel lanes of about the same duration.
 
 The output of the second lane is shown when the first has ended. Options are passed on to pytest: `python -m tests -x`.
-The first lane measures the branch coverage of functions and shared code, in its own process only; `tool.coverage` in
-pyproject.toml has the floor.
+The first lane measures the coverage of functions and shared code, in its own process only: lines, or branches if the
+tests are thorough. `tool.coverage` in pyproject.toml has the floor.
 
 At the end it prints the processor time of all processes as a multiple of a calibration loop, which compares machines of
 different speeds. The target, TARGET_LOOPS, is three minutes of two processors where the loop takes 0.6 s.
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from local.stack import LOCAL
 from local.supervision.processes import Child
+from tests.support.thoroughness import THOROUGH
 
 TESTS = Path(__file__).parent
 TARGET_LOOPS = 600
@@ -80,10 +81,12 @@ def _start(name: str) -> Child:
     log = LOCAL / "logs" / f"tests-{name}.log"
     log.unlink(missing_ok=True)
     color = ["--color=yes"] if sys.stdout.isatty() else []
-    coverage = ["--cov", "--cov-report=term"] if name == "first" else []
+    coverage = ["--cov", "--cov-report=term", *["--cov-branch"] * THOROUGH] if name == "first" else []
     layers = [str(TESTS / layer) for layer in LANES[name]]
     command = [sys.executable, "-m", "pytest", *color, *coverage, *sys.argv[1:], *layers]
-    return Child(f"the {name} lane", command, log=log, environment=os.environ)
+    # Before Python 3.14, sys.monitoring cannot measure branches.
+    core = {"COVERAGE_CORE": "ctrace"} if THOROUGH else {}
+    return Child(f"the {name} lane", command, log=log, environment={**os.environ, **core})
 
 
 def _follow(lane: Child) -> int:

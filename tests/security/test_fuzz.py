@@ -35,8 +35,10 @@ from tests.security.scenario import Scenario
 from tests.support.lambda_events import Person
 from tests.support.routes import PUBLIC, SIGNED_IN
 from tests.support.stripe_in_process import WEBHOOK_SECRET
+from tests.support.thoroughness import THOROUGH
 
-CASES = 2_000
+EXAMPLES = 120 if THOROUGH else 40
+CASES = 16 * EXAMPLES
 EMAIL = "someone@example.com"
 PASSWORD = "correct horse"
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
@@ -86,7 +88,7 @@ def dice() -> Random:
 
 @schema.parametrize()
 @settings(
-    max_examples=120,
+    max_examples=EXAMPLES,
     derandomize=True,
     deadline=None,
     database=None,
@@ -95,10 +97,14 @@ def dice() -> Random:
 def test_every_response_conforms_to_the_document(
     case: schemathesis.Case[Any], scenario: Scenario, client: requests.Session, dice: Random
 ) -> None:
+    if "/users/" not in case.path and dice.random() < 0.1:
+        scenario.again(scenario.world, scenario.stripe)  # since successes use up the tickets
     aim(case, scenario, dice)
     owner = "seller" if "ticket" in case.path else "buyer"
     caller = dice.choice([owner, owner, owner, "seller", "buyer", "stranger", "nobody"])
-    scenario.world.orders_decides = dice.random() < 0.5  # while the call waits, or later: 200 and 204, or 202
+    # While the call waits, or later: 200 and 204, or 202. First what this route has answered less often.
+    answers = {status: count for (label, status), count in seen.items() if label == case.operation.label}
+    scenario.world.orders_decides = answers.get(202, 0) > answers.get(200, 0) + answers.get(204, 0)
     signed = Signed() if case.path.endswith("/webhook") and dice.random() < 0.8 else None
     response = case.call(session=client, base_url=URL, headers={"Authorization": f"Bearer {caller}"}, auth=signed)
     if OWN.lower() in response.headers:

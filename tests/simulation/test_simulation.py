@@ -10,8 +10,9 @@ from tests.simulation.choices import shrink
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.pool import Pool
 from tests.simulation.run import run
+from tests.support.thoroughness import THOROUGH
 
-RUNS = 60
+RUNS = 300 if THOROUGH else 40
 """The nightly workflow has 20,000 with a seed from the date; these find what breaks the simulation itself."""
 BUDGET = 250
 
