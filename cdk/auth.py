@@ -69,20 +69,7 @@ class Auth(Construct):
             for function in self._sends_mails:
                 sender.allow(function)
 
-        self.authorizer = ServiceFunction(
-            self,
-            "Authorizer",
-            stage=stage,
-            service=SERVICE,
-            handler="functions.auth.authorizer.handler",
-            timeout=Duration.seconds(5),
-            monitoring=monitoring,
-            synchronous=True,
-            environment={"TABLE_NAME": users.table.table_name, "JWT_SECRET_ARN": signing_key.secret_arn},
-        )
-        users.allow(self.authorizer, "GetItem")
-        self.authorizer.grant_read_secret(signing_key)
-
+        self.authorizer = self._add_authorizer(users, signing_key, stage, monitoring)
         self.routes = [
             # Each hashes a password: 40 ms of a full vCPU, twice if the password has two forms.
             Route("POST /api/users/signup", api, public=True, throttle=Throttle(rate=50, burst=100)),
@@ -99,6 +86,24 @@ class Auth(Construct):
         """Set the origin of links in mails: the address of the client, which no request can change."""
         for function in self._sends_mails:
             function.function.add_environment("PUBLIC_ORIGIN", origin)
+
+    def _add_authorizer(
+        self, users: ServiceTable, signing_key: secretsmanager.Secret, stage: Stage, monitoring: Monitoring
+    ) -> ServiceFunction:
+        authorizer = ServiceFunction(
+            self,
+            "Authorizer",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.auth.authorizer.handler",
+            timeout=Duration.seconds(5),
+            monitoring=monitoring,
+            synchronous=True,
+            environment={"TABLE_NAME": users.table.table_name, "JWT_SECRET_ARN": signing_key.secret_arn},
+        )
+        users.allow(authorizer, "GetItem")
+        authorizer.grant_read_secret(signing_key)
+        return authorizer
 
     def _add_secret(self, construct_id: str, purpose: str, stage: Stage) -> secretsmanager.Secret:
         return secretsmanager.Secret(
