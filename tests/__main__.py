@@ -26,6 +26,7 @@ LANES = {
     # The layers that use both processors come first, while the other lane spends most of its time waiting.
     "first": (
         "unit",
+        "model",
         "simulation",
         "fault_injection",
         "integration",
