@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from functions.payments.store import PaymentStore
 from local.cloud.local_aws import LocalAws
 from local.supervision.ports import Ports
 from shared import clock
-from shared.ids import OrderID, PaymentID, TicketID, UserID, first_id, new_id
+from shared.ids import OrderID, PaymentID, TicketID, UserID, new_id
 from shared.money import MinorUnits, Price
 from shared.table import Item, Put, Table, Write, _to_dynamodb
 from stripe_emulator import StripeAccount
@@ -33,7 +33,9 @@ WINDOW = timedelta(minutes=5)
 LEFT_ITS_COURSE = timedelta(minutes=10)
 """How long ago a due payment was changed."""
 ON_ITS_COURSE = timedelta(minutes=3)
-"""How long ago an open payment was changed whose buyer has time left: the reconciler's query finds it."""
+"""How long ago an open payment was changed whose buyer has time left."""
+TIME_LEFT = timedelta(hours=1)
+"""How much time its buyer has left: enough for the whole benchmark."""
 OUTAGE = timedelta(hours=1)
 """How long ago the deadlines of the overdue orders passed."""
 ITEMS_PER_CALL = 25  # the limit of BatchWriteItem
@@ -106,7 +108,8 @@ class Load:
         return {payment["orderID"] for payment in payments[:complete]}
 
     def _due_payment(self, *, is_paid: bool, is_complete: bool) -> Item:
-        order = _payable(OrderStatus.AWAITING_PAYMENT if is_paid else OrderStatus.CANCELLED)
+        status = OrderStatus.AWAITING_PAYMENT if is_paid else OrderStatus.CANCELLED
+        order = _payable(status, expires_at=clock.now() - LEFT_ITS_COURSE + WINDOW)
         stripe_id = self.stripe.authorise(order) if is_complete else MISSING
         return _payment(order, stripe_id, PaymentStatus.AUTHORIZED, changed_before=LEFT_ITS_COURSE)
 
@@ -180,15 +183,16 @@ def _overdue_order() -> tuple[Item, Item]:
 
 
 def _open_payment() -> Item:
-    return _payment(_payable(OrderStatus.CREATED), UNTOUCHED, PaymentStatus.OPEN, changed_before=ON_ITS_COURSE)
+    order = _payable(OrderStatus.CREATED, expires_at=clock.now() + TIME_LEFT)
+    return _payment(order, UNTOUCHED, PaymentStatus.OPEN, changed_before=ON_ITS_COURSE)
 
 
-def _payable(status: OrderStatus) -> PayableOrder:
+def _payable(status: OrderStatus, *, expires_at: datetime) -> PayableOrder:
     return PayableOrder(
         id=OrderID(new_id()),
         user_id=UserID(new_id()),
         status=status,
-        expires_at=clock.now() + timedelta(hours=1),
+        expires_at=expires_at,
         amount=MinorUnits(1000),
         currency="usd",
         version=2,
@@ -200,7 +204,7 @@ def _payment(order: PayableOrder, stripe_id: str, status: PaymentStatus, *, chan
     store = PaymentStore(table)
     opened = Payment(
         order=order,
-        id=PaymentID(first_id(clock.to_millis(clock.now() - changed_before))),
+        id=PaymentID(new_id()),
         stripe_id=stripe_id,
         client_secret="x" * 60,
         status=PaymentStatus.OPEN,

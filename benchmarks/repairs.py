@@ -119,8 +119,8 @@ def _payments(load: Load, size: Size) -> list[Result]:
         Result(what="reconciler: processor", figure=searches[0].processor_seconds, unit="s"),
         Result(
             what="reconciler: items read",
-            figure=searches[0].items_read / size.unsettled,
-            unit="for an unsettled payment",
+            figure=searches[0].items_read / size.due,
+            unit="for a due payment",
             target=1.01,
         ),
         Result(what="reconciler: runs to queue all due payments", figure=len(searches), unit="runs", target=1),

@@ -261,7 +261,7 @@ class Monitoring(Construct):
         )
         self._alarm(
             "authorizations-near-their-end",
-            "An authorisation is five days old; banks release the money after about seven.",
+            "The payment of a five-day-old order has not ended; banks release an authorisation after about seven.",
             self._counted("OldestAuthorization", statistic="Maximum", period=quarter),
             threshold=Duration.days(5).to_seconds(),
         )

@@ -13,7 +13,7 @@ from cdk.nag_suppressions import suppress
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import RUN_TIMEOUT, Recurring
 from cdk.stages import Stage
-from cdk.table import Index, ServiceTable
+from cdk.table import NUMBER, Index, ServiceTable
 from cdk.work_queue import WorkQueue
 
 SERVICE = "payments"
@@ -44,7 +44,9 @@ class Payments(Construct):
                 Index(
                     name="unsettled",
                     partition_key="unsettledPartition",
-                    sort_key="id",
+                    sort_key="expiresAt",
+                    sort_key_type=NUMBER,
+                    attributes=["awaitsRefund"],
                 )
             ],
             published_on=bus,
@@ -193,7 +195,7 @@ class Payments(Construct):
             memory_mb=WAITING_MB,
             async_failures=failures,
         )
-        self._payments.allow(reconciler, "GetItem", "BatchGetItem", "PutItem")
+        self._payments.allow(reconciler, "GetItem", "PutItem")
         self._payments.allow_query(reconciler, index="unsettled")
         due.grant_send(reconciler)
         Recurring(self, "EveryFiveMinutes", function=reconciler, every=Duration.minutes(5), failures=failures)

@@ -30,11 +30,6 @@ def is_id(text: str) -> bool:
     return _ULID.fullmatch(text) is not None
 
 
-def first_id(millis: int) -> str:
-    """Return the lowest id of a time in milliseconds since 1970: all ids that were created before it sort lower."""
-    return str(ULID.from_bytes(millis.to_bytes(6) + bytes(10)))
-
-
 def created_at_millis(ident: str) -> int:
     """Return the creation time of an id in milliseconds since 1970.
 

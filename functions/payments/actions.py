@@ -130,6 +130,20 @@ def settle(
     return _settle(store, stripe, payment, payment.stripe_id, order=order, republish=republish)
 
 
+def settle_stalled(store: PaymentStore, stripe: StripeGateway, order_id: OrderID) -> bool:
+    """Settle a due payment, and repeat the event that Orders has not answered; not if it has changed since it was due.
+
+    Returns whether this call wrote a change or published an event. Raises the errors of `settle`.
+    """
+    payment = store.payment(order_id)
+    if payment is None or payment.stripe_id is None or not payment.is_stalled(clock.now()):
+        return False
+    try:
+        return _settle(store, stripe, payment, payment.stripe_id, republish=True).acted
+    except VersionConflict:
+        return settle(store, stripe, order_id, republish=True).acted
+
+
 def _settle(
     store: PaymentStore,
     stripe: StripeGateway,

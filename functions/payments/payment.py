@@ -255,6 +255,7 @@ class Payment:
 
     `version` rises with each write that publishes an event, `revision` with every write. `paid_at` is when the payment
     was first seen authorised or captured. `refunded` is the total that went back so far; it never decreases.
+    `updated_at` is the time of the last write.
     """
 
     order: PayableOrder
@@ -271,6 +272,7 @@ class Payment:
     is_stopped: bool = False
     version: int = 0
     revision: int = 0
+    updated_at: datetime | None = None
     last_event: dict[str, Any] | None = None
 
     def check_can_be_started(self, now: datetime) -> None:
@@ -435,6 +437,20 @@ class Payment:
             case PaymentStatus.REFUNDED:
                 return self.order.status in (OrderStatus.REFUNDED, OrderStatus.CANCELLED)
 
+    def is_stalled(self, now: datetime) -> bool:
+        """Whether the payment is not settled and its next step should have happened by now."""
+        is_silent = self.updated_at is None or now >= self.updated_at + NORMAL_COURSE
+        return is_silent and not self.is_settled()
+
+    def awaits_refund(self) -> bool:
+        """Whether only a refund remains to be done or to be recorded by Orders.
+
+        It may stay pending for days, and the money with the bank for months.
+        """
+        is_captured = self.status in (PaymentStatus.CAPTURED, PaymentStatus.REFUNDED)
+        is_decided = self.order.status not in (OrderStatus.CREATED, OrderStatus.AWAITING_PAYMENT)
+        return is_captured and is_decided and not self.is_settled()
+
     def _may_be_refunded(self, intent: Intent) -> bool:
         return intent.is_refundable() and self._refund_status_of(intent) is None
 
@@ -467,25 +483,13 @@ class Payment:
                 return PaymentStatus.CAPTURED, None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsettledPayment:
-    """A payment that is not settled, with what decides whether it is due."""
+@dataclass(frozen=True, slots=True)
+class DuePayment:
+    """A payment that is not settled although its order's deadline has passed for longer than a step takes."""
 
     order_id: OrderID
-    order_status: OrderStatus
     expires_at: datetime
-    status: PaymentStatus
-    paid_at: datetime | None
-    updated_at: datetime
-
-    def is_due(self, now: datetime) -> bool:
-        """Whether the payment has left its normal course: its next step should have happened by now.
-
-        An open payment waits for the buyer until the order's deadline, every other one for services and webhooks only.
-        """
-        waits_for_buyer = self.status is PaymentStatus.OPEN and self.order_status is OrderStatus.CREATED
-        since = max(self.updated_at, self.expires_at) if waits_for_buyer else self.updated_at
-        return now > since + NORMAL_COURSE
+    awaits_refund: bool = False
 
 
 def end_of_day(instant: datetime) -> datetime:

@@ -46,7 +46,7 @@ class LogWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The progress in the logs, and in the due payments: those unchanged since before `due_from` are queued.
+    """The progress in the logs, and in the due payments: those with a deadline before `due_from` are queued.
 
     A log that was never read has no window. `due_from` is None if the last run reached the newest due payment.
     """

@@ -1,26 +1,26 @@
 """The reconciler: finds payments whose events or webhooks were lost, and queues them for the settler.
 
 It runs on a schedule. Each run reads Stripe's event log first: refunds and disputes, and authorisations that are not
-recorded and whose webhooks were not delivered. Then it queues the payments that have left their normal course, oldest
-first. Payments on their normal course cost no more than the query of the index and one read.
+recorded and whose webhooks were not delivered. Then it queues the payments that are due, oldest first: those that are
+not settled two minutes after their orders' deadlines. Only they are read, from the index.
 
 A run ends before its timeout, and the next one continues where it ended: in the log after each page, in the payments
-after the last one that was queued. Each run also emits the age of the oldest authorisation, because banks release one
-after about 7 days. It emits 0 if there is none, so that an alarm on missing data detects a reconciler that does not
-run.
+after the last one that was queued. Each run also emits the age of the oldest order that is due and may have an
+authorisation, because banks release one after about 7 days. It emits 0 if there is none, so that an alarm on missing
+data detects a reconciler that does not run.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from functions.payments.payment import NORMAL_COURSE, PaymentsNotConfigured, PaymentStatus, StripeUnavailable
+from functions.payments.payment import NORMAL_COURSE, DuePayment, PaymentsNotConfigured, StripeUnavailable
 from functions.payments.progress import LogName, LogWindow, Progress
 from functions.payments.store import PaymentStore
 from functions.payments.stripe_gateway import LogEntry, StripeGateway
 from shared import clock, settings
-from shared.ids import OrderID
+from shared.ids import created_at_millis
 from shared.table import Table
 from shared.telemetry import count, logger, measure
 from shared.work_queue import Remaining, WorkQueue, remaining_time
@@ -53,14 +53,6 @@ class Log:
 LOGS = (Log(LogName.REFUNDS, BY_HAND), Log(LogName.AUTHORISATIONS, PAID, undelivered=True))
 
 
-@dataclass(frozen=True, slots=True)
-class DuePayment:
-    """A payment to settle, unchanged since `updated_at`."""
-
-    order_id: OrderID
-    updated_at: datetime
-
-
 def handler(_event: dict[str, Any], context: object) -> None:
     """Run once. Raises StripeUnavailable if a log could not be read; the due payments are queued then, too."""
     env = settings.load(Settings)
@@ -86,16 +78,12 @@ def handler(_event: dict[str, Any], context: object) -> None:
 
 
 def _find_due(store: PaymentStore) -> list[DuePayment]:
-    """Return the due payments, oldest first, and measure the age of the oldest authorisation."""
+    """Return the due payments, by their orders' deadlines, and measure the age of the oldest possible authorisation."""
     now = clock.now()
-    due, oldest = [], now
-    for payment in store.unsettled(now - NORMAL_COURSE):
-        if payment.paid_at and payment.status is PaymentStatus.AUTHORIZED:
-            oldest = min(oldest, payment.paid_at)
-        if payment.is_due(now):
-            due.append(DuePayment(payment.order_id, payment.updated_at))
-    measure("OldestAuthorization", (now - oldest).total_seconds())
-    return sorted(due, key=lambda each: each.updated_at)
+    due = sorted(store.due(now - NORMAL_COURSE), key=lambda each: each.expires_at)
+    placed = [clock.from_millis(created_at_millis(each.order_id)) for each in due if not each.awaits_refund]
+    measure("OldestAuthorization", (now - min(placed, default=now)).total_seconds())
+    return due
 
 
 @dataclass(slots=True)
@@ -130,10 +118,10 @@ class _Run:
     def queue_due(self, due: list[DuePayment]) -> None:
         """Queue the due payments from where the last run ended; from the oldest if that run reached the newest."""
         since = self.progress.due_from
-        waiting = [each for each in due if since is None or each.updated_at >= since] or due
+        waiting = [each for each in due if since is None or each.expires_at >= since] or due
         queued = self.queue.fill(({"orderID": each.order_id} for each in waiting), self.remaining)
         left = waiting[queued:]
-        self.progress = replace(self.progress, due_from=left[0].updated_at if left else None)
+        self.progress = replace(self.progress, due_from=left[0].expires_at if left else None)
         self.store.save_progress(self.progress)
         count("PaymentsDue", len(due))
         logger.info("due payments queued", due=len(due), queued=queued, left=len(left))

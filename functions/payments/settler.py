@@ -37,7 +37,7 @@ def _settle(task: Task) -> None:
         if stripe_id := task.get("stripeID"):
             acted = actions.reconcile_intent(store, stripe, stripe_id)
         else:
-            acted = actions.settle(store, stripe, OrderID(task["orderID"]), republish=True).acted
+            acted = actions.settle_stalled(store, stripe, OrderID(task["orderID"]))
     except NotRecordedYet:
         logger.warning("a PaymentIntent of ours is not recorded yet; the next run finds it again", task=task)
         return

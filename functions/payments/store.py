@@ -1,7 +1,7 @@
 """The Payments table: one item for each order and its payment, and the progress of the reconciler.
 
     pk order#<orderID>     the copy of the order, and its payment with its outbox entry
-    index unsettled        unsettledPartition, id     payments that are not settled, keys only
+    index unsettled        unsettledPartition, expiresAt     payments that are not settled, with `awaitsRefund`
     pk declines#<userID>#<date>   how many of a buyer's charges were declined on a day (UTC); expires by TTL
     pk reconciler          the progress of the reconciler: `Progress`
 
@@ -13,18 +13,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from functions.payments.payment import (
+    DuePayment,
     EventType,
     OrderStatus,
     PayableOrder,
     Payment,
     PaymentStatus,
     RefundStatus,
-    UnsettledPayment,
     end_of_day,
 )
 from functions.payments.progress import LogName, LogWindow, Progress
 from shared import clock, events
-from shared.ids import OrderID, PaymentID, UserID, first_id, partition
+from shared.ids import OrderID, PaymentID, UserID, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, to_minor_units
 from shared.table import ConditionFailed, Item, Put, Update
 from shared.unit_of_work import UnitOfWork
@@ -43,7 +43,8 @@ class PaymentStore(UnitOfWork[Payment]):
 
     def insert(self, payment: Payment) -> None:
         """Add the item of an order that has no payment yet. Condition: Payments does not know the order."""
-        self.add(Put(item=_to_item(payment), condition="attribute_not_exists(pk)"))
+        inserted = replace(payment, updated_at=clock.now())
+        self.add(Put(item=_to_item(inserted), condition="attribute_not_exists(pk)"))
 
     def replace(self, before: Payment, after: Payment, event_type: EventType | None = None) -> Payment:
         """Add the payment's next state with its outbox entry, and return the payment as it will be stored.
@@ -51,7 +52,7 @@ class PaymentStore(UnitOfWork[Payment]):
         The revision rises by one; so does the version if an event is published. Condition: the item has the revision of
         `before`.
         """
-        stored = replace(after, revision=before.revision + 1)
+        stored = replace(after, revision=before.revision + 1, updated_at=clock.now())
         if event_type:
             stored = replace(stored, version=before.version + 1)
             stored = replace(stored, last_event=events.outbox_entry(_to_event(stored, event_type)))
@@ -97,22 +98,21 @@ class PaymentStore(UnitOfWork[Payment]):
             return False
         return True
 
-    def unsettled(self, until: datetime) -> Iterator[UnsettledPayment]:
-        """Yield the unsettled payments that were started before `until`, oldest first within each partition.
+    def due(self, deadline: datetime) -> Iterator[DuePayment]:
+        """Yield the unsettled payments of orders whose deadline is before the given instant.
 
-        The index has keys only, none of which changes while a payment is unsettled: so none of its writes is one to the
-        index too.
+        Reads the index alone, and of it nothing of orders that have time left. A deadline never changes, so the steps
+        of a purchase change no entry.
         """
         for number in range(UNSETTLED_PARTITIONS):
-            items = self.table.query(
-                "unsettledPartition = :partition AND id < :until",
+            entries = self.table.query(
+                "unsettledPartition = :partition AND expiresAt < :deadline",
                 index="unsettled",
                 partition=str(number),
-                until=first_id(clock.to_millis(until)),
+                deadline=clock.to_millis(deadline),
             )
-            for item in self.table.get_all({"pk": item["pk"]} for item in items):
-                if "unsettledPartition" in item:
-                    yield _to_unsettled(item)
+            for entry in entries:
+                yield _to_due(entry)
 
     def progress(self) -> Progress:
         """Return the progress of the reconciler. Before 2026-11-28 both logs had one position, `logReadTo`."""
@@ -177,8 +177,9 @@ def _to_item(payment: Payment) -> Item:
         "paidAt": _to_millis(payment.paid_at),
         "version": payment.version,
         "revision": payment.revision,
-        "updatedAt": clock.to_millis(clock.now()),
+        "updatedAt": _to_millis(payment.updated_at),
         "unsettledPartition": None if payment.is_settled() else partition(order.id, UNSETTLED_PARTITIONS),
+        "awaitsRefund": payment.awaits_refund() or None,
     }
 
 
@@ -207,18 +208,16 @@ def _to_payment(item: Item) -> Payment:
         is_stopped=item.get("stopped", False),
         version=item["version"],
         revision=item["revision"],
+        updated_at=_to_instant(item.get("updatedAt")),
         last_event=events.last_event(item),
     )
 
 
-def _to_unsettled(item: Item) -> UnsettledPayment:
-    return UnsettledPayment(
-        order_id=OrderID(item["pk"].removeprefix("order#")),
-        order_status=OrderStatus(item["orderStatus"]),
-        expires_at=clock.from_millis(item["expiresAt"]),
-        status=PaymentStatus(item["status"]),
-        paid_at=_to_instant(item.get("paidAt")),
-        updated_at=clock.from_millis(item["updatedAt"]),
+def _to_due(entry: Item) -> DuePayment:
+    return DuePayment(
+        OrderID(entry["pk"].removeprefix("order#")),
+        clock.from_millis(entry["expiresAt"]),
+        awaits_refund=entry.get("awaitsRefund", False),
     )
 
 

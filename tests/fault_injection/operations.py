@@ -8,6 +8,7 @@ from typing import Any
 
 from boto3 import client
 
+from functions.payments.payment import NORMAL_COURSE
 from functions.payments.progress import LogName, LogWindow, Progress
 from functions.payments.reconciler import OVERLAP
 from functions.payments.store import PaymentStore
@@ -738,17 +739,17 @@ def _reconcile(fault_case: FaultCase) -> Act:
 def _settle_due(fault_case: FaultCase) -> Act:
     placed, stripe_id = _started(fault_case)
     _confirm(fault_case, stripe_id)
-    batch = sqs_batch({"orderID": placed["id"]})
+    task = Invocation("payments.settler", sqs_batch({"orderID": placed["id"]}), clock.now() + NORMAL_COURSE)
 
     def right(_: Outcome) -> None:
         """A task that failed is found again by the next run of the reconciler."""
         if _payment(fault_case)["status"] == "open":
-            assert fault_case.run(Invocation("payments.settler", batch)).is_taken
+            assert fault_case.run(task).is_taken
         payment = _payment(fault_case)
         assert (payment["orderID"], payment["status"]) == (placed["id"], "authorized")
         assert payment["version"] in (1, 2)
 
-    return Act(Invocation("payments.settler", batch), right)
+    return Act(task, right)
 
 
 # Events and timers

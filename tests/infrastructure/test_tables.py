@@ -25,7 +25,7 @@ INDEXES: dict[str, dict[str, tuple[list[str], list[str] | str]]] = {
         "by-seller": (["userID:S", "id:S"], "KEYS_ONLY"),
     },
     "Orders/Orders/Table": {"open": (["openPartition:S", "expiresAt:N"], "KEYS_ONLY")},
-    "Payments/Payments/Table": {"unsettled": (["unsettledPartition:S", "id:S"], "KEYS_ONLY")},
+    "Payments/Payments/Table": {"unsettled": (["unsettledPartition:S", "expiresAt:N"], ["awaitsRefund"])},
 }
 RELAYS = {
     "tickets relay": "Tickets/Tickets/Table",

@@ -96,8 +96,8 @@ COSTS = {
     "reconcile with nothing unsettled": Cost({"Query": 8} | READ_AND_PUT, reads=4.5, writes=1, stripe=2),
     "reconcile one payment": Cost(
         # One message for the undelivered event of the payment, one for the due payment.
-        {"Query": 8, "BatchGetItem": 1, "GetItem": 2, "PutItem": 1, "GetQueueAttributes": 1, "SendMessageBatch": 2},
-        reads=6,
+        {"Query": 8, "GetItem": 2, "PutItem": 1, "GetQueueAttributes": 1, "SendMessageBatch": 2},
+        reads=5.5,
         writes=1,
         stripe=2,
     ),

@@ -9,8 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from functions.payments.payment import PaymentsNotConfigured
-from functions.payments.reconciler import DuePayment
+from functions.payments.payment import DuePayment, PaymentsNotConfigured
 from shared import telemetry
 from shared.ids import OrderID, new_id
 from shared.telemetry import count, logger, measure

@@ -3,11 +3,13 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 
+from functions.payments import reconciler
 from functions.payments.store import PaymentStore
 from shared import telemetry
 from shared.ids import new_id
@@ -65,7 +67,8 @@ def payment_of(world: World, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def reconcile(world: World) -> None:
-    world.time.advance(minutes=3)
+    """Repair the payments two minutes after the deadline of an order that was just placed."""
+    world.time.advance(minutes=8)
     world.repair("payments.reconciler")
 
 
@@ -518,6 +521,25 @@ def test_the_reconciler_finds_the_end_of_a_refund_without_webhook(
     )
     assert "unsettledPartition" not in payment
     assert len(stripe.api("GET", "/v1/refunds")["data"]) == 1
+
+
+def test_a_pending_refund_is_no_old_authorisation(
+    world: World, order: dict[str, Any], buyer: Person, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the alarm about authorisations near their end would go off."""
+    ages: list[float] = []
+    monkeypatch.setattr(reconciler, "measure", lambda _metric, age: ages.append(age))
+    _cancelled_with_captured_money(world, order, buyer, stripe, "tok_pendingRefund")
+    settle(world)
+    world.time.advance(days=6)
+    world.repair("payments.reconciler")
+    other = place(world, offer(world, world.person()), buyer).json
+    world.settle(without=("expiration", "tickets"))
+    pay(world, other, buyer)
+    world.time.advance(days=2)
+    world.repair("payments.reconciler")
+
+    assert ages == [0, timedelta(days=2).total_seconds()]
 
 
 def test_a_failed_refund_is_counted_once_and_not_tried_again(
@@ -1029,7 +1051,8 @@ def test_the_reconciler_refunds_orphans_without_webhook(
     world: World, order: dict[str, Any], stripe: Stripe, capture: str
 ) -> None:
     charge_by_hand(stripe, order["id"], capture=capture)
-    reconcile(world)
+    world.time.advance(minutes=3)
+    world.repair("payments.reconciler")
     assert stripe.intents()[0]["status"] != "canceled", "it may still be recorded"
     assert refunds(stripe) == []
 

@@ -11,7 +11,6 @@ from functions.payments import reconciler, stripe_gateway
 from functions.payments.payment import StripeUnavailable
 from functions.payments.stripe_gateway import StripeGateway
 from shared import aws, work_queue
-from shared.table import Table
 from shared.work_queue import NotQueued, Task, WorkQueue
 from tests.integration.placing import offer, place
 from tests.support.faults import UNREACHABLE
@@ -21,6 +20,12 @@ from tests.support.world import World
 
 RECONCILER, SETTLER = "payments.reconciler", "payments.settler"
 AUTHENTICATED_LATER = "pm_card_threeDSecure2Required"
+STORED_BEFORE = {
+    *("pk", "orderID", "userID", "orderStatus", "expiresAt", "amount", "currency", "orderVersion"),
+    *("id", "stripeID", "clientSecret", "status", "paidAt", "version", "revision", "updatedAt"),
+    *("unsettledPartition", "event"),
+}
+"""The attributes of an unsettled payment before 2026-11-28."""
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def progress(world: World) -> dict[str, Any]:
 def test_one_failing_payment_does_not_stop_the_others(world: World, buyer: Person, stripe: Stripe) -> None:
     for _ in range(2):
         start(world, buyer)
-    world.time.advance(minutes=3)
+    world.time.advance(minutes=8)
     world.invoke(RECONCILER, {})
     stripe.inject(UNREACHABLE, "get")
 
@@ -73,50 +78,99 @@ def test_payments_are_queued_oldest_first(world: World, stripe: Stripe) -> None:
     for _ in range(12):
         orders.append(start(world, world.person()))
         world.time.advance(seconds=1)
-    world.time.advance(minutes=3)
+    world.time.advance(minutes=8)
 
     assert queued(world) == orders
 
 
-def test_a_payment_that_waits_for_its_buyer_is_not_due(world: World, buyer: Person) -> None:
-    order = start(world, buyer, AUTHENTICATED_LATER)
-    world.time.advance(minutes=5)
+@pytest.mark.parametrize("card", ["tok_visa", AUTHENTICATED_LATER])
+def test_a_payment_is_due_two_minutes_after_the_deadline_of_its_order(
+    world: World, buyer: Person, stripe: Stripe, card: str
+) -> None:
+    order = start(world, buyer, card)
+    world.time.advance(minutes=7)
     assert queued(world) == []
 
-    world.time.advance(minutes=2, seconds=1)
+    world.time.advance(milliseconds=1)
     assert queued(world) == [order]
 
 
-def test_payments_on_their_normal_course_are_read_in_batches(world: World, buyer: Person, stripe: Stripe) -> None:
+def test_payments_on_their_normal_course_cost_no_reads(world: World, buyer: Person, stripe: Stripe) -> None:
+    """The queries do not even return them."""
     for _ in range(3):
         start(world, buyer, AUTHENTICATED_LATER)
-    world.time.advance(minutes=4)
-    calls: list[str] = []
-    before = aws.dynamodb().meta.events
-    before.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="calls")
-    world.invoke(RECONCILER, {})
-    before.unregister("before-call.dynamodb", unique_id="calls")
-    partitions = len({item["unsettledPartition"] for item in world.items("payments") if "unsettledPartition" in item})
+    world.time.advance(minutes=6)
+    calls, entries = calls_of_a_run(world)
 
-    assert Counter(calls) == {"Query": 8, "BatchGetItem": partitions, "GetItem": 1, "PutItem": 1}
-    assert world.queues.take("payments.settler") == []
+    assert calls == {"Query": 8, "GetItem": 1, "PutItem": 1}
+    assert entries == 0
 
 
-def test_a_payment_that_has_settled_since_the_query_is_not_queued(world: World, buyer: Person, stripe: Stripe) -> None:
-    """The index may be stale."""
-    order_id = start(world, buyer)
-    world.time.advance(minutes=3)
-    find = Table.query
+def test_due_payments_are_found_in_the_index_alone(world: World, buyer: Person, stripe: Stripe) -> None:
+    for _ in range(3):
+        start(world, buyer, AUTHENTICATED_LATER)
+    world.time.advance(minutes=8)
+    calls, entries = calls_of_a_run(world)
 
-    def settled_meanwhile(self: Table, condition: str, **more: Any) -> Any:
-        payments = world.tables.resource.Table("payments")
-        for item in find(self, condition, **more):
-            yield item
-            payments.update_item(Key={"pk": f"order#{order_id}"}, UpdateExpression="REMOVE unsettledPartition")
+    assert calls == {"Query": 8, "GetItem": 1, "PutItem": 1}
+    assert entries == 3
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Table, "query", settled_meanwhile)
-        assert queued(world) == []
+
+def calls_of_a_run(world: World) -> tuple[Counter[str], int]:
+    """Run the reconciler; return its calls to DynamoDB, and how many entries the queries have read."""
+    calls: Counter[str] = Counter()
+    entries: list[int] = []
+    client = aws.dynamodb().meta.events
+    client.register("before-call.dynamodb", lambda model, **_: calls.update([model.name]), unique_id="calls")
+    client.register("after-call.dynamodb.Query", lambda parsed, **_: entries.append(parsed["ScannedCount"]), "entries")
+    world.invoke(RECONCILER, {}, context=LambdaContext())
+    client.unregister("before-call.dynamodb", unique_id="calls")
+    client.unregister("after-call.dynamodb.Query", unique_id="entries")
+    return calls, sum(entries)
+
+
+def test_a_payment_that_has_changed_since_it_was_queued_is_left_alone(
+    world: World, buyer: Person, stripe: Stripe
+) -> None:
+    """Otherwise its event would be published twice, and the alarm about repairs go off."""
+    order = start(world, buyer)
+    world.time.advance(minutes=8)
+    assert queued(world) == [order]
+    task = sqs_batch({"orderID": order})
+    world.invoke(SETTLER, task)
+    assert len(world.published()) == 1
+    stripe.calls.clear()
+    world.invoke(SETTLER, task)
+
+    assert world.published() == []
+    assert stripe.calls == []
+    world.time.advance(minutes=2)
+    world.invoke(SETTLER, task)
+    assert len(world.published()) == 1, "Orders has not answered"
+
+
+def test_a_payment_that_has_settled_since_it_was_queued_needs_no_call(
+    world: World, buyer: Person, stripe: Stripe
+) -> None:
+    order = start(world, buyer)
+    world.time.advance(minutes=8)
+    world.invoke(SETTLER, sqs_batch({"orderID": order}))
+    world.settle(without=("expiration", "tickets"))
+    world.time.advance(minutes=8)
+    stripe.calls.clear()
+    world.invoke(SETTLER, sqs_batch({"orderID": order}))
+
+    assert stripe.calls == []
+
+
+def test_a_payment_stored_by_the_release_before_is_found(world: World, buyer: Person, stripe: Stripe) -> None:
+    """It has nothing that this release has added, and the index is built from what it has."""
+    order = start(world, buyer)
+    (payment,) = [item for item in world.items("payments") if item["pk"] == f"order#{order}"]
+    assert {"unsettledPartition", "expiresAt"} < set(payment) <= STORED_BEFORE
+    world.time.advance(minutes=8)
+
+    assert queued(world) == [order]
 
 
 def test_a_run_ends_in_time_and_the_next_one_continues(world: World, stripe: Stripe) -> None:
@@ -124,7 +178,7 @@ def test_a_run_ends_in_time_and_the_next_one_continues(world: World, stripe: Str
     for _ in range(25):
         orders.append(start(world, world.person()))
         world.time.advance(milliseconds=1)
-    world.time.advance(minutes=3)
+    world.time.advance(minutes=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LambdaContext, "get_remaining_time_in_millis", running_out(after=2))
         assert queued(world) == orders[:20]
@@ -143,7 +197,7 @@ def test_nothing_is_queued_twice_while_the_settler_is_busy(
     world: World, buyer: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = start(world, buyer)
-    world.time.advance(minutes=3)
+    world.time.advance(minutes=8)
     monkeypatch.setattr(work_queue, "BUSY", 1)
     world.queues.put(SETTLER, {"orderID": "another"})
     assert queued(world) == ["another"]
@@ -152,7 +206,7 @@ def test_nothing_is_queued_twice_while_the_settler_is_busy(
 
 def test_due_payments_are_queued_though_the_log_cannot_be_read(world: World, buyer: Person, stripe: Stripe) -> None:
     order = start(world, buyer)
-    world.time.advance(minutes=3)
+    world.time.advance(minutes=8)
     stripe.inject(UNREACHABLE, "get")
     with pytest.raises(StripeUnavailable):
         world.invoke(RECONCILER, {})
@@ -163,7 +217,7 @@ def test_due_payments_are_queued_though_the_log_cannot_be_read(world: World, buy
 def test_the_log_is_read_before_the_due_payments_are_queued(world: World, buyer: Person, stripe: Stripe) -> None:
     """A backlog of payments must not keep it from the log."""
     order, charged = start(world, buyer), charge_by_hand(stripe)
-    world.time.advance(minutes=6)
+    world.time.advance(minutes=8)
 
     assert queued(world) == [charged, order]
 

@@ -6,6 +6,7 @@ A guard whose removal is not noticed is either superfluous or lacks a test.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -373,6 +374,10 @@ MUTATIONS: dict[str, Mutation] = {
     "the reconciler queues no due payments": Mutation(
         _with(reconciler._Run, "queue_due", lambda *_: None), LOSSES, seed=28
     ),
+    "payments are due an hour too late": Mutation(
+        _with(reconciler, "NORMAL_COURSE", timedelta(hours=1)), LOSSES, seed=28
+    ),
+    "the settler leaves all payments alone": Mutation(_with(Payment, "is_stalled", lambda *_: False), LOSSES, seed=28),
     "no settler": Mutation(_with(settler, "handler", lambda *_: NO_FAILURES), LOSSES, seed=28),
     "no expirer": Mutation(_with(expirer, "handler", lambda *_: NO_FAILURES), LOSSES, seed=20),
     "no sweep": Mutation(_with(sweep, "handler", lambda *_: None), LOSSES, seed=46),

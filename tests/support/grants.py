@@ -93,7 +93,6 @@ GRANTS: dict[str, set[str]] = {
         "sqs:ReceiveMessage on Payments/Events/Queue",
     },
     "payments reconciler": {
-        "dynamodb:BatchGetItem on Payments/Payments/Table",
         "dynamodb:GetItem on Payments/Payments/Table",
         "dynamodb:PutItem on Payments/Payments/Table",
         "dynamodb:Query on Payments/Payments/Table/index/unsettled",

@@ -15,7 +15,7 @@ from functions.tickets.ticket import MAX_TITLE_LENGTH
 from metering.ledger import Run
 from shared.ids import TicketID
 from shared.table import Table
-from tests.support.lambda_events import Person
+from tests.support.lambda_events import Person, sqs_batch
 from tests.support.metered_stack import PASSWORD, TITLE, VISA, MeteredStack
 
 
@@ -363,15 +363,17 @@ def reconcile_one_payment(stack: MeteredStack) -> Run:
 @operation
 def settle_a_due_payment(stack: MeteredStack) -> Run:
     """The webhook of its authorisation was lost."""
-    _authorised_without_webhook(stack)
-    stack.world.repair("payments.reconciler")
+    order_id = _authorised_without_webhook(stack)
+    stack.world.invoke("payments.settler", sqs_batch({"orderID": order_id}))
     return stack.last
 
 
-def _authorised_without_webhook(stack: MeteredStack) -> None:
-    stack.authorise(stack.pay(stack.ordered()).json)
+def _authorised_without_webhook(stack: MeteredStack) -> str:
+    order_id = stack.ordered()
+    stack.authorise(stack.pay(order_id).json)
     stack.time.advance(minutes=8)
     stripe_gateway.keys()
+    return order_id
 
 
 # Scenarios, each with the events that listeners handle: see REACTIONS in test_calls.py.

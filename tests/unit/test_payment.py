@@ -7,6 +7,7 @@ import pytest
 
 from functions.payments.payment import (
     ABANDONED_AFTER,
+    NORMAL_COURSE,
     RECORDED_WITHIN,
     EventType,
     Intent,
@@ -450,6 +451,33 @@ def test_a_payment_settles_when_stripe_and_orders_have_ended(order_status: Order
 
 def test_an_order_without_a_payment_needs_no_settling() -> None:
     assert payment(OrderStatus.CANCELLED, None).is_settled()
+
+
+def test_only_a_silent_payment_that_is_not_settled_is_stalled() -> None:
+    authorised = replace(payment(OrderStatus.CREATED, PaymentStatus.AUTHORIZED), updated_at=NOW)
+
+    assert not authorised.is_stalled(NOW + NORMAL_COURSE - timedelta(seconds=1))
+    assert authorised.is_stalled(NOW + NORMAL_COURSE)
+    assert not replace(authorised, status=PaymentStatus.VOIDED).is_stalled(NOW + NORMAL_COURSE)
+
+
+@pytest.mark.parametrize("order_status", OrderStatus)
+@pytest.mark.parametrize("status", PaymentStatus)
+def test_captured_money_of_a_decided_order_awaits_its_refund(order_status: OrderStatus, status: PaymentStatus) -> None:
+    awaits_refund = {
+        (OrderStatus.CANCELLED, PaymentStatus.CAPTURED),
+        (OrderStatus.COMPLETED, PaymentStatus.REFUNDED),
+        (OrderStatus.REFUNDED, PaymentStatus.CAPTURED),
+    }
+
+    assert payment(order_status, status).awaits_refund() == ((order_status, status) in awaits_refund)
+
+
+def test_a_pending_refund_of_a_completed_order_is_awaited() -> None:
+    captured = payment(OrderStatus.COMPLETED, PaymentStatus.CAPTURED)
+
+    assert not captured.awaits_refund()
+    assert replace(captured, refund_status=RefundStatus.PENDING).awaits_refund()
 
 
 def test_an_older_order_event_changes_nothing() -> None:
