@@ -341,7 +341,7 @@ MUTATIONS: dict[str, Mutation] = {
         _with(Ticket, "_is_newer", lambda _self, _number: True), seed=1
     ),
     "Payments applies outdated events of an order": Mutation(
-        _with(Payment, "with_order", lambda self, order: replace(self, order=order)), seed=31
+        _with(Payment, "with_order", lambda self, order: replace(self, order=order)), seed=8
     ),
     "no condition on the ticket's price": Mutation(_without_part(" AND price = :price", "price"), STALE_READS, seed=23),
     "no condition on the ticket's withdrawal": Mutation(
@@ -355,7 +355,7 @@ MUTATIONS: dict[str, Mutation] = {
     "no void after a final refusal of the capture": Mutation(
         _with(Payment, "action_after_refusal", lambda *_: None), REFUSALS, seed=2
     ),
-    "pending refunds count": Mutation(_count_pending_refunds, LATE_REFUNDS, seed=10),
+    "pending refunds count": Mutation(_count_pending_refunds, LATE_REFUNDS, seed=32),
     "a failed refund is not recorded": Mutation(
         _with(stripe_gateway, "_refund_status", lambda _: None), LATE_REFUNDS, seed=2
     ),
@@ -366,7 +366,7 @@ MUTATIONS: dict[str, Mutation] = {
         _with(CircuitBreaker, "is_open", lambda self, _now: self.outages >= MAX_OUTAGES), Profile(outage=0.1)
     ),
     "the response is stored after the effect": Mutation(_store_response_later, seed=33),
-    "failed entries of PutEvents are ignored": Mutation(_with(publish, "_put", _ignore_failed_entries), seed=79),
+    "failed entries of PutEvents are ignored": Mutation(_with(publish, "_put", _ignore_failed_entries), seed=31),
     "the relay confirms records that are not published": Mutation(
         _with(relay, "handler", _confirm_all_records), Profile(outage=0.1), seed=19
     ),
