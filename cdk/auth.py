@@ -6,7 +6,7 @@ from constructs import Construct
 
 from cdk.function import ServiceFunction
 from cdk.http_api import Route, Throttle
-from cdk.mail import MailSender
+from cdk.mail import Mails, MailSender
 from cdk.monitoring import Monitoring
 from cdk.nag_suppressions import suppress
 from cdk.stages import Stage
@@ -63,11 +63,13 @@ class Auth(Construct):
         api.grant_read_secret(signing_key)
         api.grant_read_secret(self.edge_proof)
 
-        self._sends_mails = [api]
+        self._mails: Mails | None = None
         if stage.mail_from:
             sender = MailSender(self, "Mail", sender=stage.mail_from)
-            for function in self._sends_mails:
-                sender.allow(function)
+            self._mails = Mails(
+                self, "Mails", stage=stage, service=SERVICE, sender=sender, users=users, monitoring=monitoring
+            )
+            self._mails.allow(api)
 
         self.authorizer = self._add_authorizer(users, signing_key, stage, monitoring)
         self.routes = [
@@ -84,8 +86,8 @@ class Auth(Construct):
 
     def set_public_origin(self, origin: str) -> None:
         """Set the origin of links in mails: the address of the client, which no request can change."""
-        for function in self._sends_mails:
-            function.function.add_environment("PUBLIC_ORIGIN", origin)
+        if self._mails:
+            self._mails.sender.function.add_environment("PUBLIC_ORIGIN", origin)
 
     def _add_authorizer(
         self, users: ServiceTable, signing_key: secretsmanager.Secret, stage: Stage, monitoring: Monitoring

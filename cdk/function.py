@@ -25,7 +25,7 @@ class ServiceFunction(Construct):
     `function` is the Lambda function, `name` its name in a stage's `reserved_concurrency` (`orders-api`). Its role may
     initially write its log group only (and X-Ray traces, if the stage has tracing); `grant` and the other `grant_…`
     methods add permissions. `synchronous`: a caller waits for the response and sees failures, so errors need no alarm.
-    `is_worker`: it performs what a scheduled function has queued. `async_failures` receives asynchronous invocations
+    `is_worker`: it performs what another function has queued. `async_failures` receives asynchronous invocations
     that failed.
 
     Lambda allocates CPU in proportion to memory (one full vCPU at 1,769 MB) and bills memory times duration. So

@@ -1,11 +1,20 @@
-"""The sender of a stage's mails, at Amazon SES."""
+"""The mails of a stage: its sender at Amazon SES, and the function that sends them."""
 
-from aws_cdk import Stack
+import math
+
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from cdk.function import ServiceFunction
+from cdk.monitoring import Monitoring
+from cdk.stages import Stage
+from cdk.table import ServiceTable
+from cdk.work_queue import WorkQueue
+
+OUTLASTS_SES = Duration.hours(24)
+"""How long mails survive an outage of SES without an operator."""
 
 
 class MailSender(Construct):
@@ -53,3 +62,55 @@ class MailSender(Construct):
             function.grant("ses:SendEmail", on=arn, conditions={"StringEquals": {"ses:FromAddress": self._sender}})
         function.function.add_environment("MAIL_FROM", self._sender)
         function.function.add_environment("MAIL_CONFIGURATION_SET", name)
+
+
+class Mails(Construct):
+    """The queue of the mails of Auth's routes, with the function that sends them.
+
+    Its senders together stay within `mails_per_second`: few run at once, and each spends a minimum of time on a mail.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        service: str,
+        sender: MailSender,
+        users: ServiceTable,
+        monitoring: Monitoring,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        concurrency = max(2, math.ceil(stage.mails_per_second / 10))
+        self.sender = ServiceFunction(
+            self,
+            "Sender",
+            stage=stage,
+            service=service,
+            handler=f"functions.{service}.mail_sender.handler",
+            timeout=Duration.seconds(15),
+            monitoring=monitoring,
+            is_worker=True,
+            environment={
+                "TABLE_NAME": users.table.table_name,
+                "MAIL_MILLIS": str(math.ceil(1000 * concurrency / stage.mails_per_second)),
+            },
+            memory_mb=512,  # it mostly waits, for SES
+        )
+        users.allow(self.sender, "GetItem", "PutItem")
+        sender.allow(self.sender)
+        self._requests = WorkQueue(
+            self,
+            "Requests",
+            function=self.sender,
+            monitoring=monitoring,
+            concurrency=concurrency,
+            batch_size=1,  # a mail that fails is retried alone
+            retry_for=OUTLASTS_SES,
+        )
+
+    def allow(self, function: ServiceFunction) -> None:
+        """Let a function queue mails."""
+        function.grant("sqs:SendMessage", on=self._requests.queue.queue_arn)
+        function.function.add_environment("MAIL_QUEUE_URL", self._requests.queue.queue_url)

@@ -26,6 +26,7 @@ NAMESPACE = "AdmitOne"
 
 MINUTE = Duration.minutes(1)
 MAX_METRICS_IN_AN_ALARM = 10
+MAIL_METRICS = ("MailsSent", "MailsNotSent", "MailsUndeliverable")
 ORDER_METRICS = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted")
 
 
@@ -153,6 +154,8 @@ class Monitoring(Construct):
         self._watch_api(api)
         self._watch_asynchronous()
         self._watch_business()
+        if self._stage.mail_from:
+            self._watch_mails()
         self._draw(api)
 
     def _watch_api(self, api: apigateway.IHttpApi) -> None:
@@ -204,7 +207,7 @@ class Monitoring(Construct):
         )
         self._alarm(
             "workers-crash",
-            "Workers (settler, expirer) fail.",
+            "Workers (settler, expirer, mail sender) fail.",
             _crashes(self._workers),
             threshold=3,
             for_minutes=(2, 3),
@@ -272,6 +275,15 @@ class Monitoring(Construct):
             threshold=1,
             below=True,
             periods=2,
+        )
+
+    def _watch_mails(self) -> None:
+        self._alarm(
+            "mails-not-sent",
+            "SES has refused mails, or did not answer, for 20 minutes. They are tried again for a day.",
+            self._counted("MailsNotSent", statistic="Sum", period=Duration.minutes(5)),
+            threshold=1,
+            periods=4,
         )
 
     def _alarm(
@@ -387,6 +399,7 @@ class Monitoring(Construct):
             ],
             right=[self._counted("OldestAuthorization", statistic="Maximum", period=five)],
         )
+        yield _graph("Mails", [self._counted(name, statistic="Sum", period=five) for name in MAIL_METRICS])
 
     def _call_graphs(self, api: apigateway.IHttpApi) -> Iterator[cloudwatch.GraphWidget]:
         five = Duration.minutes(5)

@@ -37,6 +37,9 @@ class Stage:
     mail_from: str | None = None
     """The sender of mails to users, whose domain SES must be allowed to send for (docs/operations.md, "Mail"); None for
     a stage that sends no mails."""
+    mails_per_second: int = 14
+    """How many mails a second are sent at most, 1 to 1,000. SES takes 14 from an account with production access unless
+    its quota is raised, and 1 in the sandbox; what it refuses is sent later."""
     alarm_email: str | None = None
     """The recipient of alarm e-mails, who must confirm the SNS subscription once, by the link in the first e-mail."""
     domain_name: str | None = None
@@ -200,6 +203,8 @@ def _check_values(stage: Stage) -> None:
             raise ValueError(f"{setting} must be 2 to 1000, not {getattr(stage, setting)}")
     if not 1 <= stage.holds_per_buyer <= 100:
         raise ValueError(f"holds_per_buyer must be 1 to 100, not {stage.holds_per_buyer}")
+    if not 1 <= stage.mails_per_second <= 1000:
+        raise ValueError(f"mails_per_second must be 1 to 1000, not {stage.mails_per_second}")
     if stage.sign_ups_per_network < 1:
         raise ValueError("sign_ups_per_network must be at least 1")
     # Permissions compare it by case, and SES takes ASCII only.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import grants
-from tests.support.synth import synthesize
+from tests.support.synth import synthesize, synthesize_with_sender
 
 # The duration of an example depends on the load of the machine.
 settings.register_profile("without a deadline", settings(), deadline=None)
@@ -23,8 +23,8 @@ def _roles() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return the CloudFormation template of an AWS stage, as plain JSON."""
-    return synthesize("dev", tmp_path_factory.mktemp("dev"))
+    """Return the CloudFormation template of an AWS stage with a sender of mails, as plain JSON."""
+    return synthesize_with_sender("dev", tmp_path_factory.mktemp("dev"))
 
 
 @pytest.fixture(scope="session")

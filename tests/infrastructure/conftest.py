@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from cdk.stages import Stage
 from tests.infrastructure.template import Template
-from tests.support.grants import FROM
-from tests.support.synth import synthesize_stage
+from tests.support.synth import synthesize
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +19,6 @@ def local(local_template: dict[str, Any]) -> Template:
 
 
 @pytest.fixture(scope="session")
-def with_mail(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """Return the template of a stage with a sender of mails."""
-    return Template(synthesize_stage(Stage(name="mail", mail_from=FROM), tmp_path_factory.mktemp("mail")))
+def without_mail(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Return the template of a stage without a sender of mails."""
+    return Template(synthesize("dev", tmp_path_factory.mktemp("without-mail")))

@@ -11,8 +11,13 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "auth api": (
         "functions.auth.api.handler",
         10,
-        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK", "PUBLIC_ORIGIN"}
+        {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK", "MAIL_QUEUE_URL"}
         | EDGE,
+    ),
+    "auth mail_sender": (
+        "functions.auth.mail_sender.handler",
+        15,
+        {"TABLE_NAME", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "MAIL_MILLIS"} | LINKS,
     ),
     "auth authorizer": ("functions.auth.authorizer.handler", 5, {"TABLE_NAME", "JWT_SECRET_ARN"}),
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | EDGE),

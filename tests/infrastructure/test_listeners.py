@@ -45,7 +45,7 @@ BATCH_SIZES = {"tickets listener": 10, "orders listener": 10, "expiration listen
 each_listener = pytest.mark.parametrize("listener", WANTED)
 
 
-WORKERS = ["orders expirer", "payments settler"]
+WORKERS = ["auth mail_sender", "orders expirer", "payments settler"]
 
 
 def _mappings(template: Template) -> dict[str, dict[str, Any]]:

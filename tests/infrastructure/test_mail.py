@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from cdk.stages import LOCAL, Stage
+from functions.auth.mail_store import CLAIMED_FOR
 from tests.infrastructure.template import Template
 from tests.support.grants import FROM
 from tests.support.synth import synthesize_stage
 
-SENDING = "auth api"
+SENDING = "auth mail_sender"
 
 
 def _variables(template: Template) -> dict[str, object]:
@@ -15,46 +18,47 @@ def _variables(template: Template) -> dict[str, object]:
     return found
 
 
-def test_a_stage_without_a_sender_has_nothing_of_ses(aws: Template) -> None:
-    assert not any(resource["Type"].startswith("AWS::SES::") for resource in aws.content["Resources"].values())
-    assert "MAIL_FROM" not in _variables(aws)
-    assert "MAIL_CONFIGURATION_SET" not in _variables(aws)
+def test_a_stage_without_a_sender_has_nothing_of_ses(without_mail: Template) -> None:
+    """Nor the functions and queues of mails, which would cost polls."""
+    assert not any(resource["Type"].startswith("AWS::SES::") for resource in without_mail.content["Resources"].values())
+    assert SENDING not in without_mail.functions()
+    assert "MAIL_QUEUE_URL" not in without_mail.function("auth api")["Environment"]["Variables"]
+    assert not any("/Mail" in without_mail.say({"Ref": name}) for name in without_mail.content["Resources"])
 
 
-def test_the_domain_is_signed_and_its_mails_are_tracked_by_nobody(with_mail: Template) -> None:
-    (identity,) = with_mail.all_of("AWS::SES::EmailIdentity").values()
+def test_the_domain_is_signed_and_its_mails_are_tracked_by_nobody(aws: Template) -> None:
+    (identity,) = aws.all_of("AWS::SES::EmailIdentity").values()
     assert identity["EmailIdentity"] == "tickets.example.com"
     assert identity["DkimAttributes"] == {"SigningEnabled": True}
-    (configuration_set,) = with_mail.all_of("AWS::SES::ConfigurationSet").values()
+    (configuration_set,) = aws.all_of("AWS::SES::ConfigurationSet").values()
     assert configuration_set["DeliveryOptions"] == {"TlsPolicy": "REQUIRE"}
     assert configuration_set["SuppressionOptions"] == {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
     assert "TrackingOptions" not in configuration_set
 
 
-def test_bounces_and_complaints_go_to_the_default_bus(with_mail: Template) -> None:
-    (destination,) = with_mail.all_of("AWS::SES::ConfigurationSetEventDestination").values()
-    assert with_mail.say(destination["ConfigurationSetName"]) == "Auth/Mail/ConfigurationSet"
+def test_bounces_and_complaints_go_to_the_default_bus(aws: Template) -> None:
+    (destination,) = aws.all_of("AWS::SES::ConfigurationSetEventDestination").values()
+    assert aws.say(destination["ConfigurationSetName"]) == "Auth/Mail/ConfigurationSet"
     published = destination["EventDestination"]
     assert published["Enabled"]
     assert published["MatchingEventTypes"] == ["bounce", "complaint"]
-    bus = with_mail.say(published["EventBridgeDestination"]["EventBusArn"])
+    bus = aws.say(published["EventBridgeDestination"]["EventBusArn"])
     assert bus == "arn:Partition:events:Region:AccountId:event-bus/default"
 
 
-def test_the_mailer_has_sender_and_configuration_set(with_mail: Template) -> None:
-    variables = _variables(with_mail)
+def test_the_mailer_has_sender_and_configuration_set(aws: Template) -> None:
+    variables = _variables(aws)
     assert variables["MAIL_FROM"] == FROM
-    assert with_mail.say(variables["MAIL_CONFIGURATION_SET"]) == "Auth/Mail/ConfigurationSet"
+    assert aws.say(variables["MAIL_CONFIGURATION_SET"]) == "Auth/Mail/ConfigurationSet"
 
 
 def test_links_lead_to_cloudfront(aws: Template) -> None:
-    """Also on a stage without a sender, which may get one."""
     assert aws.say(_variables(aws)["PUBLIC_ORIGIN"]) == "https://Edge/Distribution.DomainName"
 
 
 def test_links_lead_to_the_stages_own_domain(tmp_path: Path) -> None:
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/one"
-    stage = Stage(name="own", domain_name="tickets.example.com", certificate_arn=certificate)
+    stage = Stage(name="own", mail_from=FROM, domain_name="tickets.example.com", certificate_arn=certificate)
     template = Template(synthesize_stage(stage, tmp_path))
     assert _variables(template)["PUBLIC_ORIGIN"] == "https://tickets.example.com"
 
@@ -62,3 +66,27 @@ def test_links_lead_to_the_stages_own_domain(tmp_path: Path) -> None:
 def test_links_of_the_local_stage_lead_to_the_edge_proxy(local: Template) -> None:
     assert _variables(local)["PUBLIC_ORIGIN"] == LOCAL.public_origin
     assert _variables(local)["MAIL_FROM"] == LOCAL.mail_from
+
+
+def test_mails_are_encrypted_and_retried_for_a_day(aws: Template) -> None:
+    """Messages contain the tokens of links."""
+    url = aws.function("auth api")["Environment"]["Variables"]["MAIL_QUEUE_URL"]
+    queue = aws.properties(url)
+    assert queue["SqsManagedSseEnabled"]
+    retries = queue["RedrivePolicy"]["maxReceiveCount"] - 1
+    assert retries * queue["VisibilityTimeout"] >= 24 * 60 * 60
+    assert CLAIMED_FOR.total_seconds() < queue["VisibilityTimeout"]
+    assert aws.function(SENDING)["Timeout"] < CLAIMED_FOR.total_seconds()
+
+
+@pytest.mark.parametrize("rate", [1, 14, 95, 200])
+def test_all_senders_together_stay_within_sess_rate(rate: int, tmp_path: Path) -> None:
+    template = Template(synthesize_stage(Stage(name="rate", mail_from=FROM, mails_per_second=rate), tmp_path))
+    variables = _variables(template)
+    mappings = template.all_of("AWS::Lambda::EventSourceMapping").values()
+    sending = [each for each in mappings if template.name_of_function(each["FunctionName"]) == SENDING]
+    assert all(each["BatchSize"] == 1 for each in sending)
+    senders = sum(each["ScalingConfig"]["MaximumConcurrency"] for each in sending)
+    per_second = senders * 1000 / int(str(variables["MAIL_MILLIS"]))
+    assert 0.9 * rate <= per_second <= rate
+    assert int(str(variables["MAIL_MILLIS"])) / 1000 < template.function(SENDING)["Timeout"] / 2

@@ -166,7 +166,7 @@ def test_every_alarm_is_on_a_metric_that_is_published(aws: Template) -> None:
             "RepairsFailed",
             "OldestAuthorization",
         ),
-        *("RefundsFailed", "RefundsPending"),
+        *("RefundsFailed", "RefundsPending", "MailsNotSent"),
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from cdk import app, stages
 from cdk.stages import FOLDER, LOCAL, Stage, find_stage, read_stage
 from tests.infrastructure.template import Template, as_list
-from tests.support.synth import synthesize, synthesize_stage
+from tests.support.synth import synthesize_stage, synthesize_with_sender
 
 
 def _path(resource: dict[str, Any]) -> str:
@@ -109,18 +109,21 @@ def test_each_stage_configures_its_session_cookie(pair: tuple[Template, Template
 
 def test_synthesis_is_deterministic(template: dict[str, Any], tmp_path: Path) -> None:
     """A second deployment of the same input changes nothing."""
-    assert synthesize("dev", tmp_path) == template
+    assert synthesize_with_sender("dev", tmp_path) == template
 
 
 def test_two_stages_fit_in_one_account(template: dict[str, Any], tmp_path: Path) -> None:
-    names, others = (set(_names(Template(each))) for each in (template, synthesize("dev-2", tmp_path)))
+    names, others = (set(_names(Template(each))) for each in (template, synthesize_with_sender("dev-2", tmp_path)))
     assert len(names) == len(others) > 40
     assert not names & others
 
 
 def _names(template: Template) -> Iterator[tuple[str, str]]:
     """Return every explicit name, for resources whose names must be unique in the account."""
-    within_another = {"AWS::IAM::Policy", "AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Stage"}
+    within_another = {
+        *("AWS::IAM::Policy", "AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Stage"),
+        "AWS::SES::ConfigurationSetEventDestination",
+    }
     for resource in template.content["Resources"].values():
         for key, value in resource["Properties"].items():
             others = {"MetricName", "FunctionName", "EventBusName", "BucketName", "DestinationBucketName"}
@@ -212,6 +215,7 @@ def test_production_is_not_deployed_without_a_recipient_of_alarms(monkeypatch: p
         ('mail_from = "Mail@example.com"', "lower case"),
         ('mail_from = "Admit One <mail@example.com>"', "without a name"),
         ('mail_from = "mail@localhost"', "must be an address"),
+        ("mails_per_second = 0", "1 to 1000"),
         ('domain_name = "tickets.example"', "must be set together"),
         ('firewall = true\nweb_acl_arn = "arn:aws:wafv2:1"', "exclude each other"),
     ],

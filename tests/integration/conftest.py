@@ -1,5 +1,5 @@
 """The real handlers on moto."""
 
-from tests.support.handler_fixtures import stripe, tables, time, world
+from tests.support.handler_fixtures import ses, stripe, tables, time, world
 
-__all__ = ["stripe", "tables", "time", "world"]
+__all__ = ["ses", "stripe", "tables", "time", "world"]

@@ -2,13 +2,11 @@
 
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
-from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 
 from functions.auth.mailer import Mailer, MailNotSent, Unreachable
@@ -16,44 +14,10 @@ from functions.auth.mails.kinds import PasswordChanged
 from functions.auth.mails.render import render
 from shared import aws, settings
 from shared.telemetry import logger
+from tests.support.ses import Ses
 
 ORIGIN = "https://tickets.example.com"
 MAIL = PasswordChanged(at=datetime(2026, 11, 28, tzinfo=UTC))
-
-
-class _Ses:
-    """SES's answers, given in place of HTTP; `calls` are the parameters of each call."""
-
-    def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-        self.models: list[OperationModel] = []
-        self.error: Exception | None = None
-
-    def answer(self, *, params: dict[str, Any], model: OperationModel, **_: object) -> tuple[Any, dict[str, str]]:
-        self.calls.append(params)
-        self.models.append(model)
-        if self.error:
-            raise self.error
-        return _Ok(), {"MessageId": "m1"}
-
-    @property
-    def request(self) -> dict[str, Any]:
-        (call,) = self.calls
-        found: dict[str, Any] = json.loads(call["body"])
-        return found
-
-
-class _Ok:
-    status_code = 200
-
-
-@pytest.fixture
-def ses() -> Iterator[_Ses]:
-    found = _Ses()
-    events: Any = aws.ses().meta.events  # its type does not know that a handler may answer
-    events.register("before-call.sesv2.SendEmail", found.answer)
-    yield found
-    events.unregister("before-call.sesv2.SendEmail", found.answer)
 
 
 @pytest.fixture
@@ -69,10 +33,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return stream
 
 
-def test_a_mail_is_one_call(ses: _Ses, mailer: Mailer) -> None:
+def test_a_mail_is_one_call(ses: Ses, mailer: Mailer) -> None:
     mailer.send(MAIL, to="ada@example.com")
     message = render(MAIL, origin=ORIGIN)
-    request = ses.request
+    (request,) = ses.requests
     assert request == {
         "FromEmailAddress": "Admit One <mail@tickets.example.com>",
         "Destination": {"ToAddresses": ["ada@example.com"]},
@@ -93,19 +57,19 @@ def test_a_mail_is_one_call(ses: _Ses, mailer: Mailer) -> None:
     assert not ParamValidator().validate(request, shape).has_errors()
 
 
-def test_a_domain_is_sent_in_punycode(ses: _Ses, mailer: Mailer) -> None:
+def test_a_domain_is_sent_in_punycode(ses: Ses, mailer: Mailer) -> None:
     mailer.send(MAIL, to="ada@bücher.example")
-    assert ses.request["Destination"] == {"ToAddresses": ["ada@xn--bcher-kva.example"]}
+    assert ses.requests[0]["Destination"] == {"ToAddresses": ["ada@xn--bcher-kva.example"]}
 
 
-def test_an_address_that_ses_cannot_reach_is_not_tried(ses: _Ses, mailer: Mailer) -> None:
+def test_an_address_that_ses_cannot_reach_is_not_tried(ses: Ses, mailer: Mailer) -> None:
     with pytest.raises(Unreachable):
         mailer.send(MAIL, to="josé@example.com")
     assert ses.calls == []
 
 
 def test_a_stage_without_a_sender_sends_nothing_and_says_so(
-    ses: _Ses, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    ses: Ses, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MAIL_FROM")
     monkeypatch.delenv("MAIL_CONFIGURATION_SET")
@@ -129,13 +93,13 @@ def test_a_stage_with_a_sender_has_one(mailer: Mailer) -> None:
         ConnectTimeoutError(endpoint_url="https://email.example.com"),
     ],
 )
-def test_a_failure_of_ses_is_one_error(ses: _Ses, mailer: Mailer, error: Exception) -> None:
+def test_a_failure_of_ses_is_one_error(ses: Ses, mailer: Mailer, error: Exception) -> None:
     ses.error = error
     with pytest.raises(MailNotSent, match="PasswordChanged was not sent"):
         mailer.send(MAIL, to="ada@example.com")
 
 
-def test_a_log_line_names_no_address(ses: _Ses, mailer: Mailer, log: io.StringIO) -> None:
+def test_a_log_line_names_no_address(ses: Ses, mailer: Mailer, log: io.StringIO) -> None:
     mailer.send(MAIL, to="ada@example.com")
     (line,) = log.getvalue().splitlines()
     assert json.loads(line)["mail"] == "PasswordChanged"

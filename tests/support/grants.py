@@ -11,6 +11,9 @@ from email.utils import parseaddr
 from types import FrameType
 from typing import Any
 
+FROM = "mail@tickets.example.com"
+"""The sender of the stage's mails."""
+
 # In addition, each function may write to its own log group and send its traces, and nothing else.
 # `if key is value` is IAM's StringEquals. `if every key is value`, for keys with several values, is
 # ForAllValues:StringEquals, and Null "false": there is at least one value.
@@ -21,10 +24,22 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:UpdateItem on Auth/Users/Table",
         "secretsmanager:GetSecretValue on Auth/EdgeProof",
         "secretsmanager:GetSecretValue on Auth/SigningKey",
+        "sqs:SendMessage on Auth/Mails/Requests/Queue",
     },
     "auth authorizer": {
         "dynamodb:GetItem on Auth/Users/Table",
         "secretsmanager:GetSecretValue on Auth/SigningKey",
+    },
+    "auth mail_sender": {
+        "dynamodb:GetItem on Auth/Users/Table",
+        "dynamodb:PutItem on Auth/Users/Table",
+        *(
+            f"ses:SendEmail on arn:Partition:ses:Region:AccountId:{where} if ses:FromAddress is {FROM}"
+            for where in ("identity/Auth/Mail/Identity", "configuration-set/Auth/Mail/ConfigurationSet")
+        ),
+        "sqs:DeleteMessage on Auth/Mails/Requests/Queue",
+        "sqs:GetQueueAttributes on Auth/Mails/Requests/Queue",
+        "sqs:ReceiveMessage on Auth/Mails/Requests/Queue",
     },
     "expiration expire": {
         "events:PutEvents on Bus if every events:source is admit-one.expiration",
@@ -151,15 +166,6 @@ GRANTS: dict[str, set[str]] = {
     },
 }
 
-# In addition, on a stage with a sender of mails. `FROM` is its address.
-FROM = "mail@tickets.example.com"
-MAIL_GRANTS: dict[str, set[str]] = {
-    "auth api": {
-        f"ses:SendEmail on arn:Partition:ses:Region:AccountId:{where} if ses:FromAddress is {FROM}"
-        for where in ("identity/Auth/Mail/Identity", "configuration-set/Auth/Mail/ConfigurationSet")
-    },
-}
-
 # Permissions of schedules, by the construct that holds the role.
 CLOCKS: dict[str, set[str]] = {
     "Expiration/ScheduleRole": {
@@ -177,7 +183,7 @@ CLOCKS: dict[str, set[str]] = {
 }
 
 ENTRY_POINT = re.compile(
-    r"functions\.(\w+)\.(api|authorizer|expire|expirer|listener|reconciler|relay|settler|sweep|webhook)"
+    r"functions\.(\w+)\.(api|authorizer|expire|expirer|listener|mail_sender|reconciler|relay|settler|sweep|webhook)"
 )
 
 
@@ -204,7 +210,7 @@ def check(service: str, operation: str, request: dict[str, Any], *, caller: Fram
     from botocore.exceptions import ClientError
 
     function = _calling_function(caller)
-    granted = {grant for role in function for grant in GRANTS[role] | MAIL_GRANTS.get(role, set())}
+    granted = {grant for role in function for grant in GRANTS[role]}
     for action, where, context in _needed(service, operation, request):
         if function and not any(_allows(grant, action, where, context) for grant in granted):
             error = {"Code": "AccessDeniedException", "Message": f"{function} may not {action} {where}"}

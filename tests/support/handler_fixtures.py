@@ -38,6 +38,8 @@ from shared.ids import new_id
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from tests.support.fake_clock import FakeClock
 from tests.support.moto_tables import MotoTables
+from tests.support.ses import Ses
+from tests.support.ses import replaced as replaced_ses
 from tests.support.stripe_in_process import WEBHOOK_SECRET, Stripe
 from tests.support.world import World
 
@@ -62,6 +64,13 @@ def world(tables: MotoTables, time: FakeClock, monkeypatch: pytest.MonkeyPatch) 
     settings.load.cache_clear()
     tables.empty()
     return World(tables, time, monkeypatch)
+
+
+@pytest.fixture
+def ses() -> Iterator[Ses]:
+    """Return SES as this process sees it; it accepts every mail."""
+    with replaced_ses() as found:
+        yield found
 
 
 @pytest.fixture

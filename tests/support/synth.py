@@ -1,8 +1,11 @@
 """The CDK app's template, for tests and tools."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.support.grants import FROM
 
 if TYPE_CHECKING:
     from cdk.stages import Stage
@@ -19,16 +22,23 @@ def synthesize(stage: str, out: Path) -> dict[str, Any]:
     return template
 
 
-def synthesize_stage(stage: "Stage", out: Path) -> dict[str, Any]:
-    """Return the CloudFormation template of a stage with any settings, in a stack named `Stack`."""
+def synthesize_with_sender(stage: str, out: Path) -> dict[str, Any]:
+    """Return the CloudFormation template of a stage that also sends mails."""
+    from cdk.stages import read_stage
+
+    return synthesize_stage(replace(read_stage(stage), mail_from=FROM), out, stack=f"AdmitOne-{stage}")
+
+
+def synthesize_stage(stage: "Stage", out: Path, *, stack: str = "Stack") -> dict[str, Any]:
+    """Return the CloudFormation template of a stage with any settings, in a stack of this name."""
     from aws_cdk import App
 
     from cdk.stack import AdmitOneStack
 
     app = App(context=_context(), outdir=str(out))
-    AdmitOneStack(app, "Stack", stage=stage)
+    AdmitOneStack(app, stack, stage=stage)
     app.synth()
-    template: dict[str, Any] = json.loads((out / "Stack.template.json").read_text())
+    template: dict[str, Any] = json.loads((out / f"{stack}.template.json").read_text())
     return template
 
 

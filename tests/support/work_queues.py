@@ -9,8 +9,12 @@ import pytest
 
 from shared.ids import new_id
 
-WORKERS = {"DUE_QUEUE_URL": "payments.settler", "OVERDUE_QUEUE_URL": "orders.expirer"}
-"""Each queue's name in the environment of its finder, and its worker."""
+WORKERS = {
+    "DUE_QUEUE_URL": "payments.settler",
+    "OVERDUE_QUEUE_URL": "orders.expirer",
+    "MAIL_QUEUE_URL": "auth.mail_sender",
+}
+"""Each queue's name in the environment of the function that fills it, and its worker."""
 
 
 class WorkQueues:

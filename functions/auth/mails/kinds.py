@@ -16,6 +16,9 @@ class Mail:
 
     page: ClassVar[str]
     """A path with placeholders for fields. A token is in the fragment, which browsers send to no server."""
+    proves_address: ClassVar[bool] = False
+    """Whether its link proves that the address is the reader's. It is sent to any address, and is useless once its
+    token has expired; all other mails are sent to proven addresses only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class VerifyAddress(Mail):
     """A link that proves the address of a new account."""
 
     page = "/verify#$token"
+    proves_address = True
     token: str = field(repr=False)
     life: timedelta
 
@@ -32,6 +36,7 @@ class ResetPassword(Mail):
     """A link that sets a new password."""
 
     page = "/reset#$token"
+    proves_address = True
     token: str = field(repr=False)
     life: timedelta
 
@@ -57,6 +62,7 @@ class ConfirmNewAddress(Mail):
     """A link that proves the new address of an account."""
 
     page = "/verify#$token"
+    proves_address = True
     token: str = field(repr=False)
     life: timedelta
 

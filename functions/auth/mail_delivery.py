@@ -1,0 +1,42 @@
+"""The use case of the mail sender: send each mail once, to whoever may receive it."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.auth.mail_store import MailStore
+from functions.auth.mailer import Mailer, Unreachable
+from functions.auth.mails.request import MailRequest
+from shared import clock
+from shared.table import WriteError
+from shared.telemetry import count, logger
+
+
+def deliver(store: MailStore, mailer: Mailer, request: MailRequest) -> None:
+    """Send a mail, unless it was sent, is too late, or its recipient is gone. Raises MailNotSent, BeingSent.
+
+    The mail is claimed, sent, and recorded as sent. If the process dies after SES has accepted the mail and before the
+    record, the mail is sent a second time once the claim has ended.
+    """
+    now = clock.now()
+    recipient = store.recipient(request.user_id)
+    if recipient is None or now > request.send_by:
+        logger.info("no mail is sent", mail=request.kind, reason="too late" if recipient else "unknown user")
+        return
+    if not store.claim(request, now=now):
+        logger.info("no mail is sent", mail=request.kind, reason="sent already")
+        return
+    try:
+        mailer.send(request.mail, to=request.address or recipient.address)
+    except Unreachable as error:
+        logger.warning("no mail is sent", mail=request.kind, reason=str(error))
+        count("MailsUndeliverable")
+        return
+    _record(store, request)
+    count("MailsSent")
+
+
+def _record(store: MailStore, request: MailRequest) -> None:
+    """Record the mail as sent; if that fails, still report success: a retry would send it again."""
+    try:
+        store.record_sent(request, now=clock.now())
+    except (WriteError, BotoCoreError, ClientError):
+        logger.exception("a mail that was sent is not recorded", mail=request.kind)

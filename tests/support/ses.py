@@ -1,0 +1,55 @@
+"""SES's answers, given in place of HTTP."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.model import OperationModel
+
+from shared import aws
+
+
+class Ses:
+    """Accepts every mail, or raises `error`. `calls` are the parameters of each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self.models: list[OperationModel] = []
+        self.error: Exception | None = None
+
+    def answer(self, *, params: dict[str, Any], model: OperationModel, **_: object) -> tuple[Any, dict[str, str]]:
+        self.calls.append(params)
+        self.models.append(model)
+        if self.error:
+            raise self.error
+        return _Ok(), {"MessageId": "m1"}
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """The bodies of all calls."""
+        return [json.loads(call["body"]) for call in self.calls]
+
+    @property
+    def mails(self) -> list[tuple[str, str]]:
+        """The recipient and the subject of each mail."""
+        return [
+            (request["Destination"]["ToAddresses"][0], request["Content"]["Simple"]["Subject"]["Data"])
+            for request in self.requests
+        ]
+
+
+class _Ok:
+    status_code = 200
+
+
+@contextmanager
+def replaced() -> Iterator[Ses]:
+    """Replace SES for this process's client."""
+    found = Ses()
+    events: Any = aws.ses().meta.events  # its type does not know that a handler may answer
+    events.register("before-call.sesv2.SendEmail", found.answer)
+    try:
+        yield found
+    finally:
+        events.unregister("before-call.sesv2.SendEmail", found.answer)
