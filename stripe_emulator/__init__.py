@@ -3,8 +3,11 @@
 Read it from the inside out:
 
     cards.py       the behaviour of each of Stripe's test cards
-    objects.py     the JSON shapes: PaymentIntent, Charge, Refund, Dispute, Event
-    payments.py    the state machine that moves them
+    objects.py     the JSON shapes: PaymentIntent, Charge, Refund, Dispute, Event, Account, Transfer
+    balances.py    balances and their transactions
+    refusals.py    calls that are refused on demand
+    payments.py    the state machine of a payment
+    connect.py     connected accounts, and transfers to them
     wire.py        decodes forms, encodes errors
     parameters.py  the parameters of each call
     state.py       the tables, and the journal that keeps them through a restart

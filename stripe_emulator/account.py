@@ -19,7 +19,10 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from stripe_emulator import objects, parameters
+from stripe_emulator.balances import Balances
+from stripe_emulator.connect import Connect
 from stripe_emulator.payments import Payments
+from stripe_emulator.refusals import Refusals
 from stripe_emulator.state import Tables
 from stripe_emulator.webhooks import (
     GIVE_UP_SECONDS,
@@ -48,11 +51,16 @@ _log = logging.getLogger(__name__)
 
 # Expandable properties, and the table of the objects that they refer to.
 _EXPANDABLE = {
+    "balance_transaction": "balance_transactions",
     "charge": "charges",
+    "destination": "accounts",
     "latest_charge": "charges",
     "payment_intent": "payment_intents",
     "payment_method": "payment_methods",
+    "source_transaction": "charges",
+    "transfer": "transfers",
 }
+_FILTERS = ("charge", "currency", "destination", "payment_intent", "source", "transfer_group")
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -67,18 +75,22 @@ type Action = Callable[["Call"], Reply]
 
 @dataclass(frozen=True)
 class Route:
-    """`pattern` has at most one group, the object's id. `/local/` routes are the emulator's own and take no key."""
+    """`pattern` has at most one group, the object's id. `/local/` routes are the emulator's own and take no key.
+
+    `for_accounts`: the route can be called with `Stripe-Account`.
+    """
 
     method: str
     pattern: str
     schema: Schema
     action: Action
     publishable: bool = False
+    for_accounts: bool = False
 
 
 @dataclass(frozen=True)
 class Call:
-    """A parsed request: its route is known and its parameters are valid."""
+    """A parsed request: its route is known and its parameters are valid. `account`: made on behalf of this one."""
 
     method: str
     path: str
@@ -89,6 +101,7 @@ class Call:
     request_id: str
     idempotency_key: str | None
     fingerprint: str
+    account: str | None
 
 
 def random_ids(source: random.Random | None = None) -> Callable[[str], str]:
@@ -130,9 +143,12 @@ class StripeAccount:
         self._lock = threading.RLock()
         self._in_flight: set[str] = set()
         self._request: Json = {"id": None, "idempotency_key": None}
-        self._payments = Payments(
-            self._tables, clock=clock, ids=self._ids, emit=self._emit, public_url=public_url.rstrip("/")
-        )
+        self._balances = Balances(self._tables, clock=clock)
+        self._refusals = Refusals(self._tables, clock=clock)
+        url = public_url.rstrip("/")
+        parts = (self._balances, self._refusals)
+        self._payments = Payments(self._tables, *parts, clock=clock, ids=self._ids, emit=self._emit, public_url=url)
+        self._connect = Connect(self._tables, *parts, clock=clock, ids=self._ids, emit=self._emit, public_url=url)
         self._routes = self._all_routes()
 
     # Public methods
@@ -173,6 +189,7 @@ class StripeAccount:
         with self._lock:
             self._request = {"id": None, "idempotency_key": None}
             self._payments.expire()
+            self._connect.expire()
             for key, record in self._tables.rows("idempotency"):
                 if record["created"] > self._clock() - IDEMPOTENCY_SECONDS:
                     break
@@ -313,11 +330,24 @@ class StripeAccount:
         parameters.refuse_retired(params, headers.get("stripe-version", objects.API_VERSION))
         fingerprint = hashlib.sha256(json.dumps(form, sort_keys=True).encode()).hexdigest()
         object_id = match.group(1) if match.groups() else ""
-        call = Call(method, path, route, object_id, params, key, request_id, idempotency_key or None, fingerprint)
+        account = self._acting_account(headers, route)
+        call = Call(
+            method, path, route, object_id, params, key, request_id, idempotency_key or None, fingerprint, account
+        )
         if key == "publishable":
             with self._lock:
                 self._check_client_secret(call)
         return call
+
+    def _acting_account(self, headers: Mapping[str, str], route: Route) -> str | None:
+        """The connected account in `Stripe-Account`, if there is one."""
+        account = headers.get("stripe-account")
+        if account is None:
+            return None
+        if not route.for_accounts:
+            raise StripeError(400, "The local Stripe does not make this call on behalf of a connected account.")
+        with self._lock:
+            return str(self._connect.account(account)["id"])
 
     def _check_client_secret(self, call: Call) -> None:
         if "client_secret" not in call.params:
@@ -426,7 +456,14 @@ class StripeAccount:
     # Routes
 
     def _all_routes(self) -> tuple[Route, ...]:
-        return *self._payment_intent_routes(), *self._record_routes(), *self._control_routes()
+        return (
+            *self._payment_intent_routes(),
+            *self._record_routes(),
+            *self._connect_routes(),
+            *self._balance_routes(),
+            *self._control_routes(),
+            *self._connect_control_routes(),
+        )
 
     def _payment_intent_routes(self) -> Iterator[Route]:
         payments = self._payments
@@ -437,7 +474,7 @@ class StripeAccount:
             return payments.confirm(call.object_id, call.params, from_browser=call.key == "publishable")
 
         yield Route("POST", intents, parameters.CREATE_PAYMENT_INTENT, lambda call: payments.create(call.params))
-        yield Route("GET", intents, parameters.LIST_PAYMENT_INTENTS, lambda call: self._list("payment_intents", call))
+        yield Route("GET", intents, parameters.LIST, lambda call: self._list("payment_intents", call))
         yield Route(
             "GET",
             intent,
@@ -468,8 +505,79 @@ class StripeAccount:
         yield Route("GET", r"/v1/charges/(\w+)", by_id, lambda call: self._retrieve("charges", "charge", call))
         yield Route("GET", "/v1/disputes", parameters.LIST_BY_PAYMENT, lambda call: self._list("disputes", call))
         yield Route("GET", r"/v1/disputes/(\w+)", by_id, lambda call: self._retrieve("disputes", "dispute", call))
-        yield Route("GET", "/v1/events", parameters.LIST_EVENTS, self._list_events)
+        yield Route("GET", "/v1/events", parameters.LIST_EVENTS, self._list_events, for_accounts=True)
         yield Route("GET", r"/v1/events/(\w+)", by_id, lambda call: self._retrieve("events", "id", call))
+
+    def _connect_routes(self) -> Iterator[Route]:
+        connect, by_id = self._connect, parameters.RETRIEVE
+        account, transfer = r"/v1/accounts/(\w+)", r"/v1/transfers/(\w+)"
+
+        def list_reversals(call: Call) -> Reply:
+            return self._list("transfer_reversals", call, lambda row: row["transfer"] == call.object_id)
+
+        yield Route("POST", "/v1/accounts", parameters.CREATE_ACCOUNT, lambda call: connect.create_account(call.params))
+        yield Route("GET", "/v1/accounts", parameters.LIST, lambda call: self._list("accounts", call))
+        yield Route("GET", account, by_id, lambda call: connect.retrieve_account(call.object_id))
+        yield Route(
+            "POST",
+            account,
+            parameters.UPDATE_ACCOUNT,
+            lambda call: connect.update_account(call.object_id, call.params),
+        )
+        yield Route("DELETE", account, parameters.NOTHING, lambda call: connect.delete_account(call.object_id))
+        yield Route(
+            "POST",
+            "/v1/account_links",
+            parameters.CREATE_ACCOUNT_LINK,
+            lambda call: connect.create_link(call.params),
+        )
+        yield Route("POST", "/v1/transfers", parameters.CREATE_TRANSFER, lambda call: connect.transfer(call.params))
+        yield Route("GET", "/v1/transfers", parameters.LIST_TRANSFERS, lambda call: self._list("transfers", call))
+        yield Route("GET", transfer, by_id, lambda call: self._retrieve("transfers", "transfer", call))
+        yield Route(
+            "POST",
+            f"{transfer}/reversals",
+            parameters.CREATE_REVERSAL,
+            lambda call: connect.reverse(call.object_id, call.params),
+        )
+        yield Route("GET", f"{transfer}/reversals", parameters.LIST, list_reversals)
+        yield Route(
+            "GET",
+            r"/v1/transfers/\w+/reversals/(\w+)",
+            by_id,
+            lambda call: self._retrieve("transfer_reversals", "id", call),
+        )
+
+    def _balance_routes(self) -> Iterator[Route]:
+        balances = self._balances
+
+        def transactions(call: Call) -> Reply:
+            kind = call.params.get("type")
+            found = self._list(
+                "balance_transactions",
+                call,
+                lambda row: kind in (None, row["type"]) and balances.is_of(call.account, row),
+            )
+            found.body["data"] = [balances.shown(row) for row in found.body["data"]]
+            return found
+
+        def transaction(call: Call) -> Reply:
+            found = self._tables.get("balance_transactions", call.object_id)
+            if found is None or not balances.is_of(call.account, found):
+                raise missing_object("balance transaction", call.object_id, "id", in_path=True)
+            return Reply(200, {}, balances.shown(found))
+
+        yield Route(
+            "GET",
+            "/v1/balance",
+            parameters.RETRIEVE,
+            lambda call: Reply(200, {}, balances.balance(call.account)),
+            for_accounts=True,
+        )
+        listed = parameters.LIST_BALANCE_TRANSACTIONS
+        yield Route("GET", "/v1/balance_transactions", listed, transactions, for_accounts=True)
+        by_id = parameters.RETRIEVE
+        yield Route("GET", r"/v1/balance_transactions/(\w+)", by_id, transaction, for_accounts=True)
 
     def _control_routes(self) -> Iterator[Route]:
         """The emulator's own routes: actions of a cardholder or a bank."""
@@ -484,17 +592,39 @@ class StripeAccount:
         def close_dispute(call: Call) -> Reply:
             return payments.close_dispute(call.object_id, call.params["status"])
 
-        def refuse(call: Call) -> Reply:
-            return payments.refuse(call.params)
-
         def end_refund(call: Call) -> Reply:
             return payments.end_refund(call.object_id, call.params["status"])
 
         yield Route("POST", r"/local/refunds/(\w+)", parameters.END_REFUND, end_refund)
-        yield Route("POST", "/local/refusals", parameters.REFUSE, refuse)
+        yield Route("POST", "/local/refusals", parameters.REFUSE, lambda call: self._refusals.add(call.params))
         yield Route("POST", r"/local/3ds/(\w+)", parameters.AUTHENTICATE, authenticate)
         yield Route("POST", "/local/disputes", parameters.CREATE_DISPUTE, dispute)
         yield Route("POST", r"/local/disputes/(\w+)/close", parameters.CLOSE_DISPUTE, close_dispute)
+
+    def _connect_control_routes(self) -> Iterator[Route]:
+        """The emulator's own routes: what Stripe decides about accounts, and what their owners do."""
+        connect = self._connect
+        yield Route(
+            "POST",
+            r"/local/accounts/(\w+)",
+            parameters.SET_ACCOUNT_STATUS,
+            lambda call: connect.set_status(call.object_id, call.params["status"]),
+        )
+        yield Route(
+            "POST", r"/local/accounts/(\w+)/payout", parameters.NOTHING, lambda call: connect.pay_out(call.object_id)
+        )
+        yield Route(
+            "POST",
+            r"/local/onboarding/(\w+)/open",
+            parameters.NOTHING,
+            lambda call: connect.open_link(call.object_id),
+        )
+        yield Route(
+            "POST",
+            r"/local/onboarding/(\w+)",
+            parameters.FINISH_ONBOARDING,
+            lambda call: connect.finish_link(call.object_id, call.params["outcome"]),
+        )
 
     def _retrieve(self, table: str, param: str, call: Call) -> Reply:
         row = self._tables.get(table, call.object_id)
@@ -512,7 +642,11 @@ class StripeAccount:
 
         def keep(event: Json) -> bool:
             is_delivered = event["pending_webhooks"] == 0
-            return delivered in (None, is_delivered) and any(pattern.fullmatch(event["type"]) for pattern in patterns)
+            return (
+                event.get("account") == call.account
+                and delivered in (None, is_delivered)
+                and any(pattern.fullmatch(event["type"]) for pattern in patterns)
+            )
 
         return self._list("events", call, keep)
 
@@ -554,7 +688,9 @@ class StripeAccount:
         elif not isinstance(holder, dict) or step not in holder or step not in _EXPANDABLE:
             raise StripeError(400, f"This property cannot be expanded ({name}).", param="expand")
         elif isinstance(holder[step], str):
-            holder[step] = self._tables.get(_EXPANDABLE[step], holder[step])
+            found = self._tables.get(_EXPANDABLE[step], holder[step])
+            is_transaction = found is not None and step == "balance_transaction"
+            holder[step] = self._balances.shown(found) if found and is_transaction else found
         return holder[step]
 
     def _refunds_of(self, charge: Json) -> Json:
@@ -565,8 +701,10 @@ class StripeAccount:
 
     # Events
 
-    def _emit(self, kind: str, subject: Json) -> None:
+    def _emit(self, kind: str, subject: Json, *, account: str | None = None) -> None:
         event = objects.event(self._ids("evt_"), int(self._clock()), kind, subject, self._request)
+        if account is not None:
+            event["account"] = account
         if self._webhook is not None:
             event["pending_webhooks"] = 1
             now = self._clock()
@@ -613,7 +751,7 @@ def _matches(row: Json, params: Json) -> bool:
         and created >= bounds.get("gte", created)
         and created < bounds.get("lt", created + 1)
         and created <= bounds.get("lte", created)
-        and all(row[name] == params[name] for name in ("payment_intent", "charge") if name in params)
+        and all(row[name] == params[name] for name in _FILTERS if name in params)
     )
 
 

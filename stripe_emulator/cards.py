@@ -27,6 +27,8 @@ class TestCard:
     brings_dispute: str | None = None
     refund: tuple[str, str] = ("succeeded", "succeeded")
     """The status of a refund when it is made, and some time later."""
+    is_available_at_once: bool = False
+    """Whether the money of its charges is never pending."""
 
     @property
     def last4(self) -> str:
@@ -110,6 +112,7 @@ CARDS = (
         ("createDisputeProductNotReceived",),
         brings_dispute="product_not_received",
     ),
+    TestCard("4000000000000077", ("bypassPending",), is_available_at_once=True),
     TestCard("4000000000007726", ("pendingRefund",), refund=("pending", "succeeded")),
     TestCard("4000000000005126", ("refundFail",), refund=("succeeded", "failed")),
 )

@@ -1,4 +1,4 @@
-"""The JSON shapes of Stripe's objects when created; payments.py changes them."""
+"""The JSON shapes of Stripe's objects when created; payments.py and connect.py change them."""
 
 from stripe_emulator.cards import Decline, TestCard
 from stripe_emulator.wire import Json
@@ -254,4 +254,159 @@ def event(event_id: str, created: int, kind: str, subject: Json, request: Json) 
         "pending_webhooks": 0,
         "request": request,
         "type": kind,
+    }
+
+
+def balance_transaction(
+    transaction_id: str, created: int, source: Json, amount: int, kind: tuple[str, str], available_on: int
+) -> Json:
+    """`kind` is the type and the reporting category. `status` depends on the time of the read."""
+    return {
+        "id": transaction_id,
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": available_on,
+        "balance_type": "payments",
+        "created": created,
+        "currency": source["currency"],
+        "description": None,
+        "exchange_rate": None,
+        "fee": 0,
+        "fee_details": [],
+        "net": amount,
+        "reporting_category": kind[1],
+        "source": source["id"],
+        "status": "pending",
+        "type": kind[0],
+    }
+
+
+# What Stripe asks of a person who is to receive transfers.
+_DETAILS = [
+    "business_type",
+    "external_account",
+    "individual.dob.day",
+    "individual.dob.month",
+    "individual.dob.year",
+    "individual.first_name",
+    "individual.last_name",
+    "tos_acceptance.date",
+    "tos_acceptance.ip",
+]
+_DOCUMENT = "individual.verification.document"
+
+
+def account(account_id: str, created: int, params: Json) -> Json:
+    """A connected account that nobody has entered details for."""
+    controller = params.get("controller", {})
+    requested = [name for name, wanted in params.get("capabilities", {}).items() if wanted.get("requested")]
+    made: Json = {
+        "id": account_id,
+        "object": "account",
+        "business_profile": None,
+        "business_type": params.get("business_type"),
+        "capabilities": dict.fromkeys(requested, "inactive"),
+        "controller": {
+            "fees": {"payer": controller.get("fees", {}).get("payer", "account")},
+            "is_controller": True,
+            "losses": {"payments": controller.get("losses", {}).get("payments", "stripe")},
+            "requirement_collection": controller.get("requirement_collection", "stripe"),
+            "stripe_dashboard": {"type": controller.get("stripe_dashboard", {}).get("type", "full")},
+            "type": "application",
+        },
+        "country": params.get("country", "US"),
+        "created": created,
+        "default_currency": params.get("default_currency", "usd"),
+        "email": params.get("email"),
+        "external_accounts": {
+            "object": "list",
+            "data": [],
+            "has_more": False,
+            "url": f"/v1/accounts/{account_id}/external_accounts",
+        },
+        "metadata": params.get("metadata", {}),
+        "tos_acceptance": {"date": None},
+        "type": "none",
+    }
+    return made | account_status(made, "new")
+
+
+def account_status(of: Json, status: str) -> Json:
+    """The fields of an account that depend on its status: `new`, `incomplete`, `pending`, `ready`, …"""
+    due, reason, capability = {
+        "new": (_DETAILS, "requirements.past_due", "inactive"),
+        "incomplete": (["external_account"], "requirements.past_due", "inactive"),
+        "pending": ([], "requirements.pending_verification", "pending"),
+        "ready": ([], None, "active"),
+        "restricted": ([_DOCUMENT], "requirements.past_due", "inactive"),
+        "rejected": ([], "rejected.other", "inactive"),
+    }[status]
+    is_refused = status == "restricted"
+    error = {"code": "verification_document_expired", "reason": "The document has expired.", "requirement": _DOCUMENT}
+    requirements = {
+        "alternatives": [],
+        "current_deadline": None,
+        "currently_due": due,
+        "disabled_reason": reason,
+        "errors": [error] if is_refused else [],
+        "eventually_due": due,
+        "past_due": due,
+        "pending_verification": [_DOCUMENT] if status == "pending" else [],
+    }
+    return {
+        "capabilities": dict.fromkeys(of["capabilities"], capability),
+        "charges_enabled": status == "ready" and "card_payments" in of["capabilities"],
+        "details_submitted": status not in ("new", "incomplete"),
+        "future_requirements": requirements
+        | {"currently_due": [], "disabled_reason": None, "errors": [], "eventually_due": [], "past_due": []}
+        | {"pending_verification": []},
+        "payouts_enabled": status == "ready",
+        "requirements": requirements,
+    }
+
+
+def account_link(created: int, expires_at: int, url: str) -> Json:
+    return {"object": "account_link", "created": created, "expires_at": expires_at, "url": url}
+
+
+def transfer(transfer_id: str, payment_id: str, created: int, params: Json) -> Json:
+    """`payment_id` is the payment that the connected account sees."""
+    return {
+        "id": transfer_id,
+        "object": "transfer",
+        "amount": params["amount"],
+        "amount_reversed": 0,
+        "balance_transaction": f"txn_{transfer_id.partition('_')[2]}",
+        "created": created,
+        "currency": params["currency"],
+        "description": params.get("description"),
+        "destination": params["destination"],
+        "destination_payment": payment_id,
+        "livemode": False,
+        "metadata": params.get("metadata", {}),
+        "reversals": {
+            "object": "list",
+            "data": [],
+            "has_more": False,
+            "url": f"/v1/transfers/{transfer_id}/reversals",
+        },
+        "reversed": False,
+        "source_transaction": params.get("source_transaction"),
+        "source_type": "card",
+        "transfer_group": params["transfer_group"],
+    }
+
+
+def transfer_reversal(reversal_id: str, created: int, reversed_: Json, amount: int, params: Json) -> Json:
+    return {
+        "id": reversal_id,
+        "object": "transfer_reversal",
+        "amount": amount,
+        "balance_transaction": f"txn_{reversal_id.partition('_')[2]}",
+        "created": created,
+        "currency": reversed_["currency"],
+        "destination_payment_refund": f"pyr_{reversal_id.partition('_')[2]}",
+        "metadata": params.get("metadata", {}),
+        "source_refund": None,
+        "transfer": reversed_["id"],
     }

@@ -98,9 +98,60 @@ def refuse_retired(params: Json, version: str) -> None:
         )
 
 
+_REQUESTED = nested(Schema({"requested": boolean}))
+_CONTROLLER = Schema(
+    {
+        "fees": nested(Schema({"payer": one_of("account", "application")})),
+        "losses": nested(Schema({"payments": one_of("application", "stripe")})),
+        "requirement_collection": one_of("application", "stripe"),
+        "stripe_dashboard": nested(Schema({"type": one_of("express", "full", "none")})),
+    }
+)
+CREATE_ACCOUNT = Schema(
+    {
+        "business_type": one_of("company", "government_entity", "individual", "non_profit"),
+        "capabilities": nested(Schema({"card_payments": _REQUESTED, "transfers": _REQUESTED})),
+        "controller": nested(_CONTROLLER),
+        "country": string,
+        "default_currency": string,
+        "email": string,
+        "metadata": metadata,
+        **_EXPAND,
+    }
+)
+UPDATE_ACCOUNT = Schema({"email": string, "metadata": metadata, **_EXPAND})
+CREATE_ACCOUNT_LINK = Schema(
+    {
+        "account": string,
+        "type": one_of("account_onboarding", "account_update"),
+        "refresh_url": string,
+        "return_url": string,
+        "collect": one_of("currently_due", "eventually_due"),
+        "collection_options": anything,
+        **_EXPAND,
+    },
+    required=("account", "type"),
+)
+CREATE_TRANSFER = Schema(
+    {
+        "amount": integer(1),
+        "currency": string,
+        "destination": string,
+        "description": string,
+        "metadata": metadata,
+        "source_transaction": string,
+        "transfer_group": string,
+        **_EXPAND,
+    },
+    required=("amount", "currency", "destination"),
+)
+CREATE_REVERSAL = Schema({"amount": integer(1), "description": string, "metadata": metadata, **_EXPAND})
+
 RETRIEVE = Schema(_EXPAND)
+LIST = Schema(_PAGE)
+LIST_TRANSFERS = Schema({"destination": string, "transfer_group": string, **_PAGE})
+LIST_BALANCE_TRANSACTIONS = Schema({"type": string, "source": string, "currency": string, **_PAGE})
 RETRIEVE_PAYMENT_INTENT = Schema({"client_secret": string, **_EXPAND})
-LIST_PAYMENT_INTENTS = Schema(_PAGE)
 LIST_BY_PAYMENT = Schema({"payment_intent": string, "charge": string, **_PAGE})
 LIST_EVENTS = Schema({"type": string, "types": strings, "delivery_success": boolean, **_PAGE})
 
@@ -111,10 +162,16 @@ END_REFUND = Schema({"status": one_of("succeeded", "failed")}, required=("status
 REFUSE = Schema(
     {
         "payment_intent": string,
-        "call": one_of("capture", "cancel", "refund"),
+        "account": string,
+        "call": one_of("capture", "cancel", "refund", "transfer", "reversal"),
         "code": string,
-        "type": one_of("invalid_request_error", "card_error"),
+        "type": one_of("invalid_request_error", "card_error", "api_error"),
         "seconds": integer(1),
     },
-    required=("payment_intent", "call", "code"),
+    required=("call", "code"),
 )
+SET_ACCOUNT_STATUS = Schema(
+    {"status": one_of("incomplete", "pending", "ready", "restricted", "rejected")}, required=("status",)
+)
+FINISH_ONBOARDING = Schema({"outcome": one_of("complete", "incomplete", "pending", "leave")}, required=("outcome",))
+NOTHING = Schema()

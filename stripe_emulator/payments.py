@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from stripe_emulator import cards, objects
+from stripe_emulator.balances import SETTLEMENT_SECONDS, Balances
 from stripe_emulator.cards import Decline, TestCard
+from stripe_emulator.refusals import Refusals
 from stripe_emulator.state import Tables
 from stripe_emulator.wire import Json, Reply, StripeError, error_object, missing_object
 
@@ -45,6 +47,8 @@ class Payments:
     def __init__(
         self,
         tables: Tables,
+        balances: Balances,
+        refusals: Refusals,
         *,
         clock: Callable[[], float],
         ids: Callable[[str], str],
@@ -56,6 +60,8 @@ class Payments:
         self._ids = ids
         self._emit = emit
         self._public_url = public_url
+        self._balances = balances
+        self._refusals = refusals
 
     # Calls
 
@@ -124,7 +130,7 @@ class Payments:
 
     def capture(self, intent_id: str, params: Json) -> Reply:
         intent = self.intent(intent_id)
-        self._check_refusals(intent_id, "capture")
+        self._refusals.check(intent_id, "capture")
         if intent["status"] == "succeeded":
             raise _unexpected_state(
                 intent, "This PaymentIntent could not be captured because it has already been captured."
@@ -156,7 +162,7 @@ class Payments:
 
     def cancel(self, intent_id: str, params: Json) -> Reply:
         intent = self.intent(intent_id)
-        self._check_refusals(intent_id, "cancel")
+        self._refusals.check(intent_id, "cancel")
         if intent["status"] not in CANCELABLE:
             raise _unexpected_state(
                 intent,
@@ -184,7 +190,7 @@ class Payments:
 
     def refund(self, params: Json) -> Reply:
         charged = self._charge_to_refund(params)
-        self._check_refusals(charged["payment_intent"], "refund")
+        self._refusals.check(charged["payment_intent"], "refund")
         left = charged["amount_captured"] - charged["amount_refunded"]
         if left == 0:
             raise StripeError(400, f"Charge {charged['id']} has already been refunded.", code="charge_already_refunded")
@@ -201,6 +207,7 @@ class Payments:
         charged["refunded"] = amount == left
         at_once, later = self._card_of(charged["payment_method"]).refund
         made = objects.refund(self._ids("re_"), self._now(), charged, amount, params, at_once)
+        made["balance_transaction"] = self._balances.post(made, -amount, ("refund", "refund"))["id"]
         self._save(charged, made)
         if later != at_once:
             self._tables.put("refund_outcomes", made["id"], {"due": self._clock() + REFUND_SECONDS, "status": later})
@@ -223,6 +230,8 @@ class Payments:
         made["status"] = status
         if status == "failed":
             made["failure_reason"] = "expired_or_canceled_card"
+            returned = self._balances.post(made, made["amount"], ("refund_failure", "refund_failure"), mark="F")
+            made["failure_balance_transaction"] = returned["id"]
             charged = self.charge(made["charge"])
             charged |= {"amount_refunded": charged["amount_refunded"] - made["amount"], "refunded": False}
             self._save(charged)
@@ -255,16 +264,12 @@ class Payments:
         self._save(disputed)
         self._emit("charge.dispute.closed", disputed)
         if status == "won":
+            kind = ("adjustment", "dispute_reversal")
+            returned = self._balances.post(disputed, disputed["amount"], kind, mark="R")
+            disputed["balance_transactions"].append(returned)
+            self._save(disputed)
             self._emit("charge.dispute.funds_reinstated", disputed)
         return Reply(200, {}, disputed)
-
-    def refuse(self, params: Json) -> Reply:
-        """Refuse one kind of call about a PaymentIntent from now on, for `seconds` if given. Not in Stripe's API."""
-        until = self._clock() + params["seconds"] if "seconds" in params else None
-        kind = params.get("type", "invalid_request_error")
-        refusal = {"code": params["code"], "type": kind, "until": until}
-        self._tables.put("refusals", f"{params['payment_intent']} {params['call']}", refusal)
-        return Reply(200, {}, refusal)
 
     # Reading
 
@@ -388,6 +393,14 @@ class Payments:
         intent |= {"amount_capturable": 0, "amount_received": amount, "status": "succeeded"}
         self._save(intent, charged)
         self._tables.delete("authorisations", intent["id"])
+        is_available = self._card(intent).is_available_at_once
+        self._balances.post(
+            charged,
+            amount,
+            ("charge", "charge"),
+            transaction_id=charged["balance_transaction"],
+            available_on=self._now() + (0 if is_available else SETTLEMENT_SECONDS),
+        )
 
     def _void(self, intent: Json, *, reason: str | None) -> None:
         intent |= {
@@ -450,6 +463,8 @@ class Payments:
     def _dispute(self, charged: Json, reason: str) -> Json:
         charged["disputed"] = True
         disputed = objects.dispute(self._ids("du_"), self._now(), charged, reason)
+        withdrawn = self._balances.post(disputed, -disputed["amount"], ("adjustment", "dispute"))
+        disputed["balance_transactions"].append(withdrawn)
         self._save(charged, disputed)
         self._emit("charge.dispute.created", disputed)
         self._emit("charge.dispute.funds_withdrawn", disputed)
@@ -520,14 +535,7 @@ class Payments:
             raise missing_object("PaymentMethod", method_id, "payment_method")
         return card
 
-    # Checks and storage
-
-    def _check_refusals(self, intent_id: str, call: str) -> None:
-        refusal = self._tables.get("refusals", f"{intent_id} {call}")
-        if refusal is None or (refusal["until"] is not None and refusal["until"] <= self._clock()):
-            return
-        status = 402 if refusal["type"] == "card_error" else 400
-        raise StripeError(status, f"Refused: {refusal['code']}.", kind=refusal["type"], code=refusal["code"])
+    # Storage
 
     def _now(self) -> int:
         return int(self._clock())

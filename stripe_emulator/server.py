@@ -1,4 +1,4 @@
-"""The HTTP server around a StripeAccount, and the page that replaces a bank's 3-D Secure challenge."""
+"""The HTTP server around a StripeAccount, and its pages: a bank's 3-D Secure challenge, and Stripe's onboarding."""
 
 import html
 import json
@@ -72,8 +72,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        if urlsplit(self.path).path.startswith("/local/3ds/"):
+        path = urlsplit(self.path).path
+        if path.startswith("/local/3ds/"):
             self._show_challenge()
+        elif path.startswith("/local/onboarding/"):
+            self._show_onboarding(path)
         else:
             self._answer()
 
@@ -92,9 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         reply = self.server.account.handle(self.command, self.path, dict(self.headers.items()), body)
         self.server.sender.wake()
-        is_challenge = urlsplit(self.path).path.startswith("/local/3ds/")
-        if is_challenge and reply.status == 200 and "text/html" in self.headers.get("Accept", ""):
+        path = urlsplit(self.path).path
+        is_page = reply.status == 200 and "text/html" in self.headers.get("Accept", "")
+        if is_page and path.startswith("/local/3ds/"):
             self._leave_challenge(reply.body)
+            return
+        if is_page and path.startswith("/local/onboarding/"):
+            self._leave_for(reply.body["return_url"])
             return
         content = b"" if reply.status == 204 else json.dumps(reply.body, indent=2).encode()
         self._send(reply.status, {"Content-Type": "application/json", **reply.headers}, content)
@@ -126,21 +133,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _show_challenge(self) -> None:
         action = html.escape(self.path, quote=True)
         page = _PAGE.format(
+            title="3-D Secure",
             body=f"""<p>Your bank would ask you to confirm the payment here.</p>
 <form method="post" action="{action}">
 <button name="outcome" value="complete">Complete authentication</button>
 <button name="outcome" value="fail">Fail authentication</button>
-</form>"""
+</form>""",
         )
         self._send(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
 
     def _leave_challenge(self, intent: Json) -> None:
         """Lead back to the shop, with the parameters that Stripe adds to a `return_url`."""
         target = parse_qs(urlsplit(self.path).query).get("return_url", [""])[0]
-        if urlsplit(target).scheme not in ("http", "https"):
-            page = _PAGE.format(body="<p>Thank you. You may close this window.</p>")
-            self._send(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
-            return
         outcome = urlencode(
             {
                 "payment_intent": intent["id"],
@@ -149,7 +153,37 @@ class _Handler(BaseHTTPRequestHandler):
             }
         )
         joint = "&" if urlsplit(target).query else "?"
-        self._send(303, {"Location": f"{target}{joint}{outcome}"}, b"")
+        self._leave_for(f"{target}{joint}{outcome}" if target else None)
+
+    # Onboarding
+
+    def _show_onboarding(self, path: str) -> None:
+        reply = self.server.account.handle("POST", f"{path}/open")
+        if reply.status != 200:
+            self._send(reply.status, {"Content-Type": "application/json"}, json.dumps(reply.body).encode())
+            return
+        if not reply.body["is_valid"]:
+            self._leave_for(reply.body["refresh_url"])
+            return
+        page = _PAGE.format(
+            title="Onboarding",
+            body=f"""<p>Stripe would ask here for the details of account {html.escape(reply.body["account"])}.</p>
+<form method="post" action="{html.escape(path, quote=True)}">
+<button name="outcome" value="complete">Enter all details</button>
+<button name="outcome" value="pending">Enter details that have to be verified</button>
+<button name="outcome" value="incomplete">Leave the bank account out</button>
+<button name="outcome" value="leave">Return later</button>
+</form>""",
+        )
+        self._send(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
+
+    def _leave_for(self, url: str | None) -> None:
+        """Redirect to an address of the shop. Without one, say goodbye."""
+        if urlsplit(url or "").scheme in ("http", "https"):
+            self._send(303, {"Location": str(url)}, b"")
+            return
+        page = _PAGE.format(title="Local Stripe", body="<p>Thank you. You may close this window.</p>")
+        self._send(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         if not self.server.quiet:
@@ -157,12 +191,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Local Stripe: 3-D Secure</title>
+<html lang="en"><head><meta charset="utf-8"><title>Local Stripe: {title}</title>
 <style>
 body {{ font: 1rem system-ui, sans-serif; margin: 4rem auto; max-width: 30rem }}
 button {{ font: inherit }}
 </style>
-</head><body><h1>3-D Secure</h1>
+</head><body><h1>{title}</h1>
 {body}
 </body></html>
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import http.client
 import json
 import os
 import signal
@@ -11,96 +10,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 import stripe
 
-from stripe_emulator import PendingWebhook, StripeAccount, WebhookEndpoint
+from stripe_emulator import PendingWebhook, StripeAccount
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from stripe_emulator.server import StripeServer
 from stripe_emulator.webhooks import WebhookSender, post, retry_delay
-from tests.emulator.conftest import NEW, Core
-
-SECRET = "whsec_test"
-
-
-class Receiver:
-    """A webhook endpoint that answers with `statuses` in turn, then 200."""
-
-    def __init__(self) -> None:
-        self.statuses: list[int] = []
-        self.received: list[tuple[bytes, str]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.received.append((body, self.headers["Stripe-Signature"]))
-                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    def types(self) -> list[str]:
-        return [json.loads(body)["type"] for body, _ in self.received]
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture
-def server(tmp_path: Path, receiver: Receiver) -> Iterator[StripeServer]:
-    server = StripeServer(
-        lambda url: StripeAccount(
-            state=tmp_path / "stripe.json", webhook=WebhookEndpoint(receiver.url, SECRET), public_url=url
-        ),
-        port=0,
-    )
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def sdk(server: StripeServer) -> stripe.StripeClient:
-    return client(server, SECRET_KEY)
-
-
-def client(server: StripeServer, key: str) -> stripe.StripeClient:
-    return stripe.StripeClient(key, base_addresses={"api": server.url}, max_network_retries=0)
-
-
-def request(
-    server: StripeServer, method: str, path: str, headers: dict[str, str] | None = None, **form: str
-) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server.url).port, timeout=5)
-    try:
-        connection.request(method, path, urlencode(form), headers or {})
-        response = connection.getresponse()
-        return response.status, dict(response.getheaders()), response.read().decode()
-    finally:
-        connection.close()
+from tests.emulator.conftest import NEW, SECRET, Core, Receiver, client, request
 
 
 def eventually(condition: Callable[[], object]) -> None:
