@@ -1,6 +1,7 @@
 """Auth: users and sessions. The only service with access to passwords and the key that signs tokens."""
 
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -22,7 +23,9 @@ class Auth(Construct):
     that the edge sends to the API.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage, monitoring: Monitoring) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
+    ) -> None:
         super().__init__(scope, construct_id)
         users = ServiceTable(self, "Users", stage=stage, service=SERVICE, monitoring=monitoring)
         # CloudFormation generates the first key. Rotation adds a version of this secret; deployments never change it.
@@ -67,7 +70,7 @@ class Auth(Construct):
         if stage.mail_from:
             sender = MailSender(self, "Mail", sender=stage.mail_from)
             self._mails = Mails(
-                self, "Mails", stage=stage, service=SERVICE, sender=sender, users=users, monitoring=monitoring
+                self, "Mails", stage=stage, service=SERVICE, sender=sender, users=users, bus=bus, monitoring=monitoring
             )
             self._mails.allow(api)
 

@@ -33,7 +33,7 @@ class EventListener(WorkQueue):
     """Rules → queue → function.
 
     `dead_letters` also receives the events that a rule could not deliver; they have the same format as the messages
-    that failed, and can be redriven the same way.
+    that failed, and can be redriven the same way. `concurrency` is the stage's `listener_concurrency` unless given.
     """
 
     def __init__(
@@ -49,13 +49,14 @@ class EventListener(WorkQueue):
         batch_size: int = 10,
         batching_window: Duration | None = None,
         retry_for: Duration = RETRY_FOR,
+        concurrency: int | None = None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             function=function,
             monitoring=monitoring,
-            concurrency=stage.listener_concurrency,
+            concurrency=concurrency or stage.listener_concurrency,
             batch_size=batch_size,
             batching_window=batching_window,
             retry_for=retry_for,

@@ -8,6 +8,7 @@ from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from cdk.function import ServiceFunction
+from cdk.listener import EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.stages import Stage
 from cdk.table import ServiceTable
@@ -65,7 +66,7 @@ class MailSender(Construct):
 
 
 class Mails(Construct):
-    """The queue of the mails of Auth's routes, with the function that sends them.
+    """The queue of the mails of Auth's routes, that of the events to report, and the function that sends both.
 
     Its senders together stay within `mails_per_second`: few run at once, and each spends a minimum of time on a mail.
     """
@@ -79,10 +80,11 @@ class Mails(Construct):
         service: str,
         sender: MailSender,
         users: ServiceTable,
+        bus: events.IEventBus,
         monitoring: Monitoring,
     ) -> None:
         super().__init__(scope, construct_id)
-        concurrency = max(2, math.ceil(stage.mails_per_second / 10))
+        concurrency = max(2, math.ceil(stage.mails_per_second / 10))  # of each of the two queues
         self.sender = ServiceFunction(
             self,
             "Sender",
@@ -94,7 +96,7 @@ class Mails(Construct):
             is_worker=True,
             environment={
                 "TABLE_NAME": users.table.table_name,
-                "MAIL_MILLIS": str(math.ceil(1000 * concurrency / stage.mails_per_second)),
+                "MAIL_MILLIS": str(math.ceil(1000 * 2 * concurrency / stage.mails_per_second)),
             },
             memory_mb=512,  # it mostly waits, for SES
         )
@@ -107,6 +109,35 @@ class Mails(Construct):
             monitoring=monitoring,
             concurrency=concurrency,
             batch_size=1,  # a mail that fails is retried alone
+            retry_for=OUTLASTS_SES,
+        )
+        EventListener(
+            self,
+            "Events",
+            stage=stage,
+            function=self.sender,
+            bus=bus,
+            monitoring=monitoring,
+            subscriptions=[
+                EventSubscription(
+                    name="Orders", source="admit-one.orders", types=["order:completed", "order:refunded"]
+                ),
+                EventSubscription(
+                    name="UnpaidOrders",
+                    source="admit-one.orders",
+                    types=["order:cancelled"],
+                    data={"reason": ["payment_failed"]},
+                ),
+                # The event of the order does not name the seller.
+                EventSubscription(
+                    name="SoldTickets",
+                    source="admit-one.tickets",
+                    types=["ticket:updated"],
+                    data={"change": ["sold"]},
+                ),
+            ],
+            concurrency=concurrency,
+            batch_size=1,
             retry_for=OUTLASTS_SES,
         )
 

@@ -37,7 +37,7 @@ class AdmitOneStack(Stack):
                 event_pattern=events.EventPattern(source=events.Match.prefix("admit-one.")),
                 retention=EVENTS_KEPT,
             )
-        auth = Auth(self, "Auth", stage=stage, monitoring=monitoring)
+        auth = Auth(self, "Auth", stage=stage, bus=bus, monitoring=monitoring)
         tickets = Tickets(self, "Tickets", stage=stage, bus=bus, monitoring=monitoring)
         orders = Orders(self, "Orders", stage=stage, bus=bus, monitoring=monitoring)
         Expiration(self, "Expiration", stage=stage, bus=bus, monitoring=monitoring)

@@ -14,7 +14,7 @@ from shared.telemetry import Trace, count, follow, logger
 
 
 class TooEarly(Exception):
-    """The event cannot be handled yet; its message returns to the queue."""
+    """The event cannot be handled now; its message returns to the queue."""
 
 
 type EventHandler = Callable[[Any], None]

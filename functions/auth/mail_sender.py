@@ -1,4 +1,7 @@
-"""The mail sender: sends the mails that Auth's routes have queued."""
+"""The mail sender: sends the mails that Auth's routes have queued, and those that report events of other services.
+
+Each has a queue of its own, so that a link that somebody waits for is not behind the receipts of a rush.
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +12,10 @@ from functions.auth.mail_delivery import deliver
 from functions.auth.mail_store import BeingSent, MailStore
 from functions.auth.mailer import Mailer, MailNotSent
 from functions.auth.mails.request import MailRequest
+from functions.auth.order_mails import mail_of
 from shared import clock, settings
+from shared.events import Data, OrderCancelled, OrderCompleted, OrderRefunded, TicketUpdated
+from shared.listener import TooEarly, listen
 from shared.table import Table
 from shared.telemetry import Trace, count, follow, logger
 
@@ -26,9 +32,21 @@ class Settings:
 
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Send the mails of a batch. Those that were not sent return to the queue."""
+    """Send the mails of a batch, from one of the two queues. Those that were not sent return to it."""
+    if "detail-type" in json.loads(batch["Records"][0]["body"]):
+        return listen(dict.fromkeys((OrderCompleted, OrderRefunded, OrderCancelled, TicketUpdated), _report), batch)
     failed = [record["messageId"] for record in batch["Records"] if not _is_handled(record)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _report(event: Data) -> None:
+    request = mail_of(event)
+    if request is None:
+        return
+    try:
+        _send(request)
+    except (BeingSent, MailNotSent) as error:
+        raise TooEarly(str(error)) from error
 
 
 def _is_handled(record: Mapping[str, Any]) -> bool:

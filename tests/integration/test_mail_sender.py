@@ -17,7 +17,7 @@ from shared import aws, clock, settings
 from shared.ids import UserID, new_id
 from shared.table import Contention
 from shared.telemetry import logger
-from tests.support.lambda_events import Person, sqs_batch
+from tests.support.lambda_events import Person, new_event, sqs_batch
 from tests.support.ses import Ses
 from tests.support.world import World
 
@@ -240,3 +240,68 @@ def test_mail_delivery_says_why_nothing_is_sent(
     for message in (unknown, known, known):
         world.invoke(SENDER, sqs_batch(message))
     assert [reason for reason in reasons if reason != "None"] == ["unknown user", "sent already"]
+
+
+# Events of other services
+
+
+def _completed(buyer: Person, *, order_id: str | None = None, **data: object) -> dict[str, Any]:
+    ticket = {"id": new_id(), "title": "Row 1", "price": "12.50", "currency": "usd", "hold": 3}
+    order = {"id": order_id or new_id(), "version": 3, "status": "completed", "userID": buyer.id, "ticket": ticket}
+    return new_event("order:completed", order | {"expiresAt": "2026-11-23T12:05:00Z"} | data)
+
+
+def _sold(seller: Person, order_id: str) -> dict[str, Any]:
+    ticket = {"id": new_id(), "version": 4, "title": "Row 1", "price": "12.50", "currency": "usd"}
+    outcome = {"userID": seller.id, "status": "sold", "change": "sold", "orderID": order_id}
+    return new_event("ticket:updated", ticket | outcome)
+
+
+def test_one_mail_a_sale_to_each_side(world: World, ses: Ses, ada: Person) -> None:
+    bob, order_id = _user(world, "bob@example.com"), new_id()
+    for event in (_completed(ada, order_id=order_id), _sold(bob, order_id)):
+        assert world.invoke(SENDER, sqs_batch(event)) == {"batchItemFailures": []}
+    assert ses.mails == [("ada@example.com", "Your ticket: Row 1"), ("bob@example.com", "Sold: Row 1")]
+
+
+def test_an_order_that_is_published_again_is_mailed_once(world: World, ses: Ses, ada: Person) -> None:
+    """Also under a new event id and version, as after a second event of its payment."""
+    order_id = new_id()
+    for event in (_completed(ada, order_id=order_id), _completed(ada, order_id=order_id, version=4)):
+        assert world.invoke(SENDER, sqs_batch(event)) == {"batchItemFailures": []}
+    assert len(ses.calls) == 1
+
+
+def test_each_refund_is_mailed_once(world: World, ses: Ses, ada: Person) -> None:
+    order_id = new_id()
+    for amount in ("2.50", "2.50", "5.00"):
+        refund = {"amount": amount, "reason": "refunded_at_stripe", "at": "2026-11-23T12:10:00Z"}
+        world.invoke(SENDER, sqs_batch(_completed(ada, order_id=order_id, refund=refund)))
+    assert len(ses.calls) == 2
+
+
+def test_an_event_returns_to_its_queue_while_ses_is_down(
+    world: World, ses: Ses, ada: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no event that a listener cannot handle, so it rolls back no deployment."""
+    event = _completed(ada)
+    ses.error = THROTTLED
+    assert world.invoke(SENDER, sqs_batch(event))["batchItemFailures"]
+    logged = capsys.readouterr().out
+    assert "MailsNotSent" in logged
+    assert "EventsNotHandled" not in logged
+    ses.error = None
+    world.time.advance(seconds=90)
+    assert world.invoke(SENDER, sqs_batch(event)) == {"batchItemFailures": []}
+
+
+def test_orders_of_years_are_not_mailed_when_they_are_republished(world: World, ses: Ses, ada: Person) -> None:
+    event = _completed(ada)
+    world.time.advance(days=31)
+    assert world.invoke(SENDER, sqs_batch(event)) == {"batchItemFailures": []}
+    assert ses.calls == []
+
+
+def test_a_user_who_is_gone_gets_no_receipt(world: World, ses: Ses) -> None:
+    assert world.invoke(SENDER, sqs_batch(_completed(world.person()))) == {"batchItemFailures": []}
+    assert ses.calls == []

@@ -37,9 +37,11 @@ GRANTS: dict[str, set[str]] = {
             f"ses:SendEmail on arn:Partition:ses:Region:AccountId:{where} if ses:FromAddress is {FROM}"
             for where in ("identity/Auth/Mail/Identity", "configuration-set/Auth/Mail/ConfigurationSet")
         ),
-        "sqs:DeleteMessage on Auth/Mails/Requests/Queue",
-        "sqs:GetQueueAttributes on Auth/Mails/Requests/Queue",
-        "sqs:ReceiveMessage on Auth/Mails/Requests/Queue",
+        *(
+            f"sqs:{action} on Auth/Mails/{queue}/Queue"
+            for action in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+            for queue in ("Events", "Requests")
+        ),
     },
     "expiration expire": {
         "events:PutEvents on Bus if every events:source is admit-one.expiration",

@@ -26,6 +26,7 @@ SUBSCRIPTIONS = {
     "payment:partly-refunded": ["orders"],
     "payment:refunded": ["orders"],
 }
+"""The services that follow each event. Auth, which only reports some by mail, is left out."""
 DECIDED_CHANGES = ("edited", "withdrawn")  # the changes of ticket:updated that Orders subscribes to
 WITH_TABLE = ("auth", "tickets", "orders", "payments")
 PUBLISHERS = ("tickets", "orders", "payments")

@@ -111,7 +111,7 @@ class TicketSold(Mail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRefunded(Mail):
-    """Money of an order returns to the buyer. `amount` may be less than the price."""
+    """Money of an order returns to the buyer. `amount` is the total so far, which may be less than the price."""
 
     page = "/orders/$order_id"
     order_id: OrderID

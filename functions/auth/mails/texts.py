@@ -131,7 +131,7 @@ TEXTS: dict[type[Mail], Text] = {
         paragraphs=(
             "The money returns to the card with which you paid. Banks need up to ten working days to show it.",
         ),
-        rows=(("Ticket", "$title"), ("Refund", "$amount $currency"), ("Order number", "$order_id")),
+        rows=(("Ticket", "$title"), ("Refunded in total", "$amount $currency"), ("Order number", "$order_id")),
         link="Open the order",
     ),
 }
