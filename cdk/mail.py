@@ -4,6 +4,7 @@ import math
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
@@ -43,13 +44,28 @@ class MailSender(Construct):
             suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
             tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,  # mails have links that replace a password
         )
+        self._bus = events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
         self._configuration_set.add_event_destination(
             "Feedback",
             # SES supports no other bus. Its events cost nothing there.
-            destination=ses.EventDestination.event_bus(
-                events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
-            ),
+            destination=ses.EventDestination.event_bus(self._bus),
             events=[ses.EmailSendingEvent.BOUNCE, ses.EmailSendingEvent.COMPLAINT],
+        )
+
+    def send_feedback(self, queue: WorkQueue) -> None:
+        """Send bounces and complaints about the stage's mails to a queue."""
+        name = self._configuration_set.configuration_set_name
+        events.Rule(
+            self,
+            "FeedbackRule",
+            event_bus=self._bus,
+            event_pattern=events.EventPattern(
+                source=["aws.ses"],
+                detail_type=["Email Bounced", "Email Complaint Received"],
+                # The account's other configuration sets publish on the same bus.
+                detail={"mail": {"tags": {"ses:configuration-set": [name]}}},
+            ),
+            targets=[targets.SqsQueue(queue.queue, dead_letter_queue=queue.dead_letters)],
         )
 
     def allow(self, function: ServiceFunction) -> None:
@@ -67,6 +83,8 @@ class MailSender(Construct):
 
 class Mails(Construct):
     """The queue of the mails of Auth's routes, that of the events to report, and the function that sends both.
+
+    Another function marks the addresses that have bounced or complained.
 
     Its senders together stay within `mails_per_second`: few run at once, and each spends a minimum of time on a mail.
     """
@@ -140,6 +158,26 @@ class Mails(Construct):
             batch_size=1,
             retry_for=OUTLASTS_SES,
         )
+
+        self._add_feedback(stage, service, sender, users, monitoring)
+
+    def _add_feedback(
+        self, stage: Stage, service: str, sender: MailSender, users: ServiceTable, monitoring: Monitoring
+    ) -> None:
+        feedback = ServiceFunction(
+            self,
+            "Feedback",
+            stage=stage,
+            service=service,
+            handler=f"functions.{service}.feedback.handler",
+            timeout=Duration.seconds(10),
+            monitoring=monitoring,
+            is_worker=True,
+            environment={"TABLE_NAME": users.table.table_name},
+            memory_mb=512,
+        )
+        users.allow(feedback, "GetItem", "PutItem")
+        sender.send_feedback(WorkQueue(self, "Bounces", function=feedback, monitoring=monitoring, concurrency=2))
 
     def allow(self, function: ServiceFunction) -> None:
         """Let a function queue mails."""

@@ -26,7 +26,7 @@ NAMESPACE = "AdmitOne"
 
 MINUTE = Duration.minutes(1)
 MAX_METRICS_IN_AN_ALARM = 10
-MAIL_METRICS = ("MailsSent", "MailsNotSent", "MailsUndeliverable")
+MAIL_METRICS = ("MailsSent", "MailsNotSent", "MailsUndeliverable", "MailsBounced", "MailsComplainedAbout")
 ORDER_METRICS = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted")
 
 
@@ -207,7 +207,7 @@ class Monitoring(Construct):
         )
         self._alarm(
             "workers-crash",
-            "Workers (settler, expirer, mail sender) fail.",
+            "Workers (settler, expirer, mail sender, feedback) fail.",
             _crashes(self._workers),
             threshold=3,
             for_minutes=(2, 3),
@@ -285,6 +285,20 @@ class Monitoring(Construct):
             threshold=1,
             periods=4,
         )
+        # SES's own rates, over a number of mails that it chooses, of all mails of the account: it reviews accounts at
+        # 5 % bounces or 0.1 % complaints, and may end their sending.
+        for name, metric, threshold in (
+            ("mails-bounce", "Reputation.BounceRate", 0.05),
+            ("mails-complained-about", "Reputation.ComplaintRate", 0.001),
+        ):
+            self._alarm(
+                name,
+                "So many mails bounce, or are complained about, that SES reviews the account.",
+                cloudwatch.Metric(
+                    namespace="AWS/SES", metric_name=metric, statistic="Maximum", period=Duration.hours(1)
+                ),
+                threshold=threshold,
+            )
 
     def _alarm(
         self,

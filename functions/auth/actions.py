@@ -99,3 +99,14 @@ def _count(store: UserStore, counters_to_add: Iterable[Counter], now: datetime) 
             raise TooManyAttempts(counter.retry_after(now))
         counted.append(counter)
     return counted
+
+
+@retry_on_conflict()
+def suppress(store: UserStore, *, email: str) -> None:
+    """Mark an address that has bounced or complained. Does nothing if no user has it."""
+    account = store.account(email)
+    user = store.user(account.id) if account else None
+    if user is None or user.email != email or user.is_email_suppressed:
+        return
+    store.replace(user, user.suppress_email())
+    store.commit()

@@ -1,8 +1,10 @@
 """The use case of the mail sender: send each mail once, to whoever may receive it."""
 
+from datetime import datetime
+
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.auth.mail_store import MailStore
+from functions.auth.mail_store import MailStore, Recipient
 from functions.auth.mailer import Mailer, Unreachable
 from functions.auth.mails.request import MailRequest
 from shared import clock
@@ -18,8 +20,8 @@ def deliver(store: MailStore, mailer: Mailer, request: MailRequest) -> None:
     """
     now = clock.now()
     recipient = store.recipient(request.user_id)
-    if recipient is None or now > request.send_by:
-        logger.info("no mail is sent", mail=request.kind, reason="too late" if recipient else "unknown user")
+    if recipient is None or (reason := _refusal(request, recipient, now)):
+        logger.info("no mail is sent", mail=request.kind, reason=reason if recipient else "unknown user")
         return
     if not store.claim(request, now=now):
         logger.info("no mail is sent", mail=request.kind, reason="sent already")
@@ -32,6 +34,16 @@ def deliver(store: MailStore, mailer: Mailer, request: MailRequest) -> None:
         return
     _record(store, request)
     count("MailsSent")
+
+
+def _refusal(request: MailRequest, recipient: Recipient, now: datetime) -> str | None:
+    """Return why the user gets no such mail, or None."""
+    if now > request.send_by:
+        return "too late"
+    address = request.address or recipient.address
+    if address == recipient.suppressed_address and not request.mail.proves_address:
+        return "the address has bounced or complained"
+    return None
 
 
 def _record(store: MailStore, request: MailRequest) -> None:

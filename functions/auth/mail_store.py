@@ -29,6 +29,8 @@ class Recipient:
     """What the sender must know of a user."""
 
     address: str = field(repr=False)
+    suppressed_address: str | None = field(default=None, repr=False)
+    """The address that has bounced or complained."""
 
 
 class MailStore:
@@ -40,7 +42,7 @@ class MailStore:
     def recipient(self, user_id: UserID) -> Recipient | None:
         """Return the user, or None, by a consistent read: a deleted user gets no mail."""
         item = self._table.get({"pk": f"user#{user_id}"}, consistent=True)
-        return Recipient(address=item["email"]) if item else None
+        return Recipient(address=item["email"], suppressed_address=item.get("suppressedEmail")) if item else None
 
     def claim(self, request: MailRequest, *, now: datetime) -> bool:
         """Claim the mail, so that no other process sends it. Returns False if it was sent already.

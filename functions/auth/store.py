@@ -122,6 +122,7 @@ def _to_item(user: User) -> Item:
         "id": user.id,
         "email": user.email,
         "createdAt": clock.to_millis(user.created_at),
+        "suppressedEmail": user.suppressed_email,
         "revision": user.revision,
         "sessions": {
             each.id: {"client": each.client, "createdAt": clock.to_millis(each.created_at)} for each in user.sessions
@@ -139,6 +140,7 @@ def _to_user(item: Item) -> User:
         email=item["email"],
         created_at=clock.from_millis(item["createdAt"]),
         sessions=tuple(sorted(sessions, key=lambda session: (session.created_at, session.id))),
+        suppressed_email=item.get("suppressedEmail"),
         revision=item.get("revision", 0),
     )
 

@@ -46,7 +46,14 @@ class User:
     email: str
     created_at: datetime
     sessions: tuple[Session, ...] = ()
+    suppressed_email: str | None = None
+    """The address that has bounced or complained. A later address of the user is another one."""
     revision: int = 0
+
+    @property
+    def is_email_suppressed(self) -> bool:
+        """Whether the user's address gets no more mails."""
+        return self.suppressed_email == self.email
 
     def session(self, session_id: str, *, now: datetime) -> Session | None:
         """Return the session with this id; None if it has ended."""
@@ -64,6 +71,10 @@ class User:
     def end_sessions(self, ends: Callable[[Session], bool], *, now: datetime) -> Self:
         """Remove the sessions for which `ends` holds, and those that have ended."""
         return self._with(tuple(each for each in self.open_sessions(now) if not ends(each)))
+
+    def suppress_email(self) -> Self:
+        """The address has bounced or complained."""
+        return replace(self, suppressed_email=self.email, revision=self.revision + 1)
 
     def _with(self, sessions: tuple[Session, ...]) -> Self:
         return replace(self, sessions=sessions, revision=self.revision + 1)

@@ -14,6 +14,7 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
         {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK", "MAIL_QUEUE_URL"}
         | EDGE,
     ),
+    "auth feedback": ("functions.auth.feedback.handler", 10, {"TABLE_NAME"}),
     "auth mail_sender": (
         "functions.auth.mail_sender.handler",
         15,

@@ -66,7 +66,7 @@ FOR_A_DAY = {"payments listener", "auth mail_sender"}
 each_listener = pytest.mark.parametrize("listener", WANTED)
 
 
-WORKERS = ["orders expirer", "payments settler"]
+WORKERS = ["auth feedback", "orders expirer", "payments settler"]
 
 
 def _mappings(template: Template) -> dict[str, dict[str, Any]]:
@@ -104,13 +104,16 @@ def test_a_listener_gets_exactly_the_events_it_handles(aws: Template, listener: 
 
 
 def test_every_rule_targets_a_listener(aws: Template) -> None:
-    assert len(aws.all_of("AWS::Events::Rule")) == sum(map(len, WANTED.values()))
+    assert len(aws.all_of("AWS::Events::Rule")) == sum(map(len, WANTED.values())) + 1  # that of SES's feedback
     assert all(len(rule["Targets"]) == 1 for rule in aws.all_of("AWS::Events::Rule").values())
 
 
 def test_every_rule_is_on_the_applications_own_bus(aws: Template) -> None:
+    """Except that of SES's feedback: SES publishes on the account's default bus only."""
     (bus,) = aws.all_of("AWS::Events::EventBus")
-    assert all(rule["EventBusName"] == {"Ref": bus} for rule in aws.all_of("AWS::Events::Rule").values())
+    others = [rule for rule in aws.all_of("AWS::Events::Rule").values() if rule["EventBusName"] != {"Ref": bus}]
+    assert [rule["EventBusName"] for rule in others] == ["default"]
+    assert others == _rules(aws, "auth feedback")
 
 
 @each_listener

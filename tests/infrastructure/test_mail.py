@@ -1,5 +1,6 @@
 """The sender of mails: its identity, its configuration set, and the links of mails."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,30 @@ def test_all_senders_together_stay_within_sess_rate(rate: int, tmp_path: Path) -
     per_second = senders * 1000 / int(str(variables["MAIL_MILLIS"]))
     assert 0.9 * rate <= per_second <= rate
     assert int(str(variables["MAIL_MILLIS"])) / 1000 < template.function(SENDING)["Timeout"] / 2
+
+
+def test_feedback_is_that_of_the_stages_own_mails(aws: Template) -> None:
+    """The account's other configuration sets publish on the same bus."""
+    (rule,) = (rule for rule in aws.all_of("AWS::Events::Rule").values() if rule["EventBusName"] == "default")
+    pattern = copy.deepcopy(rule["EventPattern"])
+    (name,) = pattern["detail"]["mail"]["tags"].pop("ses:configuration-set")
+    assert aws.say(name) == "Auth/Mail/ConfigurationSet"
+    assert pattern == {
+        "source": ["aws.ses"],
+        "detail-type": ["Email Bounced", "Email Complaint Received"],
+        "detail": {"mail": {"tags": {}}},
+    }
+    (target,) = rule["Targets"]
+    assert aws.say(target["Arn"]) == "Auth/Mails/Bounces/Queue"
+    assert aws.say(target["DeadLetterConfig"]["Arn"]) == "Auth/Mails/Bounces/DeadLetters"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "metric", "threshold"),
+    [("mails-bounce", "Reputation.BounceRate", 0.05), ("mails-complained-about", "Reputation.ComplaintRate", 0.001)],
+)
+def test_an_alarm_goes_off_where_ses_reviews_accounts(aws: Template, alarm: str, metric: str, threshold: float) -> None:
+    (found,) = (
+        each for each in aws.all_of("AWS::CloudWatch::Alarm").values() if each["AlarmName"].endswith(f".{alarm}")
+    )
+    assert (found["Namespace"], found["MetricName"], found["Threshold"]) == ("AWS/SES", metric, threshold)

@@ -37,11 +37,11 @@ def ada(world: World) -> Person:
     return _user(world, "ada@example.com")
 
 
-def _user(world: World, email: str) -> Person:
+def _user(world: World, email: str, **attributes: str) -> Person:
     user = world.person(email)
-    world.tables.resource.Table("auth").put_item(
-        Item={"pk": f"user#{user.id}", "id": user.id, "email": email, "createdAt": clock.to_millis(clock.now())}
-    )
+    item: dict[str, Any] = {"pk": f"user#{user.id}", "id": user.id, "email": email}
+    item |= {"createdAt": clock.to_millis(clock.now())} | attributes
+    world.tables.resource.Table("auth").put_item(Item=item)
     return user
 
 
@@ -96,6 +96,21 @@ def test_an_unknown_user_gets_no_mail(world: World, ses: Ses) -> None:
     _put(UserID(new_id()), RESET)
     assert world.perform_tasks() == []
     assert ses.calls == []
+
+
+@pytest.mark.parametrize(("mail", "sent"), [(NOTICE, 0), (RESET, 1)])
+def test_an_address_that_has_bounced_gets_links_only(world: World, ses: Ses, mail: Mail, sent: int) -> None:
+    """A link that the user asks for: SES itself may still refuse it."""
+    ada = _user(world, "ada@example.com", suppressedEmail="ada@example.com")
+    _put(ada, mail)
+    assert world.perform_tasks() == []
+    assert len(ses.calls) == sent
+
+
+def test_a_later_address_of_a_user_who_has_bounced_gets_mails(world: World, ses: Ses) -> None:
+    _put(_user(world, "new@example.com", suppressedEmail="ada@example.com"))
+    world.perform_tasks()
+    assert len(ses.calls) == 1
 
 
 def test_an_expired_link_is_not_sent(world: World, ses: Ses, ada: Person) -> None:

@@ -30,6 +30,13 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:GetItem on Auth/Users/Table",
         "secretsmanager:GetSecretValue on Auth/SigningKey",
     },
+    "auth feedback": {
+        "dynamodb:GetItem on Auth/Users/Table",
+        "dynamodb:PutItem on Auth/Users/Table",
+        "sqs:DeleteMessage on Auth/Mails/Bounces/Queue",
+        "sqs:GetQueueAttributes on Auth/Mails/Bounces/Queue",
+        "sqs:ReceiveMessage on Auth/Mails/Bounces/Queue",
+    },
     "auth mail_sender": {
         "dynamodb:GetItem on Auth/Users/Table",
         "dynamodb:PutItem on Auth/Users/Table",
@@ -185,7 +192,7 @@ CLOCKS: dict[str, set[str]] = {
 }
 
 ENTRY_POINT = re.compile(
-    r"functions\.(\w+)\.(api|authorizer|expire|expirer|listener|mail_sender|reconciler|relay|settler|sweep|webhook)"
+    r"functions\.(\w+)\.(api|authorizer|expire|feedback|expirer|listener|mail_sender|reconciler|relay|settler|sweep|webhook)"
 )
 
 

@@ -33,7 +33,7 @@ from tests.support.lambda_events import CHANGE_EVENTS, WITH_TABLE, LambdaContext
 FUNCTIONS = (
     *("auth.api", "tickets.api", "tickets.listener", "orders.api", "orders.listener", "orders.sweep", "orders.expirer"),
     *("payments.api", "payments.listener", "payments.webhook", "payments.reconciler", "payments.settler"),
-    *("auth.authorizer", "auth.mail_sender", "expiration.listener", "expiration.expire"),
+    *("auth.authorizer", "auth.mail_sender", "auth.feedback", "expiration.listener", "expiration.expire"),
 )
 
 
