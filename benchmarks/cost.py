@@ -125,6 +125,27 @@ def purchase(synthesized: dict[str, Any], rate: str = LOW) -> list[Line]:
     return _bill(counts.read().purchase, synthesized, rate)
 
 
+def mails() -> list[Line]:
+    """The bill of the mails of a million paid orders, which is no part of the purchase's: a stage may send none.
+
+    Each is claimed, recorded and logged by the mail sender, which spends a minimum of time on it to stay within SES's
+    rate. Its user is read by a consistent read.
+    """
+    content = json.loads(FILE.read_text())
+    prices, assumed = content["prices"], content["assumptions"]
+    count = assumed["mailsOfAnOrder"]
+    seconds = assumed["millisecondsOfAMail"] / 1000
+    amounts = [
+        ("SES", "mail", 1.0),
+        ("table writes", "tableWrite", 2),
+        ("reads", "read", 1),
+        ("SQS", "queueRequest", REQUESTS_OF_A_MESSAGE + 1),
+        ("Lambda: runs", "run", 1),
+        ("Lambda: sending", "gigabyteSecond", seconds * assumed["memoryOfTheMailSender"] / 1024),
+    ]
+    return [_line(what, prices[name], count * amount) for what, name, amount in amounts]
+
+
 def floor(rate: str = LOW) -> list[Line]:
     """The bill of the least that a purchase can need."""
     content = json.loads(FLOOR_FILE.read_text())
@@ -159,7 +180,15 @@ def document(text: str, synthesized: dict[str, Any]) -> str:
     totals = " | ".join(f"{sum(column.values()):,.2f}" for column in columns)
     all_of_it = f"| **all of it** | | {totals} | |\n"
     too_late = f"| an order that is too late for its ticket | | {late:,.2f} | | | | |\n"
-    text = report.between(text, *MARKERS, head + table + all_of_it + too_late)
+    ses, *sending = mails()
+    optional = (
+        f"| optional, not in the sum: {ses.amount / ORDERS:g} mails for each order, SES | {ses.amount / ORDERS:g}"
+        f" {ses.unit} | {ses.dollars:,.2f} | | {ses.dollars:,.2f} | | a receipt for the buyer and a mail to the seller,"
+        f" on a stage with `mail_from` |\n"
+        f"| optional, not in the sum: sending these mails | | {_sum(sending):,.2f} | | {_sum(sending):,.2f} | |"
+        f" {assumed['mails']} |\n"
+    )
+    text = report.between(text, *MARKERS, head + table + all_of_it + too_late + optional)
     return report.between(text, *FLOOR_MARKERS, _derivation())
 
 
@@ -182,6 +211,7 @@ def _assumptions() -> dict[str, str]:
         "Lambda: waiting for Stripe": f"{assumed['millisecondsForEachStripeCall']} ms for each call",
         "Lambda: cold starts": f"{assumed['millisecondsOfAColdStart']} ms at 1,024 MB in {low['coldStarts']:.1%} of the"
         f" runs, {fast['coldStarts']:.1%} at {STEADY}",
+        "mails": f"{assumed['millisecondsOfAMail']} ms for each, at {assumed['memoryOfTheMailSender']} MB",
         LOGS: f"{assumed['bytesOfAnAccessLogLine']} bytes for a line of the access log; the others are counted",
         "CloudFront: answers": f"{assumed['bytesOfAnAnswer']:,} bytes each",
     }
@@ -251,6 +281,7 @@ def main() -> None:
         figures = f"{line.dollars:8.2f}{least[line.what]:8.2f}"
         sys.stdout.write(f"{line.what:28}{figures}   {line.amount:14,.0f} {line.unit}\n")
     sys.stdout.write(f"the floor: {sum(least.values()):.2f} dollars, {_sum(floor(STEADY)):.2f} at {STEADY}\n")
+    sys.stdout.write(f"Mails, not in the sum: {_sum(mails()):.2f} dollars, of which SES {mails()[0].dollars:.2f}\n")
     for result in totals(synthesized):
         verdict = "the target holds" if result.holds else "MISSED"
         sys.stdout.write(f"{result.what}: {result.figure:.2f} dollars; the target is {result.target}: {verdict}\n")

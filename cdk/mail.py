@@ -129,6 +129,10 @@ class Mails(Construct):
             batch_size=1,  # a mail that fails is retried alone
             retry_for=OUTLASTS_SES,
         )
+        self._add_events(stage, bus, monitoring, concurrency)
+        self._add_feedback(stage, service, sender, users, monitoring)
+
+    def _add_events(self, stage: Stage, bus: events.IEventBus, monitoring: Monitoring, concurrency: int) -> None:
         EventListener(
             self,
             "Events",
@@ -158,8 +162,6 @@ class Mails(Construct):
             batch_size=1,
             retry_for=OUTLASTS_SES,
         )
-
-        self._add_feedback(stage, service, sender, users, monitoring)
 
     def _add_feedback(
         self, stage: Stage, service: str, sender: MailSender, users: ServiceTable, monitoring: Monitoring

@@ -62,6 +62,7 @@ def removed_settings(stage: Stage, template: Mapping[str, Any]) -> list[str]:
         "domain_name": stage.domain_name,
         "firewall": stage.firewall or stage.web_acl_arn,
         "keep_data": stage.keep_data,
+        "mail_from": stage.mail_from,
     }
     return sorted(name for name in set(_deployed_settings(template)) if not kept[name])
 
@@ -80,6 +81,8 @@ def _deployed_settings(template: Mapping[str, Any]) -> Iterator[str]:
                 yield "alarm_email"
             case {"Type": "AWS::DynamoDB::Table", "Properties": {"DeletionProtectionEnabled": True}}:
                 yield "keep_data"
+            case {"Type": "AWS::SES::EmailIdentity"}:
+                yield "mail_from"
 
 
 def remaining_resources(stage: Stage) -> str:

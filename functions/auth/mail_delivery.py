@@ -12,15 +12,17 @@ from shared.table import WriteError
 from shared.telemetry import count, logger
 
 
-def deliver(store: MailStore, mailer: Mailer, request: MailRequest) -> None:
+def deliver(store: MailStore, mailer: Mailer, request: MailRequest, *, verified_only: bool = False) -> None:
     """Send a mail, unless it was sent, is too late, or its recipient is gone. Raises MailNotSent, BeingSent.
+
+    `verified_only`: an address that is not verified gets no mails but those that prove an address.
 
     The mail is claimed, sent, and recorded as sent. If the process dies after SES has accepted the mail and before the
     record, the mail is sent a second time once the claim has ended.
     """
     now = clock.now()
     recipient = store.recipient(request.user_id)
-    if recipient is None or (reason := _refusal(request, recipient, now)):
+    if recipient is None or (reason := _refusal(request, recipient, now, verified_only=verified_only)):
         logger.info("no mail is sent", mail=request.kind, reason=reason if recipient else "unknown user")
         return
     if not store.claim(request, now=now):
@@ -36,14 +38,16 @@ def deliver(store: MailStore, mailer: Mailer, request: MailRequest) -> None:
     count("MailsSent")
 
 
-def _refusal(request: MailRequest, recipient: Recipient, now: datetime) -> str | None:
+def _refusal(request: MailRequest, recipient: Recipient, now: datetime, *, verified_only: bool) -> str | None:
     """Return why the user gets no such mail, or None."""
     if now > request.send_by:
         return "too late"
-    address = request.address or recipient.address
-    if address == recipient.suppressed_address and not request.mail.proves_address:
-        return "the address has bounced or complained"
-    return None
+    if request.mail.proves_address:
+        return None
+    if verified_only and not recipient.is_verified:
+        return "the address is not verified"
+    is_suppressed = (request.address or recipient.address) == recipient.suppressed_address
+    return "the address has bounced or complained" if is_suppressed else None
 
 
 def _record(store: MailStore, request: MailRequest) -> None:

@@ -24,11 +24,13 @@ from shared.telemetry import Trace, count, follow, logger
 class Settings:
     """Environment variables of the mail sender; those for SES are in `mailer`.
 
-    Each mail takes `mail_millis` at least, so that all senders together stay within SES's rate.
+    Each mail takes `mail_millis` at least, so that all senders together stay within SES's rate. Where verification of
+    addresses is `required`, an address that is not verified gets no mails but those that prove it.
     """
 
     table_name: str
     mail_millis: int = 0
+    email_verification: str = "optional"
 
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -67,7 +69,12 @@ def _is_handled(record: Mapping[str, Any]) -> bool:
 def _send(request: MailRequest) -> None:
     env, began = settings.load(Settings), clock.now()
     try:
-        deliver(MailStore(Table(env.table_name)), Mailer.of_stage(), request)
+        deliver(
+            MailStore(Table(env.table_name)),
+            Mailer.of_stage(),
+            request,
+            verified_only=env.email_verification == "required",
+        )
     except MailNotSent:
         count("MailsNotSent")
         raise

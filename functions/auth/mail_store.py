@@ -16,7 +16,7 @@ from shared.table import ConditionFailed, Put, Table
 
 SENT_KEPT = timedelta(days=60)
 """Twice as long as the archive of events, from which they can be replayed, and as an order's mails are sent."""
-CLAIMED_FOR = timedelta(seconds=60)
+CLAIMED_FOR = timedelta(seconds=30)
 """Longer than the sender's timeout, so that its claim holds while it runs; shorter than the queue's retries."""
 
 
@@ -29,6 +29,7 @@ class Recipient:
     """What the sender must know of a user."""
 
     address: str = field(repr=False)
+    is_verified: bool
     suppressed_address: str | None = field(default=None, repr=False)
     """The address that has bounced or complained."""
 
@@ -42,7 +43,13 @@ class MailStore:
     def recipient(self, user_id: UserID) -> Recipient | None:
         """Return the user, or None, by a consistent read: a deleted user gets no mail."""
         item = self._table.get({"pk": f"user#{user_id}"}, consistent=True)
-        return Recipient(address=item["email"], suppressed_address=item.get("suppressedEmail")) if item else None
+        if item is None:
+            return None
+        return Recipient(
+            address=item["email"],
+            is_verified=item.get("emailVerified", False),
+            suppressed_address=item.get("suppressedEmail"),
+        )
 
     def claim(self, request: MailRequest, *, now: datetime) -> bool:
         """Claim the mail, so that no other process sends it. Returns False if it was sent already.

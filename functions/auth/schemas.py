@@ -13,6 +13,7 @@ from functions.auth.user import (
     MIN_PASSWORD_LENGTH,
     parse_email,
     parse_known_password,
+    parse_new_email,
     parse_new_password,
 )
 from shared.http import Input, Instant, Output
@@ -29,10 +30,22 @@ type Email = Annotated[
 ]
 
 
+type NewEmail = Annotated[
+    str,
+    AfterValidator(parse_new_email),
+    Field(
+        description="As at sign-in; only ASCII characters before the `@`, because mails cannot be sent to others."
+        f" At most {MAX_EMAIL_LENGTH} characters.",
+        examples=["someone@example.com"],
+        json_schema_extra={"format": "email", "maxLength": MAX_EMAIL_LENGTH},
+    ),
+]
+
+
 class SignUp(Input):
     """E-mail and password of a new account. Case and spaces in a password are significant, also at its ends."""
 
-    email: Email
+    email: NewEmail
     password: Annotated[str, AfterValidator(parse_new_password)] = Field(
         description=f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} Unicode code points after normalisation"
         " (NFC, RFC 8265), without control characters.",

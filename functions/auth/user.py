@@ -108,6 +108,17 @@ def parse_email(text: str) -> str:
     return unicodedata.normalize("NFC", valid.normalized.lower())
 
 
+def parse_new_email(text: str) -> str:
+    """Validate the address of a new account, as `parse_email` does. It must also be one to which mails can be sent.
+
+    SES sends to no address with characters outside ASCII before the `@`. Raises ValueError.
+    """
+    email = parse_email(text)
+    if not email.rpartition("@")[0].isascii():
+        raise ValueError("must have only ASCII characters before the @: we cannot send mails to other addresses")
+    return email
+
+
 def normalise_password(text: str) -> str:
     """Return the form in which a password is hashed: the OpaqueString profile of RFC 8265, section 4.2.
 

@@ -4,8 +4,10 @@ import json
 from collections import Counter
 from typing import Any
 
+from shared.ids import new_id
+from shared.table import _to_dynamodb
 from tests.support.lambda_events import Person, sqs_batch
-from tests.support.race_environment import RECEIPTS, Sandbox, http, order, person, webhook
+from tests.support.race_environment import RECEIPTS, Sandbox, http, mails_to, order, person, receipt, webhook
 from tests.support.worker_pool import Invocation, Outcome
 
 
@@ -181,3 +183,18 @@ def _one_effect(outcomes: list[Outcome], status: int) -> Any:
     assert answered
     assert len({json.dumps(outcome.json, sort_keys=True) for outcome in answered}) == 1
     return answered[0].json
+
+
+def test_a_receipt_that_is_delivered_20_times_at_once_is_one_mail(sandbox: Sandbox) -> None:
+    buyer = person()
+    address = f"{buyer.id.lower()}@example.com"
+    user = {"pk": f"user#{buyer.id}", "id": buyer.id, "email": address, "emailVerified": True}
+    sandbox.race_environment.database.put_item(TableName=sandbox.tables["auth"], Item=_to_dynamodb(user))
+    event = receipt(buyer, new_id())
+
+    outcomes = sandbox.at_once([event for _ in range(20)])
+
+    assert any(outcome.is_taken for outcome in outcomes)
+    assert mails_to(address, sandbox.race_environment.environment["SES_MESSAGES"]) == 1
+    [record] = [item for item in sandbox.items("auth") if item["pk"].startswith("mail#")]
+    assert "sentAt" in record

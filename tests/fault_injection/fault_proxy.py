@@ -35,7 +35,7 @@ HEADER = "x-fault"
 PROXY_RULES = {SDK_RETRY: RESPONSE_LOST, CRASH: UNREACHABLE}  # the rules that stand for faults without their own
 TIMEOUT_SECONDS = 0.7  # in place of the 2 s of shared.aws, to save time
 TABLE_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
-WRITES = TABLE_WRITES | {"PutEvents", "CreateSchedule", "DeleteSchedule", "SendMessage"}
+WRITES = TABLE_WRITES | {"PutEvents", "CreateSchedule", "DeleteSchedule", "SendMessage", "SendEmail"}
 
 RULES: list[dict[str, Any]] = [
     {"service": "*", "headers": {HEADER: THROTTLE}, "error": {"code": "ThrottlingException", "status": 400}},

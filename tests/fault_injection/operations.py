@@ -17,7 +17,18 @@ from shared.ids import new_id
 from shared.table import Table, _to_dynamodb
 from tests.fault_injection.fault_case import Act, FaultCase
 from tests.support.lambda_events import Person, sqs_batch
-from tests.support.race_environment import ask_stripe, delivery, expired, http, order, paid, person, webhook
+from tests.support.race_environment import (
+    ask_stripe,
+    delivery,
+    expired,
+    http,
+    mails_to,
+    order,
+    paid,
+    person,
+    receipt,
+    webhook,
+)
 from tests.support.worker_pool import Invocation, Outcome
 
 type Setting = Callable[[FaultCase], Act]
@@ -40,6 +51,7 @@ def operation(name: str) -> Callable[[Setting], Setting]:
 
 # Auth
 
+SES_TRIES = 5  # two attempts of the SDK in each of two calls, and the one that succeeds
 CREDENTIALS = {"email": "somebody@example.com", "password": "correct horse"}
 
 
@@ -108,6 +120,40 @@ def _end_session(fault_case: FaultCase) -> Act:
 def _end_all_sessions(fault_case: FaultCase) -> Act:
     user, _ = _signed_up(fault_case)
     return Act(http("DELETE", "/api/users/sessions", by=user), lambda _: _has_no_session(fault_case), good=(204,))
+
+
+@operation("mail a receipt")
+def _mail_receipt(fault_case: FaultCase) -> Act:
+    """Several mails only if SES's answers are lost. One that cannot be recorded is not sent again for its message."""
+    user, address = _recipient(fault_case)
+
+    def right(_: Outcome) -> None:
+        assert len(fault_case.items("auth", "mail#")) == 1
+        assert 1 <= mails_to(address, fault_case.environment["SES_MESSAGES"]) <= SES_TRIES
+
+    return Act(receipt(user, new_id()), right)
+
+
+@operation("mark an address that bounced")
+def _mark_address(fault_case: FaultCase) -> Act:
+    user, address = _recipient(fault_case)
+    bounce = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": address}]}
+    event = {"detail-type": "Email Bounced", "source": "aws.ses", "detail": {"eventType": "Bounce", "bounce": bounce}}
+
+    def right(_: Outcome) -> None:
+        [item] = fault_case.items("auth", "user#")
+        assert (item["id"], item["suppressedEmail"]) == (user.id, address)
+
+    return Act(Invocation("auth.feedback", sqs_batch(event)), right)
+
+
+def _recipient(fault_case: FaultCase) -> tuple[Person, str]:
+    """Sign up a user with an address of this case; return both."""
+    fault_case.table("auth")
+    address = f"{fault_case.name}@example.com"
+    fault_case.http("POST", "/api/users/signup", CREDENTIALS | {"email": address})
+    [user] = fault_case.items("auth", "user#")
+    return Person(user["id"], address), address
 
 
 def _signed_up(fault_case: FaultCase) -> tuple[Person, str]:

@@ -37,7 +37,7 @@ def ada(world: World) -> Person:
     return _user(world, "ada@example.com")
 
 
-def _user(world: World, email: str, **attributes: str) -> Person:
+def _user(world: World, email: str, **attributes: str | bool) -> Person:
     user = world.person(email)
     item: dict[str, Any] = {"pk": f"user#{user.id}", "id": user.id, "email": email}
     item |= {"createdAt": clock.to_millis(clock.now())} | attributes
@@ -107,6 +107,17 @@ def test_an_address_that_has_bounced_gets_links_only(world: World, ses: Ses, mai
     assert len(ses.calls) == sent
 
 
+@pytest.mark.parametrize(("mail", "verified", "sent"), [(NOTICE, False, 0), (NOTICE, True, 1), (RESET, False, 1)])
+def test_where_verification_is_required_an_unverified_address_gets_links_only(
+    world: World, ses: Ses, monkeypatch: pytest.MonkeyPatch, mail: Mail, *, verified: bool, sent: int
+) -> None:
+    monkeypatch.setenv("EMAIL_VERIFICATION", "required")
+    settings.load.cache_clear()
+    _put(_user(world, "ada@example.com", emailVerified=verified), mail)
+    assert world.perform_tasks() == []
+    assert len(ses.calls) == sent
+
+
 def test_a_later_address_of_a_user_who_has_bounced_gets_mails(world: World, ses: Ses) -> None:
     _put(_user(world, "new@example.com", suppressedEmail="ada@example.com"))
     world.perform_tasks()
@@ -142,7 +153,7 @@ def test_a_mail_that_another_process_sends_is_not_sent(world: World, ses: Ses, a
     world.invoke(SENDER, sqs_batch(message))
     ses.error = None
     ses.calls.clear()
-    world.time.advance(seconds=59)
+    world.time.advance(seconds=29)
     assert world.invoke(SENDER, sqs_batch(message))["batchItemFailures"]
     assert ses.calls == []
 

@@ -13,6 +13,7 @@ from cdk.stages import Stage, read_stage
 from operations import deploy
 from operations.deploy import deploy_command, destroy_command, firewall_command, remaining_resources, removed_settings
 from operations.stage import DeployedStage
+from tests.support.grants import FROM
 from tests.support.synth import synthesize_stage
 
 PROD, DEV = replace(read_stage("prod"), alarm_email="on-call@example.com"), read_stage("dev")
@@ -149,7 +150,7 @@ def test_the_firewall_is_deployed_first_and_its_acl_handed_on(monkeypatch: pytes
 def test_a_deployment_that_removes_settings_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Unless it is confirmed by the stage's name."""
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/one"
-    full = replace(PROD, domain_name="tickets.example", certificate_arn=certificate, web_acl_arn=ACL)
+    full = replace(PROD, domain_name="tickets.example", certificate_arn=certificate, web_acl_arn=ACL, mail_from=FROM)
     deployed = synthesize_stage(full, tmp_path)
     assert removed_settings(full, deployed) == []
     assert removed_settings(replace(DEV, name="prod"), deployed) == [
@@ -158,6 +159,7 @@ def test_a_deployment_that_removes_settings_is_refused(monkeypatch: pytest.Monke
         "domain_name",
         "firewall",
         "keep_data",
+        "mail_from",
     ]
     assert removed_settings(DEV, {}) == []
 

@@ -28,7 +28,8 @@ from shared.events import last_event
 from shared.ids import UserID, new_id
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from stripe_emulator.webhooks import signature_header
-from tests.support.lambda_events import PUBLISHERS, Person, envelope, http_event, sqs_batch, subscribers
+from tests.support.grants import FROM
+from tests.support.lambda_events import PUBLISHERS, Person, envelope, http_event, new_event, sqs_batch, subscribers
 from tests.support.moto_tables import definitions
 from tests.support.worker_pool import NO_FAULTS, Courier, FaultProfile, Invocation, Job, Outcome, Race
 
@@ -65,6 +66,7 @@ class RaceEnvironment:
         self.definitions = definitions(template)
         self._numbers = itertools.count(1)
         self._pool = workers
+        aws.mails().create_email_identity(EmailIdentity=FROM.rpartition("@")[2])
         secrets = aws.secrets()
         keys = {"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}
         self.environment = {
@@ -72,6 +74,10 @@ class RaceEnvironment:
             "STRIPE_SECRET_ARN": secrets.create_secret(Name="stripe", SecretString=json.dumps(keys))["ARN"],
             "EDGE_SECRET_ARN": "edge",
             "SESSION_COOKIE": "__Host-admit-one",
+            "PUBLIC_ORIGIN": "https://tickets.example.com",
+            "MAIL_FROM": FROM,
+            "MAIL_CONFIGURATION_SET": "mails",
+            "SES_MESSAGES": f"{aws.url}/_ministack/ses/messages",
             "JWT_SECRET_ARN": secrets.create_secret(Name="jwt", SecretString="0123456789abcdef" * 4)["ARN"],
         }
 
@@ -346,6 +352,21 @@ def http(
     headers = {"Idempotency-Key": key} if key else None
     event = http_event(method, path, body, by=by, headers=headers)
     return Invocation(f"{'auth' if noun == 'users' else noun}.api", event, at)
+
+
+def receipt(buyer: Person, order_id: str) -> Invocation:
+    """The event of a completed order, delivered to the mail sender."""
+    ticket = {"id": new_id(), "title": "Row 1", "price": "10.00", "currency": "usd", "hold": 3}
+    data = {"id": order_id, "version": 3, "status": "completed", "userID": buyer.id, "ticket": ticket}
+    event = new_event("order:completed", data | {"expiresAt": "2026-11-23T12:05:00Z"})
+    return Invocation("auth.mail_sender", sqs_batch(event))
+
+
+def mails_to(address: str, messages_url: str) -> int:
+    """The number of mails that the local SES has accepted for an address."""
+    with urllib.request.urlopen(messages_url, timeout=30) as answer:  # noqa: S310  # the local AWS
+        messages: dict[str, list[dict[str, Any]]] = json.loads(answer.read())["messages"]
+    return sum(address in mail["To"] for mails in messages.values() for mail in mails)
 
 
 def order(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from functions.auth.user import parse_email
+from functions.auth.user import parse_email, parse_new_email
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,16 @@ def test_parsing_an_email_is_idempotent(text: str) -> None:
         assume(False)
     assert parse_email(once) == once
     assert parse_email(once.upper()) == once
+
+
+@pytest.mark.parametrize("text", ["josé@example.com", "用户@example.com"])
+def test_a_new_account_needs_an_address_to_which_ses_sends(text: str) -> None:
+    """Accounts that have one already can sign in."""
+    assert parse_email(text)
+    with pytest.raises(ValueError, match="only ASCII characters before the @"):
+        parse_new_email(text)
+
+
+@pytest.mark.parametrize("text", ["jose@example.com", "Jose@bücher.example"])
+def test_a_domain_outside_ascii_is_no_obstacle(text: str) -> None:
+    assert parse_new_email(text) == parse_email(text)

@@ -146,7 +146,7 @@ def test_the_most_expensive_line_comes_first() -> None:
 def test_each_price_has_a_source_and_each_function_a_duration() -> None:
     prices = json.loads(cost.FILE.read_text())
 
-    assert prices["prices"].keys() == PRICES["prices"].keys()
+    assert prices["prices"].keys() == {*PRICES["prices"], "mail"}
     assert all(price["source"].startswith("https://aws.amazon.com/") for price in prices["prices"].values())
     assert {row.kind for row in counts.read().purchase} <= prices["assumptions"]["milliseconds"].keys()
 
@@ -163,3 +163,10 @@ def test_the_documents_are_current(template: dict[str, Any]) -> None:
 
 def test_the_webhook_is_a_route_of_the_purchase() -> None:
     assert cost.DIRECT in {row.trigger for row in counts.read().purchase}
+
+
+def test_mails_are_a_bill_of_their_own() -> None:
+    """SES asks more for the two mails of an order than everything else costs."""
+    ses, *sending = cost.mails()
+    assert (ses.what, ses.amount, ses.dollars) == ("SES", 2_000_000, 200)
+    assert 5 < sum(line.dollars for line in sending) < 15

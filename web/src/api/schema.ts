@@ -317,6 +317,12 @@ export interface components {
             status: "ok";
         };
         /**
+         * Format: email
+         * @description As at sign-in; only ASCII characters before the `@`, because mails cannot be sent to others. At most 254 characters.
+         * @example someone@example.com
+         */
+        NewEmail: string;
+        /**
          * @description An order. Compare `expiresAt` with the `Date` header of the response, not with the device's clock.
          *
          *     `reason` is present if the order is cancelled. `refund` is present after a refund: a full refund changes the status
@@ -535,7 +541,7 @@ export interface components {
         };
         /** @description E-mail and password of a new account. Case and spaces in a password are significant, also at its ends. */
         SignUp: {
-            email: components["schemas"]["Email"];
+            email: components["schemas"]["NewEmail"];
             /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters. */
             password: string;
         };
