@@ -59,10 +59,11 @@ class Auth(Construct):
                 "EDGE_SECRET_ARN": self.edge_proof.secret_arn,
                 "SESSION_COOKIE": stage.session_cookie,
                 "SIGN_UPS_PER_NETWORK": str(stage.sign_ups_per_network),
+                "EMAIL_VERIFICATION": stage.email_verification,
             },
             memory_mb=1769,  # one full vCPU: hashing is CPU-bound, so it is faster at the same price
         )
-        users.allow(api, "GetItem", "PutItem", "UpdateItem")
+        users.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
         api.grant_read_secret(signing_key)
         api.grant_read_secret(self.edge_proof)
 
@@ -81,6 +82,12 @@ class Auth(Construct):
             Route("POST /api/users/signin", api, public=True, throttle=Throttle(rate=100, burst=200)),
             Route("POST /api/users/signout", api, public=True),
             Route("GET /api/users/currentuser", api, public=True),
+            Route("POST /api/users/email/verify", api, public=True, throttle=Throttle(rate=50, burst=100)),
+            Route("POST /api/users/email/verification", api),
+            Route("PUT /api/users/email", api),
+            Route("POST /api/users/password/forgot", api, public=True, throttle=Throttle(rate=20, burst=50)),
+            Route("POST /api/users/password/reset", api, public=True, throttle=Throttle(rate=50, burst=100)),
+            Route("PUT /api/users/password", api),
             Route("GET /api/users/sessions", api),
             Route("DELETE /api/users/sessions", api),
             Route("DELETE /api/users/sessions/{id}", api),
@@ -104,7 +111,11 @@ class Auth(Construct):
             timeout=Duration.seconds(5),
             monitoring=monitoring,
             synchronous=True,
-            environment={"TABLE_NAME": users.table.table_name, "JWT_SECRET_ARN": signing_key.secret_arn},
+            environment={
+                "TABLE_NAME": users.table.table_name,
+                "JWT_SECRET_ARN": signing_key.secret_arn,
+                "EMAIL_VERIFICATION": stage.email_verification,
+            },
         )
         users.allow(authorizer, "GetItem")
         authorizer.grant_read_secret(signing_key)

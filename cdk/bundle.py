@@ -34,8 +34,8 @@ PLATFORMS: dict[Architecture, str] = {
     "x86_64": "x86_64-manylinux_2_28",
 }
 
-SOURCES = ("*.py", "layout.*")
-"""What a zip contains of a package's folder: code, and the layouts of mails."""
+SOURCES = ("*.py", "layout.*", "common_passwords.txt")
+"""What a zip contains of a package's folder: code, the layouts of mails, and the passwords that are refused."""
 
 AWS_SERVICES_CALLED = ("dynamodb", "events", "scheduler", "secretsmanager", "sesv2", "sqs")
 

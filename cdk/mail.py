@@ -114,6 +114,7 @@ class Mails(Construct):
             is_worker=True,
             environment={
                 "TABLE_NAME": users.table.table_name,
+                "EMAIL_VERIFICATION": stage.email_verification,
                 "MAIL_MILLIS": str(math.ceil(1000 * 2 * concurrency / stage.mails_per_second)),
             },
             memory_mb=512,  # it mostly waits, for SES

@@ -40,6 +40,8 @@ class Stage:
     mails_per_second: int = 14
     """How many mails a second are sent at most, 1 to 1,000. SES takes 14 from an account with production access unless
     its quota is raised, and 1 in the sandbox; what it refuses is sent later."""
+    verify_email: bool = True
+    """Whether a user without a proved e-mail address can buy and sell nothing. Without a sender everybody can."""
     alarm_email: str | None = None
     """The recipient of alarm e-mails, who must confirm the SNS subscription once, by the link in the first e-mail."""
     domain_name: str | None = None
@@ -83,6 +85,15 @@ class Stage:
         return "admit-one" if self.local else "__Host-admit-one"
 
     @property
+    def email_verification(self) -> str:
+        """What a user without a proved address cannot do: buy and sell (`required`), nothing (`optional`), or prove it
+        (`unavailable`).
+        """
+        if not self.mail_from:
+            return "unavailable"
+        return "required" if self.verify_email else "optional"
+
+    @property
     def has_event_archive(self) -> bool:
         """False on the local AWS, which does not support AWS::Events::Archive."""
         return not self.local
@@ -101,7 +112,7 @@ class Stage:
 
 
 # `make run` starts the local Stripe on port 12111, and the edge proxy on port 3000.
-# All users of a local stage, also those of the tests, have one address.
+# All users of a local stage, also those of the tests, have one address, and need not prove that of their mails.
 LOCAL = Stage(
     name="local",
     local=True,
@@ -110,6 +121,7 @@ LOCAL = Stage(
     stripe_api_base="http://127.0.0.1:12111",
     public_origin="http://127.0.0.1:3000",
     mail_from="mail@admit-one.example",
+    verify_email=False,
 )
 
 FOLDER = ROOT / "stages"

@@ -70,6 +70,7 @@ class User:
 
     id: UserID
     email: str
+    email_verified: bool
     session_id: str
 
 
@@ -122,7 +123,8 @@ class Api(APIGatewayHttpResolver):
 
     `public` are the route keys ("GET /api/tickets") that accept anonymous requests, `direct` those that accept requests
     which did not come through the edge. `cached` are public GET routes whose response depends on path and query string
-    alone: the edge keeps a 200 for CACHE_SECONDS. `problems` maps the errors of the service to problems. `table`
+    alone: the edge keeps a 200 for CACHE_SECONDS. Users without a proved e-mail address can only read, unless the API
+    is `open_to_unverified`. `problems` maps the errors of the service to problems. `table`
     returns the table that holds the records of idempotent routes.
     """
 
@@ -132,6 +134,7 @@ class Api(APIGatewayHttpResolver):
         public: Collection[str] = (),
         direct: Collection[str] = (),
         cached: Collection[str] = (),
+        open_to_unverified: bool = False,
         problems: Mapping[type[Exception], ProblemType],
         table: Callable[[], Table] | None = None,
     ) -> None:
@@ -143,6 +146,7 @@ class Api(APIGatewayHttpResolver):
         self.public = frozenset(public)
         self.direct = frozenset(direct)
         self.cached = frozenset(cached)
+        self.open_to_unverified = open_to_unverified
         self.problems = problems
         self.declared: dict[str, DeclaredResponses] = {}
         self.idempotent_routes: set[str] = set()
@@ -163,8 +167,8 @@ class Api(APIGatewayHttpResolver):
             try:
                 if event["routeKey"] not in self.direct:
                     check_edge(event.get("headers") or {})
-                if event["routeKey"] not in self.public and _user(event) is None:
-                    raise _unauthenticated()
+                if event["routeKey"] not in self.public:
+                    self._check_user(event)
                 admit(event)
             except Problem as problem:
                 response = _http(problem, request_id)
@@ -176,6 +180,14 @@ class Api(APIGatewayHttpResolver):
         response.setdefault("headers", {})["Cache-Control"] = cache_control
         response["body"] = "" if is_head else response.get("body") or ""
         return response
+
+    def _check_user(self, event: dict[str, Any]) -> None:
+        """Refuse anonymous requests, and writes of users who have not proved their e-mail address."""
+        user = _user(event)
+        if user is None:
+            raise _unauthenticated()
+        if not (user.email_verified or self.open_to_unverified or event["routeKey"].startswith("GET ")):
+            raise Problem(403, "email_not_verified", "confirm your e-mail address first: a link was mailed to it")
 
     def raises[F: Callable[..., Any]](
         self, *errors: type[Exception], successes: Mapping[int, str] = MappingProxyType({})
@@ -343,8 +355,13 @@ def _user(event: dict[str, Any]) -> User | None:
     context = event["requestContext"].get("authorizer", {}).get("lambda") or {}
     if not context.get("userID"):
         return None
-    # A result that API Gateway has cached from before a deployment may have no session.
-    return User(UserID(context["userID"]), context["email"], context.get("sessionID", ""))
+    # A result that API Gateway has cached from before a deployment may lack the newer values.
+    return User(
+        id=UserID(context["userID"]),
+        email=context["email"],
+        email_verified=context.get("emailVerified") == "true",
+        session_id=context.get("sessionID", ""),
+    )
 
 
 def _unauthenticated() -> Problem:

@@ -230,6 +230,8 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
         refusals.append((401, "unauthenticated"))
     if route.method != "GET":
         refusals.append((403, "cross_site_request"))
+    if not (is_public or route.method == "GET" or api.open_to_unverified):
+        refusals.append((403, "email_not_verified"))
     if "{" in path:
         refusals.append((404, "not_found"))
     if takes_key:
@@ -289,7 +291,7 @@ def _webhook() -> Json:
 
 def _success(status: int, meaning: str, content: Json) -> Json:
     answer: Json = {"description": meaning}
-    if status == HTTPStatus.NO_CONTENT:
+    if status == HTTPStatus.NO_CONTENT or all(of["schema"].get("type") == "null" for of in content.values()):
         return answer
     if status == HTTPStatus.ACCEPTED:
         answer["headers"] = _headers("Retry-After")

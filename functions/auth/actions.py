@@ -5,6 +5,9 @@ from datetime import datetime
 
 from functions.auth import passwords
 from functions.auth.authentication import Identity
+from functions.auth.link import Purpose
+from functions.auth.mail_queue import MailNotQueued, MailQueue, MailUnavailable
+from functions.auth.mails.kinds import NewDevice
 from functions.auth.rate_limit import Counter, TooManyAttempts, counters, device_counter, sign_up_counter
 from functions.auth.session import Session
 from functions.auth.store import UserStore
@@ -12,20 +15,30 @@ from functions.auth.tokens import Tokens
 from functions.auth.user import Account, BadCredentials, User, normalise_password
 from shared import clock
 from shared.ids import UserID, new_id
+from shared.telemetry import logger
 from shared.unit_of_work import retry_on_conflict
 
 
 def sign_up(
-    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, client: str, limit: int
+    store: UserStore,
+    tokens: Tokens,
+    mails: MailQueue,
+    *,
+    email: str,
+    password: str,
+    address: str,
+    client: str,
+    limit: int,
 ) -> tuple[Identity, str]:
     """Create an account and return it with the token of its first session. `password` is normalised.
 
     `limit` is the number of attempts from the network of `address` in one window; all count, so that nobody can find
-    out who has an account by trying. Raises TooManyAttempts, EmailInUse.
+    out who has an account by trying. Raises TooManyAttempts, PasswordRefused, EmailInUse.
 
     The token is issued before the account is written: if issuing fails, no account exists without a response.
     """
     now = clock.now()
+    passwords.check_new_password(password, email)
     counter = sign_up_counter(address=address, limit=limit, now=now)
     if not store.count(counter):
         raise TooManyAttempts(counter.retry_after(now), "too many accounts were requested from this network")
@@ -34,19 +47,29 @@ def sign_up(
     token = tokens.issue(user.id, session)
     account = Account(id=user.id, email=email, password_hash=passwords.hash_password(password))
     store.insert(user, account)
-    return Identity(user_id=user.id, email=email, session_id=session.id), token
+    _mail_verification(mails, user.id)
+    return Identity.of(user, session.id), token
 
 
 def sign_in(
-    store: UserStore, tokens: Tokens, *, email: str, password: str, address: str, client: str, device_id: str | None
+    store: UserStore,
+    tokens: Tokens,
+    mails: MailQueue,
+    *,
+    email: str,
+    password: str,
+    address: str,
+    client: str,
+    device_id: str | None,
 ) -> tuple[Identity, str]:
     """Check e-mail and password, and return the user with the token of a new session.
 
     Raises BadCredentials, TooManyAttempts.
 
     `password` is as typed; `address` is the client's IP address; `client` names it in words; `device_id` is None for a
-    device that is unknown to the user. A hash of the password as typed is replaced by one of its normalised form, which
-    is the same on every device. An unknown e-mail takes the same steps and the same time, including the counters.
+    device that is unknown to the user, who receives a notice. A hash of the password as typed, or with outdated
+    parameters, is replaced by one of its normalised form, which is the same on every device. An unknown e-mail takes
+    the same steps and the same time, including the counters.
     """
     now = clock.now()
     known = (device_counter(device_id, now=now),) if device_id else None
@@ -61,21 +84,36 @@ def sign_in(
         raise BadCredentials
     session = Session(id=new_id(), client=client, created_at=now)
     token = tokens.issue(account.id, session)
-    _begin_session(store, account, session)
-    if right != normalised:
+    user = _begin_session(store, account, session)
+    if right != normalised or passwords.is_outdated(account.password_hash):
         store.replace_hash(account, passwords.hash_password(normalised))
     for counter in counted:
         store.give_back(counter)
-    return Identity(user_id=account.id, email=account.email, session_id=session.id), token
+    if device_id is None:
+        mails.put_notice(NewDevice(client=client, at=now), user_id=user.id, at_most_hourly=True)
+    return Identity.of(user, session.id), token
+
+
+def _mail_verification(mails: MailQueue, user_id: UserID) -> None:
+    """Mail the first link. If that fails, the account exists nevertheless, and the user can ask for another."""
+    try:
+        mails.put_link(Purpose.VERIFY, user_id=user_id)
+    except MailUnavailable:
+        return
+    except MailNotQueued as error:
+        logger.warning("no mail is sent", mail=Purpose.VERIFY, reason=str(error))
 
 
 @retry_on_conflict()
-def _begin_session(store: UserStore, account: Account, session: Session) -> None:
+def _begin_session(store: UserStore, account: Account, session: Session) -> User:
+    """Begin a session, unless the password or the address has changed since the account was read."""
     user = store.user(account.id)
-    if user is None:  # deleted since its address was read
+    if user is None or (user.email, user.password_version) != (account.email, account.password_version):
         raise BadCredentials
-    store.replace(user, user.begin_session(session))
+    begun = user.begin_session(session)
+    store.replace(user, begun)
     store.commit()
+    return begun
 
 
 @retry_on_conflict()

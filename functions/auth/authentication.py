@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from functions.auth.store import UserStore
 from functions.auth.tokens import Tokens
+from functions.auth.user import User
 from shared import clock
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ class Identity:
 
     user_id: "UserID"
     email: str
+    email_verified: bool
     session_id: str
+
+    @classmethod
+    def of(cls, user: User, session_id: str) -> Self:
+        """Return the identity of this user in this session."""
+        return cls(user_id=user.id, email=user.email, email_verified=user.email_verified, session_id=session_id)
 
 
 def authenticate(store: UserStore, tokens: Tokens, candidates: Iterable[str]) -> Identity | None:
@@ -31,5 +38,5 @@ def authenticate(store: UserStore, tokens: Tokens, candidates: Iterable[str]) ->
         claim = tokens.read(token)
         user = store.user(claim.user_id) if claim else None
         if claim and user and user.session(claim.session_id, now=now):
-            return Identity(user_id=user.id, email=user.email, session_id=claim.session_id)
+            return Identity.of(user, claim.session_id)
     return None

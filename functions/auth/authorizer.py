@@ -4,7 +4,7 @@ Every request is authorised. Requests without a valid token pass as anonymous; e
 them, with a problem document. A rejection by API Gateway would be a 403 in its own format.
 
 API Gateway caches the result for half a minute by the `Authorization` header, so the decision must depend on that
-header and the user's sessions only. A session that was ended is accepted that much longer, at most.
+header and the user's item only. A session that was ended is accepted that much longer, at most.
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ class Settings:
     stage: str
     table_name: str
     jwt_secret_arn: str
+    email_verification: str
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -33,9 +34,16 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     tokens = Tokens(key_ring(env.jwt_secret_arn), stage=env.stage)
     candidates = tokens_in((event.get("headers") or {}).get("authorization"))
     identity = authenticate(UserStore(Table(env.table_name)), tokens, candidates)
-    context = _user_context(identity) if identity else {}
+    context = _user_context(identity, env.email_verification) if identity else {}
     return {"isAuthorized": True, "context": context}
 
 
-def _user_context(identity: Identity) -> dict[str, str]:
-    return {"userID": identity.user_id, "email": identity.email, "sessionID": identity.session_id}
+def _user_context(identity: Identity, email_verification: str) -> dict[str, str]:
+    """Return what the services learn of a user. On a stage that requires no proof, every address counts as proved."""
+    is_verified = identity.email_verified or email_verification != "required"
+    return {
+        "userID": identity.user_id,
+        "email": identity.email,
+        "emailVerified": str(is_verified).lower(),
+        "sessionID": identity.session_id,
+    }

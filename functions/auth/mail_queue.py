@@ -1,21 +1,32 @@
 """The queue of mails that Auth's routes send. A function of its own sends them (`mail_sender`).
 
-So no request waits for SES, fails with it, or shows by its time whether an address is known. A message contains the
-token of a link: SQS encrypts it, only the sender may receive it, and the token expires within a day.
+So no request waits for SES, fails with it, or shows by its time whether an address is known. The sender makes the
+links of mails, so no message contains a token.
 
-    MailQueue.of_stage().put(VerifyAddress(token=token, life=LIFE), user_id=user.id)
+    mails = MailQueue.of_stage()
+    mails.put_link(Purpose.RESET, address=email)
+    mails.put_notice(PasswordChanged(at=now), user_id=user.id)
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.auth.link import Purpose
 from functions.auth.mails.kinds import Mail
 from functions.auth.mails.request import request_of
 from shared import aws, clock, settings
 from shared.ids import UserID, new_id
 from shared.telemetry import current_trace, logger
+
+
+class MailUnavailable(Exception):
+    """The stage has no sender of mails."""
+
+    def __init__(self) -> None:
+        super().__init__("this service sends no mails")
 
 
 class MailNotQueued(Exception):
@@ -52,8 +63,8 @@ class MailQueue:
         one before it is confirmed, or the old one. A `user_id` that does not exist is accepted and its mail is not
         sent, so a route can make the same call for an unknown address.
 
-        `at_most_hourly` is for mails that somebody can request repeatedly: verification again, reset, new device. The
-        first in an hour is sent and the others are dropped, so their tokens must not invalidate that of the first.
+        `at_most_hourly` is for mails that somebody can cause repeatedly, such as the notice of a new device: the first
+        in an hour is sent and the others are dropped.
         """
         if not self.has_sender:
             logger.info("no mail is sent: the stage has no sender", mail=type(mail).__name__)
@@ -62,9 +73,29 @@ class MailQueue:
         request = request_of(
             mail, ident=ident, user_id=user_id, now=clock.now(), address=address, at_most_hourly=at_most_hourly
         )
+        self._send(ident, request.kind, request.to_message())
+
+    def put_notice(self, mail: Mail, *, user_id: UserID, at_most_hourly: bool = False) -> None:
+        """Queue a mail about a change that has been made, which must not fail with it: a failure is only logged."""
+        try:
+            self.put(mail, user_id=user_id, at_most_hourly=at_most_hourly)
+        except MailNotQueued as error:
+            logger.warning("no mail is sent", mail=type(mail).__name__, reason=str(error))
+
+    def put_link(self, purpose: Purpose, *, user_id: UserID | None = None, address: str | None = None) -> None:
+        """Queue the request for a link of this purpose. Raises MailUnavailable, MailNotQueued.
+
+        For the user with this id, or with this address. With both, the link is for this address of the user. Whether
+        there is such a user shows only when the mail is sent.
+        """
+        if not self.has_sender:
+            raise MailUnavailable
+        self._send(new_id(), purpose, {"link": purpose, "userID": user_id, "address": address})
+
+    def _send(self, ident: str, what: str, content: Mapping[str, object]) -> None:
         trace = current_trace()
-        message = {"id": ident, "correlationId": trace.correlation_id if trace else ident} | request.to_message()
+        message = {"id": ident, "correlationId": trace.correlation_id if trace else ident, **content}
         try:
             aws.sqs().send_message(QueueUrl=self.url, MessageBody=json.dumps(message))
         except (BotoCoreError, ClientError) as error:
-            raise MailNotQueued(f"{request.kind} was not queued: {type(error).__name__}") from None
+            raise MailNotQueued(f"{what} was not queued: {type(error).__name__}") from None

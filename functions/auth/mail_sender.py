@@ -1,6 +1,7 @@
 """The mail sender: sends the mails that Auth's routes have queued, and those that report events of other services.
 
-Each has a queue of its own, so that a link that somebody waits for is not behind the receipts of a rush.
+Each has a queue of its own, so that a link that somebody waits for is not behind the receipts of a rush. The sender
+also makes the links, so that no queue and no table has their tokens.
 """
 
 import json
@@ -8,16 +9,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from functions.auth import account_changes
+from functions.auth.link import Purpose
 from functions.auth.mail_delivery import deliver
 from functions.auth.mail_store import BeingSent, MailStore
 from functions.auth.mailer import Mailer, MailNotSent
-from functions.auth.mails.request import MailRequest
+from functions.auth.mails.kinds import ConfirmNewAddress, ResetPassword, VerifyAddress
+from functions.auth.mails.request import MailRequest, request_of
 from functions.auth.order_mails import mail_of
+from functions.auth.store import UserStore
 from shared import clock, settings
 from shared.events import Data, OrderCancelled, OrderCompleted, OrderRefunded, TicketUpdated
+from shared.ids import created_at_millis
 from shared.listener import TooEarly, listen
 from shared.table import Table
 from shared.telemetry import Trace, count, follow, logger
+
+LINKS = {
+    Purpose.VERIFY: VerifyAddress,
+    Purpose.RESET: ResetPassword,
+    Purpose.CHANGE_EMAIL: ConfirmNewAddress,
+}
+"""The mail with each kind of link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,8 @@ def _is_handled(record: Mapping[str, Any]) -> bool:
     try:
         message: dict[str, Any] = json.loads(record["body"])
         with follow(Trace(message["correlationId"], message["id"])):
-            _send(MailRequest.from_message(message))
+            if request := _request(message):
+                _send(request)
     except (BeingSent, MailNotSent) as error:
         logger.warning("a mail returns to its queue", reason=str(error))
         return False
@@ -64,6 +78,27 @@ def _is_handled(record: Mapping[str, Any]) -> bool:
         count("EventsNotHandled")
         return False
     return True
+
+
+def _request(message: dict[str, Any]) -> MailRequest | None:
+    """Return the mail of a message. If it needs a link, make the link; None if nobody or nothing needs it any more."""
+    if "link" not in message:
+        return MailRequest.from_message(message)
+    store = UserStore(Table(settings.load(Settings).table_name))
+    purpose, queued_at = Purpose(message["link"]), clock.from_millis(created_at_millis(message["id"]))
+    user_id, address = message["userID"], message["address"]
+    if user_id is None:
+        account = store.account(address)
+        user_id = account and account.id
+    made = None
+    if user_id and clock.now() < queued_at + purpose.life:
+        made = account_changes.make_link(store, user_id, purpose, address)
+    if made is None:
+        logger.info("no mail is sent", mail=purpose, reason="nobody needs the link")
+        return None
+    address, token = made
+    mail = LINKS[purpose](token=token, life=purpose.life)
+    return request_of(mail, ident=message["id"], user_id=user_id, now=queued_at, address=address)
 
 
 def _send(request: MailRequest) -> None:

@@ -1,10 +1,15 @@
 """Password hashing: argon2id with the parameters of OWASP's Password Storage Cheat Sheet (19 MiB, 2 passes, 1 lane).
 
-argon2 is imported on first use: most requests of this service need no hash.
+argon2 is imported on first use: most requests of this service need no hash. The same holds for the list of the most
+common passwords, which is zxcvbn's (MIT; Copyright 2012-2016 Dan Wheeler and Dropbox, Inc., 2016 Daniel Wolf) without
+those that are too short.
 """
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from functions.auth.user import PasswordRefused
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -26,6 +31,21 @@ def hasher() -> "PasswordHasher":
     return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
 
 
+def check_new_password(password: str, email: str) -> None:
+    """Check a new password against the list of common ones and the user's address. Raises PasswordRefused."""
+    entered = password.casefold()
+    if entered in _common_passwords():
+        raise PasswordRefused("this password is one of the most common ones: choose one that nobody else would")
+    if entered.strip() in (email, email.partition("@")[0]):
+        raise PasswordRefused("the password must not be the e-mail address")
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    text = Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8")
+    return frozenset(text.split("\n"))
+
+
 def hash_password(password: str) -> str:
     """Return the encoded hash, which includes salt and parameters."""
     return hasher().hash(password)
@@ -40,3 +60,8 @@ def is_password(password: str, password_hash: str | None) -> bool:
     except VerifyMismatchError:
         return False
     return password_hash is not None
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether a hash has other parameters than those above."""
+    return not password_hash.startswith(f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$")

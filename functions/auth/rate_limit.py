@@ -1,4 +1,4 @@
-"""Rate limits of sign-ins and sign-ups: counters over fixed windows of 15 minutes, three of them for a sign-in.
+"""Rate limits: counters over fixed windows of 15 minutes, three of them for a sign-in.
 
 An attempt is counted before its password is checked, so that concurrent guesses are all counted, and removed again if
 the password was right. The counters therefore hold failures.
@@ -28,12 +28,15 @@ EMAIL_AND_ADDRESS_LIMIT = 10
 ADDRESS_LIMIT = 300
 EMAIL_LIMIT = 50
 DEVICE_LIMIT = 10
+PASSWORD_LIMIT = 10
+LINKS_PER_USER = 5
+RESETS_PER_NETWORK = 50
 
 CUSTOMER_PREFIX = 64  # prefix length in bits that a provider assigns to one customer (IPv6)
 
 
 class TooManyAttempts(Exception):
-    """Too many failed sign-ins, or sign-ups. `retry_after`: seconds until the next window."""
+    """Too many attempts. `retry_after`: seconds until the next window."""
 
     def __init__(self, retry_after: int, reason: str = "too many failed sign-ins") -> None:
         super().__init__(f"{reason}; try again later")
@@ -61,6 +64,22 @@ def device_counter(device_id: str, *, now: datetime) -> Counter:
 def sign_up_counter(*, address: str, limit: int, now: datetime) -> Counter:
     """Return the counter of the sign-ups from one network, which counts every attempt."""
     return _counter("sign-up", _network(address), limit, now)
+
+
+def password_counter(user_id: str, *, now: datetime) -> Counter:
+    """Return the counter of the wrong passwords with which a signed-in user confirms changes."""
+    return _counter("password", user_id, PASSWORD_LIMIT, now)
+
+
+def link_counter(user_id: str, *, now: datetime) -> Counter:
+    """Return the counter of the links that a signed-in user asks for."""
+    return _counter("link", user_id, LINKS_PER_USER, now)
+
+
+def reset_counters(*, email: str, address: str, now: datetime) -> tuple[Counter, Counter]:
+    """Return the counters of requests for a new password: of one network, and of one address, known or not."""
+    network = _network(address)
+    return _counter("reset-network", network, RESETS_PER_NETWORK, now), _counter("reset", email, LINKS_PER_USER, now)
 
 
 def counters(*, email: str, address: str, now: datetime) -> tuple[Counter, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field
 
 from functions.auth.authentication import Identity
+from functions.auth.link import MAX_TOKEN_LENGTH
 from functions.auth.session import Session
 from functions.auth.user import (
     MAX_EMAIL_LENGTH,
@@ -18,6 +19,8 @@ from functions.auth.user import (
 )
 from shared.http import Input, Instant, Output
 from shared.ids import UserID
+
+type Verification = Literal["required", "optional", "unavailable"]
 
 type Email = Annotated[
     str,
@@ -40,60 +43,115 @@ type NewEmail = Annotated[
         json_schema_extra={"format": "email", "maxLength": MAX_EMAIL_LENGTH},
     ),
 ]
+NewPassword = Annotated[
+    str,
+    AfterValidator(parse_new_password),
+    Field(
+        description=f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} Unicode code points after normalisation"
+        " (NFC, RFC 8265), without control characters; neither a very common password nor the e-mail address.",
+        json_schema_extra={"minLength": MIN_PASSWORD_LENGTH, "maxLength": MAX_PASSWORD_LENGTH},
+        repr=False,
+    ),
+]
+KnownPassword = Annotated[
+    str,
+    AfterValidator(parse_known_password),
+    Field(
+        description=f"1 to {MAX_PASSWORD_LENGTH} Unicode code points after normalisation (NFC, RFC 8265).",
+        json_schema_extra={"minLength": 1, "maxLength": MAX_PASSWORD_LENGTH},
+        repr=False,
+    ),
+]
+LinkToken = Annotated[
+    str,
+    Field(description="What follows the # in the link of the mail.", max_length=MAX_TOKEN_LENGTH, repr=False),
+]
 
 
 class SignUp(Input):
     """E-mail and password of a new account. Case and spaces in a password are significant, also at its ends."""
 
     email: NewEmail
-    password: Annotated[str, AfterValidator(parse_new_password)] = Field(
-        description=f"{MIN_PASSWORD_LENGTH} to {MAX_PASSWORD_LENGTH} Unicode code points after normalisation"
-        " (NFC, RFC 8265), without control characters.",
-        json_schema_extra={"minLength": MIN_PASSWORD_LENGTH, "maxLength": MAX_PASSWORD_LENGTH},
-        repr=False,
-    )
+    password: NewPassword
 
 
 class SignIn(Input):
     """E-mail and password of an account. A password shorter than the minimum is treated like any wrong password."""
 
     email: Email
-    password: Annotated[str, AfterValidator(parse_known_password)] = Field(
-        description=f"1 to {MAX_PASSWORD_LENGTH} Unicode code points after normalisation (NFC, RFC 8265).",
-        json_schema_extra={"minLength": 1, "maxLength": MAX_PASSWORD_LENGTH},
-        repr=False,
-    )
+    password: KnownPassword
 
 
-class SignedIn(Output):
-    """The user and their session token, which is also in the session cookie."""
+class VerifyEmail(Input):
+    """The token of a link that proves an address."""
 
-    id: UserID
-    email: str
-    token: str = Field(repr=False)
+    token: LinkToken
 
-    @classmethod
-    def of(cls, identity: Identity, token: str) -> Self:
-        """Build the response for this user and token."""
-        return cls(id=identity.user_id, email=identity.email, token=token)
+
+class ForgotPassword(Input):
+    """The address to which a link shall be mailed."""
+
+    email: Email
+
+
+class ResetPassword(Input):
+    """The token of a link that sets a new password, and the password."""
+
+    token: LinkToken
+    password: NewPassword
+
+
+class ChangePassword(Input):
+    """The current password and the new one."""
+
+    current: KnownPassword
+    new: NewPassword
+
+
+class ChangeEmail(Input):
+    """The new address, and the current password."""
+
+    email: NewEmail
+    password: KnownPassword
 
 
 class UserOut(Output):
-    """A user's own account."""
+    """A user's own account. Without a proved address a user buys and sells nothing where verification is required."""
 
     id: UserID
     email: str
+    emailVerified: bool = Field(description="Whether the user has proved the address by a link that was mailed to it.")
+    verification: Verification = Field(
+        description="`required`: a user without a proved address buys and sells nothing. `optional`: it is not needed."
+        " `unavailable`: this service sends no mails."
+    )
+
+    @classmethod
+    def of(cls, identity: Identity, verification: Verification) -> Self:
+        """Build the response for this user, on a stage with this verification."""
+        return cls(
+            id=identity.user_id,
+            email=identity.email,
+            emailVerified=identity.email_verified,
+            verification=verification,
+        )
+
+
+class SignedIn(UserOut):
+    """The user and their session token, which is also in the session cookie."""
+
+    token: str = Field(repr=False)
+
+    @classmethod
+    def with_token(cls, identity: Identity, verification: Verification, token: str) -> Self:
+        """Build the response for this user and token."""
+        return cls(**dict(UserOut.of(identity, verification)), token=token)
 
 
 class CurrentUser(Output):
     """The signed-in user, or null."""
 
     currentUser: UserOut | None
-
-    @classmethod
-    def of(cls, identity: Identity | None) -> Self:
-        """Build the response for the user of a token, or for None."""
-        return cls(currentUser=UserOut(id=identity.user_id, email=identity.email) if identity else None)
 
 
 class SessionOut(Output):

@@ -1,21 +1,25 @@
 """The Users table: users, and counters of failed sign-ins.
 
-    pk user#<userID>                             the user with their sessions
+    pk user#<userID>                             the user with their sessions and links
     pk email#<email>                             the address's user id and password hash
-    pk attempts#<scope>#<digest>#<window>        failed sign-ins in one window; expires by TTL
+    pk attempts#<scope>#<digest>#<window>        attempts in one window; expires by TTL
 
-The address is the key of one item, so it can belong to one user only. The keys of counters contain digests, since an
-attempt may use the address of a person who has no account, and such addresses must not be stored.
+The address is the key of one item, so it can belong to one user only. Each change of a user is conditioned on the
+user's revision, also if it changes the address or the password, so changes of one user follow one another.
+
+The keys of counters contain digests, since an attempt may use the address of a person who has no account, and such
+addresses must not be stored.
 """
 
 from datetime import timedelta
 
+from functions.auth.link import Link, Purpose
 from functions.auth.rate_limit import Counter
 from functions.auth.session import Session
 from functions.auth.user import Account, EmailInUse, User
 from shared import clock
 from shared.ids import UserID
-from shared.table import ConditionFailed, Item, Put, Table, Update
+from shared.table import ConditionFailed, Delete, Item, Put, Table, Update
 from shared.unit_of_work import UnitOfWork
 
 COUNTER_KEPT = timedelta(hours=1)  # after its window, so that an attempt from within the window can still be undone
@@ -47,26 +51,40 @@ class UserStore(UnitOfWork[User]):
         item = self.table.get({"pk": f"email#{email}"}, consistent=True)
         if item is None:
             return None
-        return Account(id=UserID(item["userID"]), email=item["email"], password_hash=item["passwordHash"])
+        return Account(
+            id=UserID(item["userID"]),
+            email=item["email"],
+            password_hash=item["passwordHash"],
+            password_version=item.get("passwordVersion", 0),
+        )
 
     def insert(self, user: User, account: Account) -> None:
         """Write the user and the address in one transaction. Condition: neither exists; otherwise raises EmailInUse."""
         person = Put(item=_to_item(user), condition="attribute_not_exists(pk)")
-        claim = Put(
-            item={
-                "pk": f"email#{account.email}",
-                "userID": account.id,
-                "email": account.email,
-                "passwordHash": account.password_hash,
-            },
-            condition="attribute_not_exists(pk)",
-        )
+        claim = Put(item=_to_claim(account), condition="attribute_not_exists(pk)")
         try:
             self.table.write(person, claim)
         except ConditionFailed as refused:
             claimed = refused.items[1] or {}
             if claimed.get("userID") != account.id:  # else an earlier attempt of this call succeeded
                 raise EmailInUse("this e-mail is in use") from None
+
+    def replace_password(self, before: User, after: User, password_hash: str) -> None:
+        """Add the user's next state and password to the unit of work. Condition: that of `replace`."""
+        self.replace(before, after)
+        self.add(Put(item=_to_claim(_account(after, password_hash))))
+
+    def replace_email(self, before: User, after: User, password_hash: str) -> None:
+        """Add the user's next state and address to the unit of work.
+
+        Conditions: that of `replace`, and nobody has the new address. If somebody has, the second item of the
+        VersionConflict is theirs.
+        """
+        self.replace(before, after)
+        self.add(
+            Put(item=_to_claim(_account(after, password_hash)), condition="attribute_not_exists(pk)"),
+            Delete(key={"pk": f"email#{before.email}"}),
+        )
 
     def replace_hash(self, account: Account, password_hash: str) -> None:
         """Replace the hash. Condition: the stored hash is the account's; otherwise nothing is written."""
@@ -121,12 +139,36 @@ def _to_item(user: User) -> Item:
         "pk": f"user#{user.id}",
         "id": user.id,
         "email": user.email,
+        "emailVerified": user.email_verified,
         "createdAt": clock.to_millis(user.created_at),
         "suppressedEmail": user.suppressed_email,
+        "passwordVersion": user.password_version,
         "revision": user.revision,
         "sessions": {
             each.id: {"client": each.client, "createdAt": clock.to_millis(each.created_at)} for each in user.sessions
         },
+        "links": {
+            each.digest: {
+                "purpose": each.purpose,
+                "email": each.email,
+                "expiresAt": clock.to_millis(each.expires_at),
+            }
+            for each in user.links
+        },
+    }
+
+
+def _account(user: User, password_hash: str) -> Account:
+    return Account(id=user.id, email=user.email, password_hash=password_hash, password_version=user.password_version)
+
+
+def _to_claim(account: Account) -> Item:
+    return {
+        "pk": f"email#{account.email}",
+        "userID": account.id,
+        "email": account.email,
+        "passwordHash": account.password_hash,
+        "passwordVersion": account.password_version,
     }
 
 
@@ -139,8 +181,19 @@ def _to_user(item: Item) -> User:
         id=UserID(item["id"]),
         email=item["email"],
         created_at=clock.from_millis(item["createdAt"]),
+        email_verified=item.get("emailVerified", False),
         sessions=tuple(sorted(sessions, key=lambda session: (session.created_at, session.id))),
         suppressed_email=item.get("suppressedEmail"),
+        links=tuple(
+            Link(
+                purpose=Purpose(link["purpose"]),
+                email=link["email"],
+                digest=digest,
+                expires_at=clock.from_millis(link["expiresAt"]),
+            )
+            for digest, link in item.get("links", {}).items()
+        ),
+        password_version=item.get("passwordVersion", 0),
         revision=item.get("revision", 0),
     )
 

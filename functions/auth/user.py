@@ -2,15 +2,20 @@
 
 AuthError
 ├── EmailInUse         an account with this address exists
-└── BadCredentials     unknown address or wrong password; the error does not reveal which
+├── BadCredentials     unknown address or wrong password; the error does not reveal which
+├── UserGone           the user was deleted, and their token is still accepted for moments
+├── WrongPassword      a signed-in user confirmed a change with another password
+├── PasswordRefused    too easily guessed for a new password
+└── LinkExpired        the link of a mail was used, has expired or never existed
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from functions.auth.link import Link, Purpose, keep
 from functions.auth.session import MAX_SESSIONS, Session
 
 if TYPE_CHECKING:
@@ -24,7 +29,7 @@ _MAX_COMPOSED = 4  # code points that NFC may compose into one: the longest cano
 
 
 class AuthError(Exception):
-    """Base class: the sign-up or sign-in failed."""
+    """Base class: an account stays as it is."""
 
 
 class EmailInUse(AuthError):
@@ -38,16 +43,47 @@ class BadCredentials(AuthError):
         super().__init__("e-mail or password is wrong")
 
 
+class UserGone(AuthError):
+    """The user was deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("sign in to do this")
+
+
+class WrongPassword(AuthError):
+    """The password that confirms a change is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("the password is wrong")
+
+
+class PasswordRefused(AuthError):
+    """The new password is too easily guessed; the message says why."""
+
+
+class LinkExpired(AuthError):
+    """The link was used, has expired, or never existed."""
+
+    def __init__(self) -> None:
+        super().__init__("this link was used or has expired; ask for a new one")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A user with their sessions, the oldest first. `revision` counts the writes."""
+    """A user with their sessions, the oldest first, and the links that were mailed to them.
+
+    `password_version` counts the passwords, and `revision` the writes.
+    """
 
     id: "UserID"
     email: str
     created_at: datetime
+    email_verified: bool = False
     sessions: tuple[Session, ...] = ()
     suppressed_email: str | None = None
     """The address that has bounced or complained. A later address of the user is another one."""
+    links: tuple[Link, ...] = ()
+    password_version: int = 0
     revision: int = 0
 
     @property
@@ -66,27 +102,68 @@ class User:
     def begin_session(self, session: Session) -> Self:
         """Add a session. Sessions that have ended are removed, and the oldest one if there are too many."""
         others = tuple(each for each in self.open_sessions(session.created_at) if each.id != session.id)
-        return self._with((*others, session)[-MAX_SESSIONS:])
+        return self._changed(sessions=(*others, session)[-MAX_SESSIONS:])
 
     def end_sessions(self, ends: Callable[[Session], bool], *, now: datetime) -> Self:
         """Remove the sessions for which `ends` holds, and those that have ended."""
-        return self._with(tuple(each for each in self.open_sessions(now) if not ends(each)))
+        return self._changed(sessions=tuple(each for each in self.open_sessions(now) if not ends(each)))
 
     def suppress_email(self) -> Self:
         """The address has bounced or complained."""
-        return replace(self, suppressed_email=self.email, revision=self.revision + 1)
+        return self._changed(suppressed_email=self.email)
 
-    def _with(self, sessions: tuple[Session, ...]) -> Self:
-        return replace(self, sessions=sessions, revision=self.revision + 1)
+    def add_link(self, link: Link, *, now: datetime) -> Self:
+        """Add a link. Those that have expired are removed, and the oldest of its purpose if there are too many."""
+        return self._changed(links=keep((*self.links, link), now=now))
+
+    def link(self, secret: str, purposes: Collection[Purpose], *, now: datetime) -> Link:
+        """Return the link with this secret, if it has one of these purposes. Raises LinkExpired.
+
+        A link that was sent to an earlier address of the user does not work, unless it is to change the address.
+        """
+        for each in self.links:
+            is_bound = each.purpose is Purpose.CHANGE_EMAIL or each.email == self.email
+            if each.has(secret) and each.purpose in purposes and is_bound and now < each.expires_at:
+                return each
+        raise LinkExpired
+
+    def verify_email(self) -> Self:
+        """The address is proved. The links to verify it end."""
+        others = tuple(each for each in self.links if each.purpose is not Purpose.VERIFY)
+        return self._changed(email_verified=True, links=others)
+
+    def change_email(self, email: str) -> Self:
+        """Replace the address by one that is proved. All links end: they were sent to the old address."""
+        return self._changed(email=email, email_verified=True, links=())
+
+    def change_password(self, keeps: Callable[[Session], bool], *, now: datetime) -> Self:
+        """Count a new password. All links end, and the sessions for which `keeps` does not hold.
+
+        A link may have been asked for by somebody who knew the old password.
+        """
+        kept = tuple(each for each in self.open_sessions(now) if keeps(each))
+        return self._changed(sessions=kept, links=(), password_version=self.password_version + 1)
+
+    def reset_password(self, session: Session) -> Self:
+        """Count a new password, set by a link, which proves the address. `session` is the only one that goes on."""
+        changed = self.change_password(lambda _: False, now=session.created_at)
+        return replace(changed, email_verified=True, sessions=(session,))
+
+    def _changed(self, **fields: Any) -> Self:
+        return replace(self, revision=self.revision + 1, **fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """The credentials of a user. `email` is in the form that `parse_email` returns."""
+    """The credentials of a user. `email` is in the form that `parse_email` returns.
+
+    `password_version` is the user's when the hash was stored.
+    """
 
     id: "UserID"
     email: str
     password_hash: str = field(repr=False)
+    password_version: int = 0
 
 
 def parse_email(text: str) -> str:

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+import boto3
+
 from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
 from shared import aws, clock, settings
@@ -46,7 +48,10 @@ class FaultCase:
         self.seller, self.buyer = person(), person()
 
     def table(self, *services: str) -> None:
-        """Create the tables of these services."""
+        """Create the tables of these services, and the queue of Auth's mails."""
+        if "auth" in services:
+            queue = boto3.client("sqs").create_queue(QueueName=f"mails-{self.name}")
+            self.environment |= {"MAIL_QUEUE_URL": queue["QueueUrl"]}
         for service in services:
             aws.dynamodb().create_table(
                 TableName=f"{service}-{self.name}", BillingMode="PAY_PER_REQUEST", **self._definitions[service]

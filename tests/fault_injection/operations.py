@@ -8,6 +8,9 @@ from typing import Any
 
 from boto3 import client
 
+from functions.auth import account_changes
+from functions.auth.link import Purpose
+from functions.auth.store import UserStore
 from functions.payments.payment import NORMAL_COURSE
 from functions.payments.progress import LogName, LogWindow, Progress
 from functions.payments.reconciler import OVERLAP
@@ -53,6 +56,7 @@ def operation(name: str) -> Callable[[Setting], Setting]:
 
 SES_TRIES = 5  # two attempts of the SDK in each of two calls, and the one that succeeds
 CREDENTIALS = {"email": "somebody@example.com", "password": "correct horse"}
+NEW_PASSWORD = "battery staple"
 
 
 @operation("sign up")
@@ -154,6 +158,63 @@ def _recipient(fault_case: FaultCase) -> tuple[Person, str]:
     fault_case.http("POST", "/api/users/signup", CREDENTIALS | {"email": address})
     [user] = fault_case.items("auth", "user#")
     return Person(user["id"], address), address
+
+
+@operation("verify an address")
+def _verify_email(fault_case: FaultCase) -> Act:
+    """A repeated request whose first attempt succeeded finds the link used, and the user verified."""
+    user, _ = _signed_up(fault_case)
+
+    def right(_: Outcome) -> None:
+        [item] = fault_case.items("auth", "user#")
+        assert (item["emailVerified"], item["links"]) == (True, {})
+
+    body = {"token": _link(user, Purpose.VERIFY, fault_case)}
+    return Act(http("POST", "/api/users/email/verify", body), right, good=(204, 410))
+
+
+@operation("change an address")
+def _change_email(fault_case: FaultCase) -> Act:
+    user, _ = _signed_up(fault_case)
+
+    def right(_: Outcome) -> None:
+        [item], [claim] = fault_case.items("auth", "user#"), fault_case.items("auth", "email#")
+        assert item["email"] == claim["email"] == "other@example.com"
+
+    body = {"token": _link(user, Purpose.CHANGE_EMAIL, fault_case, "other@example.com")}
+    return Act(http("POST", "/api/users/email/verify", body), right, good=(204, 410))
+
+
+@operation("reset a password")
+def _reset_password(fault_case: FaultCase) -> Act:
+    """As above: if the answer is lost, the user signs in with the new password."""
+    user, _ = _signed_up(fault_case)
+
+    def right(_: Outcome) -> None:
+        fault_case.http("POST", "/api/users/signin", CREDENTIALS | {"password": NEW_PASSWORD})
+        [item] = fault_case.items("auth", "user#")
+        assert user.session_id not in item["sessions"]
+
+    body = {"token": _link(user, Purpose.RESET, fault_case), "password": NEW_PASSWORD}
+    return Act(http("POST", "/api/users/password/reset", body), right, good=(200, 410))
+
+
+@operation("change a password")
+def _change_password(fault_case: FaultCase) -> Act:
+    """As above: the current password of a repeated request may be the former one by then."""
+    user, _ = _signed_up(fault_case)
+
+    def right(_: Outcome) -> None:
+        fault_case.http("POST", "/api/users/signin", CREDENTIALS | {"password": NEW_PASSWORD})
+
+    body = {"current": CREDENTIALS["password"], "new": NEW_PASSWORD}
+    return Act(http("PUT", "/api/users/password", body, by=user), right, good=(204, 403))
+
+
+def _link(user: Person, purpose: Purpose, fault_case: FaultCase, email: str | None = None) -> str:
+    made = account_changes.make_link(UserStore(Table(f"auth-{fault_case.name}")), user.id, purpose, email)
+    assert made
+    return made[1]
 
 
 def _signed_up(fault_case: FaultCase) -> tuple[Person, str]:

@@ -12,15 +12,20 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
         "functions.auth.api.handler",
         10,
         {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK", "MAIL_QUEUE_URL"}
+        | {"EMAIL_VERIFICATION"}
         | EDGE,
     ),
     "auth feedback": ("functions.auth.feedback.handler", 10, {"TABLE_NAME"}),
     "auth mail_sender": (
         "functions.auth.mail_sender.handler",
         15,
-        {"TABLE_NAME", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "MAIL_MILLIS"} | LINKS,
+        {"TABLE_NAME", "MAIL_FROM", "MAIL_CONFIGURATION_SET", "MAIL_MILLIS", "EMAIL_VERIFICATION"} | LINKS,
     ),
-    "auth authorizer": ("functions.auth.authorizer.handler", 5, {"TABLE_NAME", "JWT_SECRET_ARN"}),
+    "auth authorizer": (
+        "functions.auth.authorizer.handler",
+        5,
+        {"TABLE_NAME", "JWT_SECRET_ARN", "EMAIL_VERIFICATION"},
+    ),
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | EDGE),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
     "tickets relay": ("functions.relay.relay.handler", 30, RELAY),

@@ -76,6 +76,9 @@ def test_expensive_and_public_routes_have_throttles_of_their_own(aws: Template) 
     assert _throttles(aws) == {
         "POST /api/users/signup": (50, 100),
         "POST /api/users/signin": (100, 200),
+        "POST /api/users/email/verify": (50, 100),
+        "POST /api/users/password/forgot": (20, 50),
+        "POST /api/users/password/reset": (50, 100),
         "GET /api/tickets": (1000, 2000),
         "HEAD /api/tickets": (1000, 2000),
         "GET /api/tickets/{id}": (2000, 4000),

@@ -56,11 +56,16 @@ def test_sign_up_returns_the_user_and_a_token(world: World) -> None:
     answer = sign_up(world)
 
     assert answer.status == 201
-    assert answer.json.keys() == {"id", "email", "token"}
+    assert answer.json.keys() == {"id", "email", "emailVerified", "verification", "token"}
     assert is_id(answer.json["id"])
     assert answer.json["email"] == EMAIL
     assert answer.headers["Cache-Control"] == "no-store"
-    assert who(world, authorization=f"Bearer {answer.json['token']}") == {"id": answer.json["id"], "email": EMAIL}
+    assert who(world, authorization=f"Bearer {answer.json['token']}") == {
+        "id": answer.json["id"],
+        "email": EMAIL,
+        "emailVerified": False,
+        "verification": "required",
+    }
 
 
 def test_sign_up_stores_the_user_but_not_the_password(world: World) -> None:
@@ -74,8 +79,11 @@ def test_sign_up_stores_the_user_but_not_the_password(world: World) -> None:
         "pk": f"user#{user_id}",
         "id": user_id,
         "email": EMAIL,
+        "emailVerified": False,
         "createdAt": 1795435200000,
+        "passwordVersion": 0,
         "revision": 0,
+        "links": {},
     }
     assert [*sessions.values()] == [{"client": "unknown client", "createdAt": 1795435200000}]
     assert items[f"email#{EMAIL}"]["passwordHash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -177,9 +185,9 @@ def test_sign_in_answers_as_sign_up_does(world: World) -> None:
     answer = sign_in(world, "Someone@Example.com")
 
     assert answer.status == 200
-    assert answer.json.keys() == {"id", "email", "token"}
+    assert answer.json.keys() == {"id", "email", "emailVerified", "verification", "token"}
     assert (answer.json["id"], answer.json["email"]) == (user_id, EMAIL)
-    assert who(world, authorization=f"Bearer {answer.json['token']}") == {"id": user_id, "email": EMAIL}
+    assert who(world, authorization=f"Bearer {answer.json['token']}")["id"] == user_id
 
 
 @pytest.mark.parametrize("password", ["correct horse ", " correct horse", "Correct horse", "x", "correct horse\x00"])

@@ -55,8 +55,7 @@ class InProcessApiGateway(HTTPAdapter):
         event = _event(request, url.path, url.query, key, parameters)
         if key not in self._public:
             person = self._who(event["headers"].get("authorization"))
-            context = {"userID": person.id, "email": person.email} if person else {}
-            event["requestContext"]["authorizer"] = {"lambda": context}
+            event["requestContext"]["authorizer"] = {"lambda": person.context if person else {}}
         answer = self._world.invoke(function, event)
         body = answer["body"].encode()
         if answer["isBase64Encoded"]:

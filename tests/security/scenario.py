@@ -7,6 +7,9 @@ from tests.support.lambda_events import WITH_TABLE, Person
 from tests.support.stripe_in_process import Stripe
 from tests.support.world import World
 
+PASSWORD = "correct horse"
+"""Of all users."""
+
 
 class Scenario:
     """The existing data by name: ids of tickets, and of the orders for them."""
@@ -14,9 +17,9 @@ class Scenario:
     def __init__(self, world: World, stripe: Stripe) -> None:
         self.world = world
         self.stripe = stripe
-        self.seller = world.person("seller@example.com")
-        self.buyer = world.person("buyer@example.com")
-        self.stranger = world.person("stranger@example.com")
+        self.seller, self.buyer, self.stranger = (
+            self._user(f"{name}@example.com") for name in ("seller", "buyer", "stranger")
+        )
         self.tickets = {
             name: self._sell(name) for name in ("available", "ordered", "paying", "sold", "cancelled", "withdrawn")
         }
@@ -53,6 +56,15 @@ class Scenario:
     def who(self, name: str) -> Person | None:
         """Return the seller, the buyer or the stranger; None for any other name."""
         return {"seller": self.seller, "buyer": self.buyer, "stranger": self.stranger}.get(name)
+
+    def _user(self, email: str) -> Person:
+        """Sign up a user, who has verified the address."""
+        user = self.world.call("POST", "/api/users/signup", {"email": email, "password": PASSWORD}).json
+        assert self.world.perform_tasks() == []
+        token = {"token": self.world.ses.token(email)}
+        assert self.world.call("POST", "/api/users/email/verify", token).status == 204
+        [session_id] = next(item["sessions"] for item in self.world.items("auth") if item["pk"] == f"user#{user['id']}")
+        return Person(user["id"], email, session_id)
 
     def _sell(self, title: str) -> str:
         answer = self.world.call("POST", "/api/tickets", {"title": title, "price": "12.50"}, by=self.seller)

@@ -27,11 +27,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from functions.auth import passwords
+from functions.auth import account_changes
+from functions.auth.link import Purpose
+from functions.auth.store import UserStore
 from functions.payments.webhook import TYPES
+from shared.table import Table
 from stripe_emulator.webhooks import signature_header
 from tests.security.api_gateway import OWN, URL, InProcessApiGateway, body_of
-from tests.security.scenario import Scenario
+from tests.security.scenario import PASSWORD, Scenario
 from tests.support.lambda_events import Person
 from tests.support.routes import PUBLIC, SIGNED_IN
 from tests.support.stripe_in_process import WEBHOOK_SECRET
@@ -40,7 +43,6 @@ from tests.support.thoroughness import THOROUGH
 EXAMPLES = 120 if THOROUGH else 40
 CASES = 16 * EXAMPLES
 EMAIL = "someone@example.com"
-PASSWORD = "correct horse"
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
 
 
@@ -66,9 +68,7 @@ seen: Counter[tuple[str, int]] = Counter()
 
 
 @pytest.fixture
-def client(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[requests.Session]:
-    monkeypatch.setattr(passwords, "hash_password", lambda password: f"hash of {password}")
-    monkeypatch.setattr(passwords, "is_password", lambda password, known: known == f"hash of {password}")
+def client(scenario: Scenario) -> Iterator[requests.Session]:
     sign_up = {"email": EMAIL, "password": PASSWORD}
     assert scenario.world.call("POST", "/api/users/signup", sign_up).status == 201
     functions = {key: name.replace(" ", ".") for key, name in {**PUBLIC, **SIGNED_IN}.items()}
@@ -130,6 +130,14 @@ def aim(case: schemathesis.Case[Any], scenario: Scenario, dice: Random) -> None:
     match case.operation.label:
         case "POST /api/users/signin":
             case.body |= {"email": EMAIL, "password": PASSWORD}
+        case "POST /api/users/email/verify":
+            case.body = {"token": link(scenario, Purpose.CHANGE_EMAIL)}
+        case "POST /api/users/password/reset":
+            case.body = {"token": link(scenario, Purpose.RESET), "password": PASSWORD}
+        case "PUT /api/users/password":
+            case.body = {"current": PASSWORD, "new": PASSWORD}
+        case "PUT /api/users/email":
+            case.body = {"email": EMAIL, "password": PASSWORD}
         case "PUT /api/tickets/{id}":
             case.body = {"title": dice.choice(["Row 1", "Row 2"]), "price": "12.50"}
         case "POST /api/payments":
@@ -141,6 +149,13 @@ def aim(case: schemathesis.Case[Any], scenario: Scenario, dice: Random) -> None:
             intent = dice.choice(scenario.stripe.intents())["id"]
             case.body["type"] = dice.choice(sorted(TYPES))
             case.body["data"] = {"object": {"object": "payment_intent", "id": intent}}
+
+
+def link(scenario: Scenario, purpose: Purpose) -> str:
+    """Return the token of a new link to the stranger's address."""
+    made = account_changes.make_link(UserStore(Table("auth")), scenario.stranger.id, purpose)
+    assert made
+    return made[1]
 
 
 class Signed(requests.auth.AuthBase):

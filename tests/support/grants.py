@@ -22,6 +22,7 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:GetItem on Auth/Users/Table",
         "dynamodb:PutItem on Auth/Users/Table",
         "dynamodb:UpdateItem on Auth/Users/Table",
+        "dynamodb:DeleteItem on Auth/Users/Table",
         "secretsmanager:GetSecretValue on Auth/EdgeProof",
         "secretsmanager:GetSecretValue on Auth/SigningKey",
         "sqs:SendMessage on Auth/Mails/Requests/Queue",

@@ -42,6 +42,17 @@ class Person:
     id: UserID
     email: str
     session_id: str = "session"
+    email_verified: bool = True
+
+    @property
+    def context(self) -> dict[str, str]:
+        """Return what the authorizer says of this caller."""
+        return {
+            "userID": self.id,
+            "email": self.email,
+            "emailVerified": str(self.email_verified).lower(),
+            "sessionID": self.session_id,
+        }
 
 
 class LambdaContext:
@@ -131,8 +142,7 @@ def http_event(
     if query:
         event["queryStringParameters"] = dict(pair.partition("=")[::2] for pair in query.split("&"))
     if by:
-        context = {"userID": by.id, "email": by.email, "sessionID": by.session_id}
-        event["requestContext"]["authorizer"] = {"lambda": context}
+        event["requestContext"]["authorizer"] = {"lambda": by.context}
     return event
 
 

@@ -17,6 +17,7 @@ from shared.ids import TicketID
 from shared.table import Table
 from tests.support.lambda_events import Person, sqs_batch
 from tests.support.metered_stack import PASSWORD, TITLE, VISA, MeteredStack
+from tests.support.ses import replaced
 
 
 def purchase(stack: MeteredStack) -> list[Run]:
@@ -94,6 +95,44 @@ def read_the_current_user(stack: MeteredStack) -> Run:
 @operation
 def authorise_a_request(stack: MeteredStack) -> Run:
     return _authorise(stack, _sign_up(stack, "first@example.com"))
+
+
+@operation
+def verify_an_address(stack: MeteredStack) -> Run:
+    _sign_up(stack, "first@example.com")
+    token = _mailed(stack, "first@example.com")
+    assert stack.world.call("POST", "/api/users/email/verify", {"token": token}).status == 204
+    return stack.last
+
+
+@operation
+def ask_for_a_new_password(stack: MeteredStack) -> Run:
+    assert stack.world.call("POST", "/api/users/password/forgot", {"email": "first@example.com"}).status == 202
+    return stack.last
+
+
+@operation
+def reset_a_password(stack: MeteredStack) -> Run:
+    _sign_up(stack, "first@example.com")
+    stack.world.call("POST", "/api/users/password/forgot", {"email": "first@example.com"})
+    body = {"token": _mailed(stack, "first@example.com"), "password": "battery staple"}
+    assert stack.world.call("POST", "/api/users/password/reset", body).status == 200
+    return stack.last
+
+
+@operation
+def change_a_password(stack: MeteredStack) -> Run:
+    body = {"current": PASSWORD, "new": "battery staple"}
+    assert stack.world.call("PUT", "/api/users/password", body, by=_signed_in(stack)).status == 204
+    return stack.last
+
+
+@operation
+def mail_a_link(stack: MeteredStack) -> Run:
+    _sign_up(stack, "first@example.com")
+    stack.world.call("POST", "/api/users/password/forgot", {"email": "first@example.com"})
+    _mailed(stack, "first@example.com")
+    return stack.last
 
 
 @operation
@@ -464,6 +503,12 @@ def _sign_up(stack: MeteredStack, email: str) -> str:
     answer = stack.world.call("POST", "/api/users/signup", {"email": email, "password": PASSWORD})
     assert answer.status == 201, answer.text
     return str(answer.json["token"])
+
+
+def _mailed(stack: MeteredStack, to: str) -> str:
+    with replaced() as ses:
+        assert stack.world.perform_tasks() == []
+        return ses.token(to)
 
 
 def _authorise(stack: MeteredStack, token: str) -> Run:

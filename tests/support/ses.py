@@ -1,6 +1,7 @@
 """SES's answers, given in place of HTTP."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from botocore.model import OperationModel
 
 from shared import aws
+
+_TOKEN = re.compile(r"#([\w.-]+)", re.ASCII)
 
 
 class Ses:
@@ -29,6 +32,24 @@ class Ses:
     def requests(self) -> list[dict[str, Any]]:
         """The bodies of all calls."""
         return [json.loads(call["body"]) for call in self.calls]
+
+    def kinds(self, to: str) -> list[str]:
+        """Return the kinds of the mails to an address, the oldest first."""
+        return [
+            request["EmailTags"][0]["Value"] for request in self.requests if to in request["Destination"]["ToAddresses"]
+        ]
+
+    def texts(self, to: str) -> list[str]:
+        """Return the texts of the mails to an address, the oldest first."""
+        return [
+            request["Content"]["Simple"]["Body"]["Text"]["Data"]
+            for request in self.requests
+            if to in request["Destination"]["ToAddresses"]
+        ]
+
+    def token(self, to: str) -> str:
+        """Return the token in the newest link that was mailed to an address."""
+        return next(found[1] for text in reversed(self.texts(to)) if (found := _TOKEN.search(text)))
 
     @property
     def mails(self) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ from tests.support.lambda_events import (
     subscribers,
 )
 from tests.support.moto_tables import MotoTables
+from tests.support.ses import Ses
 from tests.support.work_queues import WORKERS, WorkQueues
 
 
@@ -50,8 +51,11 @@ class Response:
 class World:
     """The calls, events and tables of one test.
 
-    While a seller's call waits, Orders decides the change, unless `orders_decides` is false.
+    While a seller's call waits, Orders decides the change, unless `orders_decides` is false. `ses` has the mails, in
+    tests that need them.
     """
+
+    ses: Ses
 
     def __init__(self, tables: MotoTables, time: FakeClock, patch: pytest.MonkeyPatch) -> None:
         self.tables = tables

@@ -46,7 +46,7 @@ class MailRequest:
         return type(self.mail).__name__
 
     def to_message(self) -> dict[str, Any]:
-        """Return the request as JSON values; it contains the token of a link."""
+        """Return the request as JSON values; it contains a token if the mail has a link."""
         values = ((each.name, getattr(self.mail, each.name)) for each in fields(self.mail))
         return {
             "key": self.key,

@@ -200,6 +200,120 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Ask for another address. A link is mailed to it, and a notice to the current one
+         * @description The address changes once the link is used (`POST /api/users/email/verify`), unless another account has it then.
+         */
+        put: operations["change_email"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/email/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mail the link that verifies the address again. No effect if it is verified. Limited to 5 in 15 minutes */
+        post: operations["request_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/email/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove an address by the token of a link: that of a new account, or the new one of an existing account
+         * @description A link works once, for 24 hours. A browser that is signed in as the user gets a new cookie for its session, so that it can buy and sell at once; programs can within half a minute.
+         */
+        post: operations["verify_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replace the password. All other sessions of the user end, and links that were mailed before */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mail a link that sets a new password, if the address has an account. The answer does not reveal whether it has
+         * @description The number of requests from one network is limited (429 `too_many_attempts`). For one address, 5 mails are sent in 15 minutes at most; the answer to further requests is the same.
+         */
+        post: operations["request_password_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set a new password by the token of a link, and sign in. The address is verified, and all other sessions end
+         * @description A link works once, for 30 minutes.
+         */
+        post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/sessions": {
         parameters: {
             query?: never;
@@ -246,7 +360,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in with e-mail and password
-         * @description Failed attempts are limited (429 `too_many_attempts`), separately for a browser in which the user has signed in before: it has a device cookie.
+         * @description Failed attempts are limited (429 `too_many_attempts`), separately for a browser in which the user has signed in before: it has a device cookie. A sign-in from any other is mailed to the user.
          */
         post: operations["sign_in"];
         delete?: never;
@@ -282,7 +396,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create an account and sign in
+         * Create an account and sign in. A link that verifies the address is mailed to it
          * @description The number of attempts from one network is limited (429 `too_many_attempts`): an IPv4 address or an IPv6 /64.
          */
         post: operations["sign_up"];
@@ -298,6 +412,19 @@ export interface components {
     schemas: {
         /** @enum {string} */
         CancelReason: "cancelled_by_buyer" | "expired" | "payment_failed";
+        /** @description The new address, and the current password. */
+        ChangeEmail: {
+            email: components["schemas"]["Email"];
+            /** @description 1 to 128 Unicode code points after normalisation (NFC, RFC 8265). */
+            password: string;
+        };
+        /** @description The current password and the new one. */
+        ChangePassword: {
+            /** @description 1 to 128 Unicode code points after normalisation (NFC, RFC 8265). */
+            current: string;
+            /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters; neither a very common password nor the e-mail address. */
+            new: string;
+        };
         /** @description The signed-in user, or null. */
         CurrentUser: {
             currentUser: components["schemas"]["User"] | null;
@@ -308,6 +435,10 @@ export interface components {
          * @example someone@example.com
          */
         Email: string;
+        /** @description The address to which a link shall be mailed. */
+        ForgotPassword: {
+            email: components["schemas"]["Email"];
+        };
         /** @description The API is available. */
         Health: {
             /**
@@ -481,7 +612,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type";
+            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
             errors: {
                 message: string;
                 field?: string;
@@ -508,6 +639,13 @@ export interface components {
          * @enum {string}
          */
         RefundStatus: "pending" | "failed";
+        /** @description The token of a link that sets a new password, and the password. */
+        ResetPassword: {
+            /** @description What follows the # in the link of the mail. */
+            token: string;
+            /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters; neither a very common password nor the e-mail address. */
+            password: string;
+        };
         /** @description A session of the user. `current` is true for the one that sends the request. */
         Session: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -541,8 +679,8 @@ export interface components {
         };
         /** @description E-mail and password of a new account. Case and spaces in a password are significant, also at its ends. */
         SignUp: {
-            email: components["schemas"]["NewEmail"];
-            /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters. */
+            email: components["schemas"]["Email"];
+            /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters; neither a very common password nor the e-mail address. */
             password: string;
         };
         /** @description The user and their session token, which is also in the session cookie. */
@@ -550,6 +688,10 @@ export interface components {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
             email: string;
+            /** @description Whether the user has proved the address by a link that was mailed to it. */
+            emailVerified: boolean;
+            /** @description `required`: a user without a proved address buys and sells nothing. `optional`: it is not needed. `unavailable`: this service sends no mails. */
+            verification: components["schemas"]["Verification"];
             token: string;
         };
         /** @description The order to pay for and, optionally, a Stripe token or payment method to authorise the payment with at once. */
@@ -647,11 +789,22 @@ export interface components {
          * @enum {string}
          */
         TicketStatus: "available" | "reserved" | "sold" | "withdrawn";
-        /** @description A user's own account. */
+        /** @description A user's own account. Without a proved address a user buys and sells nothing where verification is required. */
         User: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             id: string;
             email: string;
+            /** @description Whether the user has proved the address by a link that was mailed to it. */
+            emailVerified: boolean;
+            /** @description `required`: a user without a proved address buys and sells nothing. `optional`: it is not needed. `unavailable`: this service sends no mails. */
+            verification: components["schemas"]["Verification"];
+        };
+        /** @enum {string} */
+        Verification: "required" | "optional" | "unavailable";
+        /** @description The token of a link that proves an address. */
+        VerifyEmail: {
+            /** @description What follows the # in the link of the mail. */
+            token: string;
         };
     };
     responses: {
@@ -743,6 +896,48 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description Forbidden: `cross_site_request`, `email_not_verified`, `not_through_edge`. */
+        "403_cross_site_request.email_not_verified.not_through_edge": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "cross_site_request" | "email_not_verified" | "not_through_edge";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Forbidden: `cross_site_request`, `email_not_verified`, `not_through_edge`, `not_your_ticket`. */
+        "403_cross_site_request.email_not_verified.not_through_edge.not_your_ticket": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "cross_site_request" | "email_not_verified" | "not_through_edge" | "not_your_ticket";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Forbidden: `cross_site_request`, `email_not_verified`, `not_through_edge`, `own_ticket`. */
+        "403_cross_site_request.email_not_verified.not_through_edge.own_ticket": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "cross_site_request" | "email_not_verified" | "not_through_edge" | "own_ticket";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description Forbidden: `cross_site_request`, `not_through_edge`. */
         "403_cross_site_request.not_through_edge": {
             headers: {
@@ -757,8 +952,8 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
-        /** @description Forbidden: `cross_site_request`, `not_through_edge`, `not_your_ticket`. */
-        "403_cross_site_request.not_through_edge.not_your_ticket": {
+        /** @description Forbidden: `cross_site_request`, `not_through_edge`, `wrong_password`. */
+        "403_cross_site_request.not_through_edge.wrong_password": {
             headers: {
                 [name: string]: unknown;
             };
@@ -767,21 +962,7 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "cross_site_request" | "not_through_edge" | "not_your_ticket";
-                } & components["schemas"]["Problem"];
-            };
-        };
-        /** @description Forbidden: `cross_site_request`, `not_through_edge`, `own_ticket`. */
-        "403_cross_site_request.not_through_edge.own_ticket": {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": {
-                    /** @constant */
-                    status?: 403;
-                    /** @enum {unknown} */
-                    code?: "cross_site_request" | "not_through_edge" | "own_ticket";
+                    code?: "cross_site_request" | "not_through_edge" | "wrong_password";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -981,6 +1162,34 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description Conflict: `mail_unavailable`. */
+        "409_mail_unavailable": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "mail_unavailable";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Gone: `link_expired`. */
+        "410_link_expired": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 410;
+                    /** @enum {unknown} */
+                    code?: "link_expired";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description Content Too Large: `body_too_large`. */
         "413_body_too_large": {
             headers: {
@@ -1020,6 +1229,20 @@ export interface components {
                     status?: 422;
                     /** @enum {unknown} */
                     code?: "idempotency_key_reused";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unprocessable Content: `password_refused`. */
+        "422_password_refused": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 422;
+                    /** @enum {unknown} */
+                    code?: "password_refused";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1241,7 +1464,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.not_through_edge.own_ticket"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge.own_ticket"];
             404: components["responses"]["404_ticket_not_found"];
             409: components["responses"]["409_idempotency_in_progress.price_changed.recently_lapsed.ticket_held.ticket_sold.ticket_withdrawn.too_many_holds"];
             413: components["responses"]["413_body_too_large"];
@@ -1307,7 +1530,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge"];
             404: components["responses"]["404_not_found.order_not_found"];
             409: components["responses"]["409_idempotency_in_progress.order_paid"];
             413: components["responses"]["413_body_too_large"];
@@ -1357,7 +1580,7 @@ export interface operations {
             400: components["responses"]["400_bad_token.invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
             402: components["responses"]["402_card_declined"];
-            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge"];
             404: components["responses"]["404_order_not_found"];
             409: components["responses"]["409_amount_refused.idempotency_in_progress.order_cancelled.order_expired.payment_over.too_many_declines"];
             413: components["responses"]["413_body_too_large"];
@@ -1493,7 +1716,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge"];
             409: components["responses"]["409_idempotency_in_progress"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
@@ -1613,7 +1836,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.not_through_edge.not_your_ticket"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_changed.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
@@ -1660,7 +1883,7 @@ export interface operations {
             };
             400: components["responses"]["400_invalid_json.invalid_request"];
             401: components["responses"]["401_unauthenticated"];
-            403: components["responses"]["403_cross_site_request.not_through_edge.not_your_ticket"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_held.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
@@ -1692,6 +1915,187 @@ export interface operations {
             403: components["responses"]["403_not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    change_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeEmail"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.not_through_edge.wrong_password"];
+            409: components["responses"]["409_mail_unavailable"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            429: components["responses"]["429_too_many_attempts"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    request_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            409: components["responses"]["409_mail_unavailable"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            429: components["responses"]["429_too_many_attempts"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    verify_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyEmail"];
+            };
+        };
+        responses: {
+            /** @description No Content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            409: components["responses"]["409_email_in_use"];
+            410: components["responses"]["410_link_expired"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description No Content. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.not_through_edge.wrong_password"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_password_refused"];
+            429: components["responses"]["429_too_many_attempts"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    request_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgotPassword"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            409: components["responses"]["409_mail_unavailable"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            429: components["responses"]["429_too_many_attempts"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetPassword"];
+            };
+        };
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_cross_site_request.not_through_edge"];
+            410: components["responses"]["410_link_expired"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_password_refused"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_unavailable"];
         };
@@ -1865,6 +2269,7 @@ export interface operations {
             409: components["responses"]["409_email_in_use"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_password_refused"];
             429: components["responses"]["429_too_many_attempts"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_unavailable"];
