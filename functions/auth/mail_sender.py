@@ -113,4 +113,6 @@ def _send(request: MailRequest) -> None:
     except MailNotSent:
         count("MailsNotSent")
         raise
-    clock.sleep(max(0.0, env.mail_millis / 1000 - (clock.now() - began).total_seconds()))
+    left = env.mail_millis / 1000 - (clock.now() - began).total_seconds()
+    if left > 0:
+        clock.sleep(left)

@@ -64,7 +64,7 @@ COSTS = {
     "change a password": Cost(
         {"GetItem": 3, "UpdateItem": 2, "TransactWriteItems": 1, "SendMessage": 1}, reads=3, writes=6
     ),
-    "mail a link": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=1),  # and one of SES
+    "mail a link": Cost({"GetItem": 3, "PutItem": 3, "SendEmail": 1}, reads=3, writes=3),
     "sign out": Cost(READ_AND_PUT_TWICE | {"PutItem": 1}, reads=2, writes=1),
     "list sessions": Cost(READ, reads=1),
     "end a session": Cost(READ_AND_PUT, reads=1, writes=1),

@@ -7,6 +7,7 @@ event pattern or a missing subscription is found. The run chooses what happens n
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,9 @@ from tests.support.lambda_events import LambdaContext
 
 MAX_NESTING = 1  # nesting depth of functions that run within another function
 INTERLEAVED_SLEEP = 0.25  # probability that others run while a function sleeps
-AUTHORIZER_RESULT_TTL = timedelta(minutes=5)
+AUTHORIZER_RESULT_TTL = timedelta(seconds=30)
+TOKEN = re.compile(r"#([\w.-]+)", re.ASCII)
+"""The token in the link of a mail."""
 EDGE_PROOF = "the proof of the edge"
 
 type Resources = Mapping[str, Mapping[str, Any]]
@@ -52,6 +55,15 @@ class Message:
     body: dict[str, Any]
     visible_at: datetime
     received: int = 0
+
+
+@dataclass(frozen=True)
+class SentMail:
+    """A mail that SES has accepted; `kind` is its class in `functions.auth.mails.kinds`."""
+
+    to: str
+    kind: str
+    token: str | None
 
 
 @dataclass
@@ -169,6 +181,8 @@ class Cloud:
         self.clock = clock
         self.network = network
         self.holds_per_buyer = 10
+        self.email_verification = "optional"
+        self.mails: list[SentMail] = []
         self.database = Database({name: _properties(resources, name) for name in _names(resources, "DynamoDB::Table")})
         self._functions = {name: _properties(resources, name) for name in _names(resources, "Lambda::Function")}
         self.queues: dict[str, Queue] = {}
@@ -231,6 +245,8 @@ class Cloud:
         module = importlib.import_module(module_name)
         if "EDGE_PROOF" in variables:
             variables = variables | {"EDGE_PROOF": EDGE_PROOF}
+        if "EMAIL_VERIFICATION" in variables:
+            variables = variables | {"EMAIL_VERIFICATION": self.email_verification, "MAIL_MILLIS": "0"}
         if "HOLDS_PER_BUYER" in variables:
             variables = variables | {"HOLDS_PER_BUYER": self.holds_per_buyer}
         environment = {name: _reference(value) for name, value in variables.items()}
@@ -332,11 +348,26 @@ class Cloud:
         waiting = sum(message.visible_at <= self.clock.now() for message in self.queues[QueueUrl].messages)
         return {"Attributes": {"ApproximateNumberOfMessages": str(waiting)}}
 
-    def send_message(self, **request: Any) -> Any:
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> Any:
+        def send() -> None:
+            if QueueUrl in self.queues:
+                self.queues[QueueUrl].messages.append(Message(json.loads(MessageBody), self.clock.now()))
+            else:
+                self.unpublished.append(MessageBody)
+
         return self.network.pass_through(
-            "send_message",
-            lambda: self.unpublished.append(request["MessageBody"]),
-            refusal=_client_error("ThrottlingException", "SendMessage"),
+            "send_message", send, refusal=_client_error("ThrottlingException", "SendMessage")
+        )
+
+    def send_email(self, **request: Any) -> Any:
+        def send() -> dict[str, str]:
+            [to] = request["Destination"]["ToAddresses"]
+            token = TOKEN.search(request["Content"]["Simple"]["Body"]["Text"]["Data"])
+            self.mails.append(SentMail(to, request["EmailTags"][0]["Value"], token[1] if token else None))
+            return {"MessageId": str(len(self.mails))}
+
+        return self.network.pass_through(
+            "send_email", send, refusal=_client_error("TooManyRequestsException", "SendEmail")
         )
 
     def get_secret_value(self, *, SecretId: str, VersionStage: str = "AWSCURRENT") -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -21,7 +22,7 @@ from argon2 import PasswordHasher
 from botocore.exceptions import BotoCoreError
 from ulid import ULID
 
-from functions.auth import passwords
+from functions.auth import link, passwords
 from functions.auth.keys import key_ring
 from functions.payments import stripe_gateway
 from functions.payments.circuit_breaker import CircuitBreaker
@@ -54,6 +55,7 @@ OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}), frozenset
 """The operations that fail while EventBridge, Secrets Manager or Stripe is down."""
 MAX_OUTAGE_HOURS = 4
 WEBHOOK_SECRET = "whsec_simulation"
+CLIENTS = ("dynamodb", "events", "scheduler", "secretsmanager", "ses", "sqs")
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -132,11 +134,14 @@ def _history(
             (clock, "sleep", time_.sleep),
             (ids, "ULID", _seeded_ulid(seed)),
             (passwords, "hasher", lambda: QUICK_HASHER),
+            (passwords, "MEMORY_KIB", QUICK_HASHER.memory_cost),
+            (passwords, "PASSES", QUICK_HASHER.time_cost),
+            (link, "secrets", SimpleNamespace(token_urlsafe=_seeded_secrets(seed))),
             (stripe_gateway, "_cached", stripe_gateway._CachedKeys()),
             (stripe_gateway, "http_client", lambda timeout: StripeTransport(account, network, time_, timeout)),
             (stripe_gateway, "_breaker", CircuitBreaker()),
             (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
-            *((aws, client, lambda: cloud) for client in ("dynamodb", "events", "scheduler", "secretsmanager", "sqs")),
+            *((aws, client, lambda: cloud) for client in CLIENTS),
         ):
             patches.enter_context(mock.patch.object(target, name, value))
         yield SimulationRun(cloud, account, choices, outcome)
@@ -447,6 +452,11 @@ class StripeTransport(stripe.HTTPClient):
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _seeded_secrets(seed: int) -> Callable[[int], str]:
+    source = random.Random(seed)  # noqa: S311  # for tests
+    return lambda size: source.randbytes(size).hex()
 
 
 def _seeded_ulid(seed: int) -> type[ULID]:

@@ -18,7 +18,7 @@ export function useSignIn(page: "signin" | "signup") {
         ? unwrap(api.POST("/api/users/signin", { body }))
         : unwrap(api.POST("/api/users/signup", { body })),
     retry: false,
-    onSuccess: ({ id, email }) => setUser(client, { id, email }),
+    onSuccess: ({ token: _, ...user }) => setUser(client, user),
   });
 }
 
