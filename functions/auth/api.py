@@ -159,7 +159,7 @@ def verify_email(body: Annotated[VerifyEmail, Body()]) -> Response[None]:
 
 
 @api.post("/api/users/email/verification", status_code=204)
-@api.raises(TooManyAttempts, MailUnavailable)
+@api.raises(UserGone, TooManyAttempts, MailUnavailable, MailNotQueued)
 def request_verification() -> Response[None]:
     """Mail the link that verifies the address again. No effect if it is verified. Limited to 5 in 15 minutes."""
     account_changes.request_verification(_store(), _mails(), api.user.id)
@@ -167,7 +167,7 @@ def request_verification() -> Response[None]:
 
 
 @api.post("/api/users/password/forgot", status_code=202)
-@api.raises(TooManyAttempts, MailUnavailable)
+@api.raises(TooManyAttempts, MailUnavailable, MailNotQueued)
 def request_password_reset(body: Annotated[ForgotPassword, Body()]) -> Response[None]:
     """Mail a link that sets a new password, if the address has an account. The answer does not reveal whether it has.
 
@@ -192,7 +192,7 @@ def reset_password(body: Annotated[ResetPassword, Body()]) -> Response[SignedIn]
 
 
 @api.put("/api/users/password", status_code=204)
-@api.raises(WrongPassword, PasswordRefused, TooManyAttempts)
+@api.raises(UserGone, WrongPassword, PasswordRefused, TooManyAttempts)
 def change_password(body: Annotated[ChangePassword, Body()]) -> Response[None]:
     """Replace the password. All other sessions of the user end, and links that were mailed before."""
     account_changes.change_password(
@@ -207,7 +207,7 @@ def change_password(body: Annotated[ChangePassword, Body()]) -> Response[None]:
 
 
 @api.put("/api/users/email", status_code=202)
-@api.raises(WrongPassword, TooManyAttempts, MailUnavailable)
+@api.raises(UserGone, WrongPassword, TooManyAttempts, MailUnavailable, MailNotQueued)
 def change_email(body: Annotated[ChangeEmail, Body()]) -> Response[None]:
     """Ask for another address. A link is mailed to it, and a notice to the current one.
 

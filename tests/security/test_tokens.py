@@ -17,7 +17,8 @@ from tests.support.world import World
 
 @pytest.fixture
 def token(world: World, key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return a valid token."""
+    """Return a valid token, of a user who need not verify the address."""
+    monkeypatch.setenv("EMAIL_VERIFICATION", "optional")
     monkeypatch.setattr(passwords, "hash_password", lambda _password: "hash")
     return token_for(world)
 

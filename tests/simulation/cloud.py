@@ -246,7 +246,9 @@ class Cloud:
         if "EDGE_PROOF" in variables:
             variables = variables | {"EDGE_PROOF": EDGE_PROOF}
         if "EMAIL_VERIFICATION" in variables:
-            variables = variables | {"EMAIL_VERIFICATION": self.email_verification, "MAIL_MILLIS": "0"}
+            variables = variables | {"EMAIL_VERIFICATION": self.email_verification}
+        if "PUBLIC_ORIGIN" in variables:
+            variables = variables | {"PUBLIC_ORIGIN": "https://tickets.example.com"}
         if "HOLDS_PER_BUYER" in variables:
             variables = variables | {"HOLDS_PER_BUYER": self.holds_per_buyer}
         environment = {name: _reference(value) for name, value in variables.items()}

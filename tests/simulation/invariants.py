@@ -56,6 +56,10 @@ class Cloud(Protocol):
         """The number of unpaid orders that one buyer may have."""
 
     @property
+    def email_verification(self) -> str:
+        """Whether users must verify their address: `required`, `optional` or `unavailable`."""
+
+    @property
     def timers(self) -> Collection[object]:
         """The timers of orders that have not fired."""
 
@@ -108,6 +112,9 @@ def check_after_step(
     _no_buyer_holds_too_long(orders)
     if changes:
         _no_change_is_overruled(cloud, orders, tickets, changes)
+    _one_user_an_address(cloud)
+    if cloud.email_verification == "required":
+        _only_verified_users_trade(cloud, orders)
     _no_money_without_a_ticket(orders, stripe, by_hand)
     _a_sale_is_at_the_price_of_its_order(orders, stripe, by_hand)
     _a_refund_counts_when_the_money_has_gone(orders, stripe)
@@ -127,7 +134,6 @@ def check_at_rest(
     _every_order_has_ended(orders)
     _money_is_where_the_orders_say(cloud, orders, stripe)
     _what_stripe_did_is_recorded(cloud, stripe)
-    _one_user_an_address(cloud)
     _nothing_is_done_twice(cloud)
     _nothing_waits(cloud)
     if not lost_messages:
@@ -301,6 +307,14 @@ def _one_user_an_address(cloud: Cloud) -> None:
     claims = {item["email"]: item["userID"] for item in items if item["pk"].startswith("email#")}
     number = sum(item["pk"].startswith("user#") for item in items)
     _require(number == len(users) and users == claims, f"{number} users have the addresses {claims}")
+
+
+def _only_verified_users_trade(cloud: Cloud, orders: dict[str, Item]) -> None:
+    """Guarantee 6: whoever sells or buys has verified their address."""
+    items = cloud.database.items(cloud.table("auth"))
+    verified = {item["id"] for item in items if item["pk"].startswith("user#") and item["emailVerified"]}
+    trading = {each["userID"] for each in (*orders.values(), *_offers(cloud).values())}
+    _require(trading <= verified, f"{trading - verified} have traded without a verified address")
 
 
 def _every_order_has_ended(orders: dict[str, Item]) -> None:

@@ -50,6 +50,7 @@ from tests.support.lambda_events import http_event, sqs_batch
 
 ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 SETTLES_WITHIN = timedelta(minutes=45)
+UNVERIFIED = 20  # every twentieth run refuses the writes of users who have not verified their address
 STRICT = 4  # every fourth run allows each buyer one unpaid order only, so that simulated buyers reach the limit
 OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}), frozenset({"stripe"}))
 """The operations that fail while EventBridge, Secrets Manager or Stripe is down."""
@@ -111,6 +112,8 @@ def _history(
     network = Network(choices, profile, outcome.transcript)
     time_.meanwhile = network.pass_time
     cloud = Cloud(template, clock=time_, network=network)
+    if seed % UNVERIFIED == 1:
+        cloud.email_verification = "required"
     if seed % STRICT == 0:
         cloud.holds_per_buyer = 1
     cloud.put_secret("AuthSigningKey", "the key that signs tokens, first version")

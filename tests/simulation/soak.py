@@ -186,6 +186,7 @@ class DeployedCloud:
 
     timers: Sequence[str] = ()
     holds_per_buyer = 10  # the default of a stage
+    email_verification = "optional"  # on the local stage
 
     def __init__(self, stack: LocalStack) -> None:
         self.database = DeployedDatabase(stack)

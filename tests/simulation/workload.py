@@ -13,6 +13,7 @@ from functions.payments.circuit_breaker import OPEN_FOR
 from shared import clock
 from stripe_emulator import StripeAccount
 from stripe_emulator.account import SECRET_KEY
+from tests.simulation.accounts import Accounts
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Cloud
 from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets
@@ -20,6 +21,7 @@ from tests.support.lambda_events import http_event
 
 NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 PRICES = ("10.00", "20.00")
+ACCOUNTS = 0.05  # probability that a user does something about their account
 MAX_TICKETS = 3  # fewer tickets cause more races
 FINE = "tok_visa"
 DECLINED = "tok_chargeDeclined"
@@ -46,6 +48,8 @@ class SimulatedUser:
     name: str
     token: str | None = None
     id: str | None = None
+    is_disturbed: bool = False
+    """An own action may have ended the session, or ends it now."""
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -79,6 +83,7 @@ class Workload:
         self._choices = choices
         self._sellers = [SimulatedUser(f"seller{n}") for n in range(2)]
         self._buyers = [SimulatedUser(f"buyer{n}") for n in range(3)]
+        self._accounts = Accounts(self, cloud, choices)
         self._joining: SimulatedUser | None = None
         self._rotated = False
         self._tickets: list[tuple[SimulatedUser, str]] = []
@@ -104,6 +109,8 @@ class Workload:
             return self._choices.pick(by_hand)()
         if self._joining and self._choices.chance(0.5):
             return self._join(self._joining)
+        if self._choices.chance(ACCOUNTS) and (signed_in := self._signed_in()):
+            return self._accounts.act(self._choices.pick(signed_in))
         if not self._tickets:
             return self._sell()
         actions: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
@@ -250,37 +257,40 @@ class Workload:
     def _join(self, person: SimulatedUser) -> None:
         """Sign up; a person who has an account already, perhaps without having seen the answer, signs in."""
         self._joining = person
-        answer = self._ask(person, "POST", "/api/users/signup", person.credentials)
+        answer = self.ask(person, "POST", "/api/users/signup", person.credentials)
         if answer.code == "email_in_use":
             self._sign_in_as(person)
         elif answer.status == 201:
-            self._is_signed_in(person, answer)
+            self.is_signed_in(person, answer)
         self._joining = None
 
     def _sign_in(self) -> None:
-        if signed_up := [person for person in (*self._sellers, *self._buyers) if person.id]:
-            self._sign_in_as(self._choices.pick(signed_up))
+        if signed_in := self._signed_in():
+            self._sign_in_as(self._choices.pick(signed_in))
+
+    def _signed_in(self) -> list[SimulatedUser]:
+        return [person for person in (*self._sellers, *self._buyers) if person.token]
 
     def _sign_in_as(self, person: SimulatedUser) -> None:
-        answer = self._ask(person, "POST", "/api/users/signin", person.credentials)
+        answer = self.ask(person, "POST", "/api/users/signin", person.credentials)
         if answer.status == 200:
-            self._is_signed_in(person, answer)
-        elif answer.status == 401:
+            self.is_signed_in(person, answer)
+        elif answer.status == 401 and not person.is_disturbed:
             raise InvariantViolation(f"{person.name} cannot sign in with their own password")
 
     def _break_in(self) -> None:
         """Guarantee 6: sign in with a wrong password."""
         person = self._choices.pick((*self._sellers, *self._buyers))
         guess = person.credentials | {"password": "not the password"}
-        answer = self._ask(person, "POST", "/api/users/signin", guess)
+        answer = self.ask(person, "POST", "/api/users/signin", guess)
         if answer.status is not None and answer.status < 400:
             raise InvariantViolation(f"user {person.name} signed in with a wrong password")
 
-    def _is_signed_in(self, person: SimulatedUser, answer: CallResult) -> None:
+    def is_signed_in(self, person: SimulatedUser, answer: CallResult) -> None:
         ident = answer.body["id"]
         if person.id and person.id != ident:
             raise InvariantViolation(f"{person.name} was {person.id} and is {ident} now")
-        person.id, person.token = ident, answer.body["token"]
+        person.id, person.token, person.is_disturbed = ident, answer.body["token"], False
 
     def _try_again(self) -> None:
         """Retry a call that was never answered, later and with the same key."""
@@ -353,14 +363,26 @@ class Workload:
     ) -> CallResult:
         if by.token is None:
             self._join(by)
-        if by.token is None:
+        if self._cloud.email_verification == "required" and by.id not in self._verified():
+            self._accounts.verify(by)
+        token = by.token
+        if token is None:
             return CallResult(None, None)
-        answer = self._ask(by, method, path, body, headers | {"Authorization": f"Bearer {by.token}"})
+        answer = self.ask(by, method, path, body, headers | {"Authorization": f"Bearer {token}"})
         if answer.status == 401:
-            raise InvariantViolation(f"{by.name} has signed in and is not recognised")
+            if not by.is_disturbed and by.token == token:
+                raise InvariantViolation(f"{by.name} has signed in and is not recognised")
+            self._sign_in_as(by)
+            return CallResult(None, None)
+        if answer.code == "email_not_verified":
+            return CallResult(None, None)
         return answer
 
-    def _ask(
+    def _verified(self) -> set[str]:
+        items = self._cloud.database.items(self._cloud.table("auth"))
+        return {item["id"] for item in items if item["pk"].startswith("user#") and item["emailVerified"]}
+
+    def ask(
         self,
         by: SimulatedUser,
         method: str,
