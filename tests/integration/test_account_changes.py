@@ -25,6 +25,12 @@ NEW_PASSWORD = "battery staple"
 OTHER_EMAIL = "other@example.com"
 
 
+@pytest.fixture
+def required(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a stage whose users must verify their address."""
+    monkeypatch.setenv("EMAIL_VERIFICATION", "required")
+
+
 @pytest.fixture(autouse=True)
 def signing_key(world: World, ses: Ses, monkeypatch: pytest.MonkeyPatch) -> SigningKey:
     world.ses = ses
@@ -83,6 +89,7 @@ def expired(answer: Response) -> bool:
 # Verification
 
 
+@pytest.mark.usefixtures("required")
 def test_a_new_account_is_verified_by_the_link_in_its_mail(world: World) -> None:
     user = sign_up(world)
     assert (user["emailVerified"], user["verification"]) == (False, "required")
@@ -576,6 +583,7 @@ def test_a_deleted_user_gets_no_mail(world: World) -> None:
         ("POST", "/api/payments"),
     ],
 )
+@pytest.mark.usefixtures("required")
 def test_a_user_without_a_proved_address_buys_and_sells_nothing(world: World, method: str, path: str) -> None:
     caller = person(world, sign_up(world)["token"])
     answer = world.call(method, path, {} if method != "DELETE" else None, by=caller)
@@ -584,5 +592,6 @@ def test_a_user_without_a_proved_address_buys_and_sells_nothing(world: World, me
 
 
 @pytest.mark.parametrize("path", ["/api/tickets/mine", "/api/orders", "/api/users/sessions"])
+@pytest.mark.usefixtures("required")
 def test_a_user_without_a_proved_address_can_look_around(world: World, path: str) -> None:
     assert world.call("GET", path, by=person(world, sign_up(world)["token"])).status == 200

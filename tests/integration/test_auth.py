@@ -64,7 +64,7 @@ def test_sign_up_returns_the_user_and_a_token(world: World) -> None:
         "id": answer.json["id"],
         "email": EMAIL,
         "emailVerified": False,
-        "verification": "required",
+        "verification": "optional",
     }
 
 

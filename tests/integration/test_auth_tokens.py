@@ -69,7 +69,7 @@ def test_a_valid_token_identifies_its_user_to_other_services(world: World) -> No
         "context": {
             "userID": user["id"],
             "email": EMAIL,
-            "emailVerified": "false",
+            "emailVerified": "true",
             "sessionID": _session_of(user["token"]),
         },
     }

@@ -20,7 +20,7 @@ os.environ |= {
     "CURRENCY": "usd",
     "EDGE_SECRET_ARN": "edge",
     "SESSION_COOKIE": "__Host-admit-one",
-    "EMAIL_VERIFICATION": "required",
+    "EMAIL_VERIFICATION": "optional",
     "PUBLIC_ORIGIN": "https://tickets.example.com",
     "MAIL_FROM": FROM,
     "MAIL_CONFIGURATION_SET": "mails",

@@ -414,7 +414,7 @@ export interface components {
         CancelReason: "cancelled_by_buyer" | "expired" | "payment_failed";
         /** @description The new address, and the current password. */
         ChangeEmail: {
-            email: components["schemas"]["Email"];
+            email: components["schemas"]["NewEmail"];
             /** @description 1 to 128 Unicode code points after normalisation (NFC, RFC 8265). */
             password: string;
         };
@@ -679,7 +679,7 @@ export interface components {
         };
         /** @description E-mail and password of a new account. Case and spaces in a password are significant, also at its ends. */
         SignUp: {
-            email: components["schemas"]["Email"];
+            email: components["schemas"]["NewEmail"];
             /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters; neither a very common password nor the e-mail address. */
             password: string;
         };
