@@ -187,7 +187,18 @@ def test_the_edge_sets_the_viewer_address(api_request: EdgeFunction) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/tickets/01KB/edit", "/orders", "/nowhere", "/assets", "/a.b/c", "/a.b/", "/index", "//"]
+    "path",
+    [
+        "/tickets/01KB/edit",
+        "/orders",
+        "/nowhere",
+        "/assets",
+        "/a.b/c",
+        "/a.b/",
+        "/index",
+        "//",
+        "/.well-known/change-password",
+    ],
 )
 def test_every_page_but_the_first_has_one_document(page_request: EdgeFunction, path: str) -> None:
     assert page_request(method="GET", uri=path, headers=[], viewer="::1") == ("/page.html", [])
@@ -199,7 +210,16 @@ def test_the_first_page_has_a_document_of_its_own(page_request: EdgeFunction) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["/index.html", "/page.html", "/assets/index-1a2b.js", "/favicon.ico", "/a/b.png", "/../secret.js"]
+    "path",
+    [
+        "/index.html",
+        "/page.html",
+        "/assets/index-1a2b.js",
+        "/favicon.ico",
+        "/a/b.png",
+        "/../secret.js",
+        "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200",
+    ],
 )
 def test_a_file_path_is_kept_even_if_the_file_is_missing(page_request: EdgeFunction, path: str) -> None:
     assert page_request(method="GET", uri=path, headers=[], viewer="::1") == (path, [])

@@ -16,6 +16,34 @@ export const CARDS = {
   threeDSecure: "4000 0000 0000 3220",
 };
 
+interface Mail {
+  to: string;
+  subject: string;
+  links: string[];
+}
+
+/** The path of the link in the newest mail with this subject to an address, once it has arrived in the local mailbox. */
+export async function mailedLink(email: string, subject: string): Promise<string> {
+  let link: string | undefined;
+  await expect
+    .poll(
+      async () => {
+        const { mails } = (await (await fetch(`${URL}/mail.json`)).json()) as { mails: Mail[] };
+        link = mails.find((mail) => mail.to === email && mail.subject === subject)?.links[0];
+        return link;
+      },
+      { message: `a mail to ${email}: ${subject}`, timeout: 30_000 },
+    )
+    .toBeTruthy();
+  return String(link).replace(/^https?:\/\/[^/]+/, "");
+}
+
+export const SUBJECTS = {
+  verify: "Confirm your e-mail address",
+  reset: "Set a new password",
+  newAddress: "Confirm your new e-mail address",
+};
+
 interface ApiResponse {
   status: number;
   body: Record<string, unknown>;
@@ -30,13 +58,21 @@ export class TestUser {
     this.email = `${name}-${randomUUID().slice(0, 8)}@example.com`;
   }
 
-  static async signUp(name: string): Promise<TestUser> {
+  /** Signs up over the API. Unless `isVerified` is false, the user has proved the address, and may buy and sell. */
+  static async signUp(name: string, { isVerified = true } = {}): Promise<TestUser> {
     const user = new TestUser(name);
     const { body } = await user.call("POST", "/api/users/signup", {
       email: user.email,
       password: user.password,
     });
     user.#token = String(body.token);
+    if (isVerified && body.verification === "required") {
+      const token = (await mailedLink(user.email, SUBJECTS.verify)).split("#")[1];
+      expect((await user.call("POST", "/api/users/email/verify", { token })).status).toBe(204);
+      // The API may know for half a minute that the address of this session was not proved; that of a new one is.
+      const { email, password } = user;
+      user.#token = String((await user.call("POST", "/api/users/signin", { email, password })).body.token);
+    }
     return user;
   }
 

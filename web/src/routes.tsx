@@ -1,4 +1,4 @@
-import { createBrowserRouter, type RouteObject } from "react-router";
+import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 import { Layout } from "./components/Layout";
 import { RequireUser } from "./components/RequireUser";
 import { RequireValidId } from "./components/RequireValidId";
@@ -54,6 +54,11 @@ export const ROUTES: RouteObject[] = [
           },
           { path: "signin", lazy: () => signIn("signin") },
           { path: "signup", lazy: () => signIn("signup") },
+          { path: "forgot", lazy: async () => ({ Component: (await import("./pages/Forgot")).Forgot }) },
+          { path: "reset", lazy: async () => ({ Component: (await import("./pages/Reset")).Reset }) },
+          { path: "verify", lazy: async () => ({ Component: (await import("./pages/Verify")).Verify }) },
+          // Password managers open this address: https://w3c.github.io/webappsec-change-password-url/
+          { path: ".well-known/change-password", element: <Navigate to="/account" replace /> },
           {
             Component: RequireUser,
             children: [
@@ -63,6 +68,10 @@ export const ROUTES: RouteObject[] = [
                 lazy: async () => ({ Component: (await import("./pages/Selling")).Selling }),
               },
               { path: "orders", lazy: async () => ({ Component: (await import("./pages/Orders")).Orders }) },
+              {
+                path: "account",
+                lazy: async () => ({ Component: (await import("./pages/Account")).Account }),
+              },
             ],
           },
           { path: "docs", lazy: async () => ({ Component: (await import("./pages/Docs")).Docs }) },

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { fetchCached, serverNow, skipCache } from "./client";
+import { accepted, fetchCached, serverNow, skipCache, unwrap } from "./client";
+import { PendingError } from "./errors";
 
 const URL = "http://127.0.0.1/api/tickets";
 let sent: Request[] = [];
@@ -38,4 +39,10 @@ test("after a change they do not, until the cache has forgotten the state before
 test("the date of a response that may be cached does not set the clock", async () => {
   await sentCacheControl();
   expect(serverNow()).toBe(Date.now());
+});
+
+test("202 is a success only where the call says so", async () => {
+  const call = () => Promise.resolve({ response: new Response(null, { status: 202 }) });
+  await expect(unwrap(call())).rejects.toThrow(PendingError);
+  await expect(accepted(call())).resolves.toBeUndefined();
 });

@@ -64,10 +64,21 @@ async function fetchAndReadClock(request: Request): Promise<Response> {
 
 export const api = createClient<paths>({ baseUrl: "/", fetch: fetchAndReadClock });
 
+type Call<T> = Promise<{ data?: T; error?: unknown; response: Response }>;
+
 /** The data of a successful response. Throws ProblemError, PendingError or TransportError for any other. */
-export async function unwrap<T>(
-  call: Promise<{ data?: T; error?: unknown; response: Response }>,
-): Promise<T> {
+export async function unwrap<T>(call: Call<T>): Promise<T> {
+  const { data, response } = await succeeded(call);
+  if (response.status === 202) throw new PendingError(secondsToWait(response));
+  return data as T;
+}
+
+/** Waits for a call that is complete once it is accepted (202). Throws as `unwrap`, but never PendingError. */
+export async function accepted(call: Call<unknown>): Promise<void> {
+  await succeeded(call);
+}
+
+async function succeeded<T>(call: Call<T>): Call<T> {
   let result: Awaited<typeof call>;
   try {
     result = await call;
@@ -76,13 +87,15 @@ export async function unwrap<T>(
       throw error;
     throw new TransportError("a response that is not JSON", 502, null);
   }
-  const { data, error, response } = result;
+  const { error, response } = result;
+  if (response.ok) return result;
+  if (isProblem(error)) throw new ProblemError(error, secondsToWait(response));
+  throw new TransportError(`status ${response.status}`, response.status, secondsToWait(response));
+}
+
+function secondsToWait(response: Response): number | null {
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-  const retryAfter = Number.isNaN(seconds) ? null : seconds;
-  if (response.status === 202) throw new PendingError(retryAfter);
-  if (response.ok) return data as T;
-  if (isProblem(error)) throw new ProblemError(error, retryAfter);
-  throw new TransportError(`status ${response.status}`, response.status, retryAfter);
+  return Number.isNaN(seconds) ? null : seconds;
 }
 
 function isProblem(body: unknown): body is Problem {

@@ -4,6 +4,7 @@ import {
   fieldError,
   isFinal,
   isSignedOut,
+  newPasswordError,
   PendingError,
   ProblemError,
   retryDelay,
@@ -84,4 +85,9 @@ test("a field error belongs to its field", () => {
   expect(fieldError(problem(400, "invalid_request"), "price")).toBe("Must be at least 0.50.");
   expect(fieldError(problem(400, "invalid_request"), "title")).toBeUndefined();
   expect(fieldError(problem(409, "ticket_held"), "price")).toBeUndefined();
+});
+
+test("a password that is refused for what it is has a message at its field", () => {
+  expect(newPasswordError(problem(422, "password_refused"), "password")).toBe("Why.");
+  expect(newPasswordError(problem(400, "invalid_request"), "price")).toBe("Must be at least 0.50.");
 });

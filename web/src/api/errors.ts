@@ -122,6 +122,12 @@ export function explain(error: unknown): { title: string; advice: string } {
     const wait = new Intl.NumberFormat(undefined, { style: "unit", unit: "minute", unitDisplay: "long" });
     return { title: "Too many attempts", advice: `Please wait ${wait.format(minutes)}, then try again.` };
   }
+  if (codeOf(error) === "email_not_verified") {
+    return {
+      title: "Confirm your e-mail address first",
+      advice: "Open the link that we mailed to you, then try again.",
+    };
+  }
   if (error instanceof ProblemError && error.problem.status < 500) {
     const [first] = error.problem.errors;
     return {
@@ -143,5 +149,15 @@ export function explain(error: unknown): { title: string; advice: string } {
 export function fieldError(error: unknown, field: string): string | undefined {
   if (!(error instanceof ProblemError) || error.problem.status !== 400) return undefined;
   const message = error.problem.errors.find((each) => each.field === field)?.message;
-  return message && `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
+  return message && asSentence(message);
+}
+
+/** The API's error message for the field of a new password, which it may also refuse as too easily guessed. */
+export function newPasswordError(error: unknown, field: string): string | undefined {
+  if (!(error instanceof ProblemError) || error.code !== "password_refused") return fieldError(error, field);
+  return asSentence(error.problem.detail);
+}
+
+function asSentence(message: string): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
 }

@@ -2,6 +2,8 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type ChangeEmail = Schemas["ChangeEmail"];
+export type ChangePassword = Schemas["ChangePassword"];
 export type CurrentUser = Schemas["CurrentUser"];
 export type Order = Schemas["Order"];
 export type OrderList = Schemas["OrderList"];
@@ -10,6 +12,8 @@ export type OwnTicketList = Schemas["OwnTicketList"];
 export type Payment = Schemas["Payment"];
 export type Problem = Schemas["Problem"];
 export type Refund = Schemas["Refund"];
+export type ResetPassword = Schemas["ResetPassword"];
+export type Session = Schemas["Session"];
 export type SignIn = Schemas["SignIn"];
 export type Ticket = Schemas["Ticket"];
 export type TicketEdit = Schemas["TicketEdit"];

@@ -13,6 +13,7 @@ import { useSignOut } from "../api/mutations";
 import { currentUser } from "../api/session";
 import { signInPath } from "../rules/returnPath";
 import { OfflineBar } from "./OfflineBar";
+import { VerifyBanner } from "./VerifyBanner";
 
 /** The frame of every page. index.html has the same markup, which is painted before this is loaded. */
 export function Layout() {
@@ -41,6 +42,7 @@ export function Layout() {
         <Account />
       </header>
       <OfflineBar />
+      <VerifyBanner />
       <main id="main" ref={main} tabIndex={-1} aria-busy={isNavigating}>
         <Outlet />
       </main>
@@ -76,9 +78,9 @@ function Account() {
   };
   return (
     <div className="account">
-      <span className="who" dir="auto" title={user.email}>
+      <Link to="/account" className="who" dir="auto" title={user.email}>
         {user.email}
-      </span>
+      </Link>
       <button
         type="button"
         className="link"

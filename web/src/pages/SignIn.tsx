@@ -1,13 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useRef, useState } from "react";
 import { Link, Navigate, useLocation, useSearchParams } from "react-router";
-import { codeOf, explain, fieldError } from "../api/errors";
+import { codeOf, explain, fieldError, newPasswordError } from "../api/errors";
 import { useSignIn } from "../api/mutations";
 import { currentUser } from "../api/session";
-import { Field, focusFirstError, formValues } from "../components/Field";
+import { EmailField, KnownPasswordField, NewPasswordField } from "../components/accountFields";
+import { Form } from "../components/Form";
 import { Failed, Loading, Notice } from "../components/states";
 import { Title } from "../components/Title";
-import { PASSWORD_HINT, passwordError } from "../rules/password";
+import { emailError } from "../rules/email";
+import { passwordError } from "../rules/password";
 import { returnPath, signInPath } from "../rules/returnPath";
 
 const LABELS = {
@@ -32,7 +33,12 @@ export function SignIn({ page }: { page: "signin" | "signup" }) {
           <p>Sign in to continue where you left off.</p>
         </Notice>
       )}
-      <Form page={page} action={title} />
+      <Credentials page={page} action={title} />
+      {page === "signin" && (
+        <p>
+          <Link to="/forgot">Forgot your password?</Link>
+        </p>
+      )}
       <p>
         {ask}{" "}
         <Link to={signInPath(next, other)} state={state}>
@@ -43,62 +49,31 @@ export function SignIn({ page }: { page: "signin" | "signup" }) {
   );
 }
 
-function Form({ page, action }: { page: "signin" | "signup"; action: string }) {
-  const form = useRef<HTMLFormElement>(null);
-  const [errors, setErrors] = useState<FieldErrors | null>(null);
+function Credentials({ page, action }: { page: "signin" | "signup"; action: string }) {
   const signIn = useSignIn(page);
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const { email = "", password = "" } = formValues(event.currentTarget);
-    const found = validate(page, email, password);
-    setErrors(found);
-    if (found.email || found.password) focusFirstError(form.current);
-    else signIn.mutate({ email: email.trim(), password });
-  };
-  const onInput = ({ currentTarget }: FormEvent<HTMLFormElement>) => {
-    const { email = "", password = "" } = formValues(currentTarget);
-    if (errors !== null) setErrors(validate(page, email, password));
-  };
   return (
-    <form ref={form} onSubmit={submit} onInput={onInput} noValidate>
-      {signIn.isError && <SignInError error={signIn.error} />}
-      <Field
-        label="E-mail"
-        name="email"
-        // With type "email", Chromium converts domains such as müller.example to Punycode during input.
-        type="text"
-        inputMode="email"
-        autoComplete="username"
-        autoCapitalize="none"
-        autoCorrect="off"
-        spellCheck={false}
-        error={errors?.email ?? fieldError(signIn.error, "email")}
-      />
-      <Field
-        label="Password"
-        hint={page === "signup" ? PASSWORD_HINT : undefined}
-        name="password"
-        type="password"
-        autoComplete={page === "signup" ? "new-password" : "current-password"}
-        error={errors?.password ?? fieldError(signIn.error, "password")}
-      />
-      <button type="submit" className="primary" disabled={signIn.isPending}>
-        {signIn.isPending ? "One moment" : action}
-      </button>
-    </form>
+    <Form
+      action={action}
+      isPending={signIn.isPending}
+      validate={({ email = "", password = "" }) => ({
+        email: emailError(email),
+        password: passwordError(password, page),
+      })}
+      onSend={({ email = "", password = "" }) => signIn.mutate({ email: email.trim(), password })}
+      notice={signIn.isError && <SignInError error={signIn.error} />}
+    >
+      {(errors) => (
+        <>
+          <EmailField error={errors.email ?? fieldError(signIn.error, "email")} />
+          {page === "signup" ? (
+            <NewPasswordField error={errors.password ?? newPasswordError(signIn.error, "password")} />
+          ) : (
+            <KnownPasswordField error={errors.password ?? fieldError(signIn.error, "password")} />
+          )}
+        </>
+      )}
+    </Form>
   );
-}
-
-interface FieldErrors {
-  email: string | undefined;
-  password: string | undefined;
-}
-
-function validate(page: "signin" | "signup", email: string, password: string): FieldErrors {
-  return {
-    email: /^\S+@\S+$/.test(email.trim()) ? undefined : "Enter your e-mail address.",
-    password: passwordError(password, page),
-  };
 }
 
 function SignInError({ error }: { error: unknown }) {
@@ -116,6 +91,7 @@ function SignInError({ error }: { error: unknown }) {
         </Notice>
       );
     case "invalid_request":
+    case "password_refused":
       return <Notice tone="error" title="Please correct the marked fields." />;
     default: {
       const { title, advice } = explain(error);
