@@ -41,7 +41,8 @@ function Address() {
       {verification !== "unavailable" && (
         <p className="hint">{emailVerified ? "Confirmed." : "Not confirmed yet."}</p>
       )}
-      {verification !== "unavailable" && !emailVerified && <MailLinkAgain />}
+      {/* Where it is required, the banner above the page has this button. */}
+      {verification === "optional" && !emailVerified && <MailLinkAgain />}
       {verification === "unavailable" && (
         <p className="hint">This site sends no mails, so the address cannot be confirmed or changed.</p>
       )}
