@@ -12,7 +12,7 @@ from typing import Any
 from tests.simulation.choices import shrink
 from tests.simulation.pool import Pool
 from tests.simulation.run import RunResult, run
-from tests.support.synth import synthesize
+from tests.support.synth import synthesize_with_sender
 
 SHRINKING_TRIES = 400
 
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first run; each following run adds 1")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        template = synthesize("dev", Path(folder))
+        template = synthesize_with_sender("dev", Path(folder))
     started = time.monotonic()
     counts: Counter[str] = Counter()
     with Pool(template) as pool:
