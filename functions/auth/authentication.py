@@ -20,12 +20,19 @@ class Identity:
     user_id: "UserID"
     email: str
     email_verified: bool
+    email_suppressed: bool
     session_id: str
 
     @classmethod
     def of(cls, user: User, session_id: str) -> Self:
         """Return the identity of this user in this session."""
-        return cls(user_id=user.id, email=user.email, email_verified=user.email_verified, session_id=session_id)
+        return cls(
+            user_id=user.id,
+            email=user.email,
+            email_verified=user.email_verified,
+            email_suppressed=user.is_email_suppressed,
+            session_id=session_id,
+        )
 
 
 def authenticate(store: UserStore, tokens: Tokens, candidates: Iterable[str]) -> Identity | None:

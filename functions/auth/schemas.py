@@ -121,6 +121,10 @@ class UserOut(Output):
     id: UserID
     email: str
     emailVerified: bool = Field(description="Whether the user has proved the address by a link that was mailed to it.")
+    emailSuppressed: bool = Field(
+        description="Whether mails to the address have bounced or were reported as spam. It gets no more mails, except"
+        " links to verify it or to set a password."
+    )
     verification: Verification = Field(
         description="`required`: a user without a proved address buys and sells nothing. `optional`: it is not needed."
         " `unavailable`: this service sends no mails."
@@ -133,6 +137,7 @@ class UserOut(Output):
             id=identity.user_id,
             email=identity.email,
             emailVerified=identity.email_verified,
+            emailSuppressed=identity.email_suppressed,
             verification=verification,
         )
 

@@ -56,7 +56,7 @@ def test_sign_up_returns_the_user_and_a_token(world: World) -> None:
     answer = sign_up(world)
 
     assert answer.status == 201
-    assert answer.json.keys() == {"id", "email", "emailVerified", "verification", "token"}
+    assert answer.json.keys() == {"id", "email", "emailVerified", "emailSuppressed", "verification", "token"}
     assert is_id(answer.json["id"])
     assert answer.json["email"] == EMAIL
     assert answer.headers["Cache-Control"] == "no-store"
@@ -64,6 +64,7 @@ def test_sign_up_returns_the_user_and_a_token(world: World) -> None:
         "id": answer.json["id"],
         "email": EMAIL,
         "emailVerified": False,
+        "emailSuppressed": False,
         "verification": "optional",
     }
 
@@ -185,7 +186,7 @@ def test_sign_in_answers_as_sign_up_does(world: World) -> None:
     answer = sign_in(world, "Someone@Example.com")
 
     assert answer.status == 200
-    assert answer.json.keys() == {"id", "email", "emailVerified", "verification", "token"}
+    assert answer.json.keys() == {"id", "email", "emailVerified", "emailSuppressed", "verification", "token"}
     assert (answer.json["id"], answer.json["email"]) == (user_id, EMAIL)
     assert who(world, authorization=f"Bearer {answer.json['token']}")["id"] == user_id
 

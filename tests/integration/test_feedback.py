@@ -10,6 +10,7 @@ from shared import clock
 from shared.ids import UserID, new_id
 from shared.table import Contention, Table
 from tests.support.lambda_events import sqs_batch
+from tests.support.signing_key import SigningKey
 from tests.support.world import World
 
 FEEDBACK = "auth.feedback"
@@ -135,3 +136,13 @@ def test_a_failure_returns_to_the_queue(
         assert not _deliver(world, _bounce())
     assert "EventsNotHandled" in capsys.readouterr().out
     assert not _is_suppressed(ada)
+
+
+def test_the_user_is_shown_that_the_address_is_suppressed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    SigningKey(monkeypatch)
+    signed_up = world.call("POST", "/api/users/signup", {"email": "ada@example.com", "password": "correct horse"})
+    header = {"Authorization": f"Bearer {signed_up.json['token']}"}
+    for expected in (False, True):
+        answer = world.call("GET", "/api/users/currentuser", headers=header)
+        assert answer.json["currentUser"]["emailSuppressed"] is expected
+        _deliver(world, _bounce())

@@ -690,6 +690,8 @@ export interface components {
             email: string;
             /** @description Whether the user has proved the address by a link that was mailed to it. */
             emailVerified: boolean;
+            /** @description Whether mails to the address have bounced or were reported as spam. It gets no more mails, except links to verify it or to set a password. */
+            emailSuppressed: boolean;
             /** @description `required`: a user without a proved address buys and sells nothing. `optional`: it is not needed. `unavailable`: this service sends no mails. */
             verification: components["schemas"]["Verification"];
             token: string;
@@ -796,6 +798,8 @@ export interface components {
             email: string;
             /** @description Whether the user has proved the address by a link that was mailed to it. */
             emailVerified: boolean;
+            /** @description Whether mails to the address have bounced or were reported as spam. It gets no more mails, except links to verify it or to set a password. */
+            emailSuppressed: boolean;
             /** @description `required`: a user without a proved address buys and sells nothing. `optional`: it is not needed. `unavailable`: this service sends no mails. */
             verification: components["schemas"]["Verification"];
         };
