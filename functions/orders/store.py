@@ -176,14 +176,18 @@ class OrderStore(UnitOfWork[Order]):
         Condition: the copy does not exist or has an older ticket version; otherwise writes nothing. An edit or
         withdrawal normally changes nothing here, since Orders has accepted it before. It matters if the change took
         effect without Orders: published by the release before a deployment, or by `make republish` to a restored table.
+        A withdrawal is permanent: the status may be `reserved` although the ticket is withdrawn, since Tickets may not
+        have received yet that an order has ended.
         """
-        withdrawn = isinstance(data, events.TicketUpdated) and data.status == "withdrawn"
+        is_withdrawn = isinstance(data, events.TicketUpdated) and "withdrawn" in (data.status, data.change)
+        withdrawn = ":withdrawn" if is_withdrawn else "if_not_exists(withdrawn, :withdrawn)"
         try:
             self.table.write(
                 Update(
                     key=_ticket_key(data.id),
                     change="SET id = :id, sellerID = :seller, title = :title, price = :price, currency = :currency,"
-                    " withdrawn = :withdrawn, ticketVersion = :version, holdNumber = if_not_exists(holdNumber, :zero)",
+                    f" withdrawn = {withdrawn}, ticketVersion = :version,"
+                    " holdNumber = if_not_exists(holdNumber, :zero)",
                     condition="attribute_not_exists(pk) OR ticketVersion < :version",
                     values={
                         "id": data.id,
@@ -191,7 +195,7 @@ class OrderStore(UnitOfWork[Order]):
                         "title": data.title,
                         "price": data.price,
                         "currency": data.currency,
-                        "withdrawn": withdrawn,
+                        "withdrawn": is_withdrawn,
                         "version": data.version,
                         "zero": 0,
                     },

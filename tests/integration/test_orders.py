@@ -252,6 +252,17 @@ def test_a_withdrawn_ticket_cannot_be_ordered(world: World, ticket_id: str, buye
     assert place(world, ticket_id, buyer).code == "ticket_withdrawn"
 
 
+@pytest.mark.parametrize("change", ["withdrawn", "edited"])
+def test_a_withdrawn_ticket_that_shows_as_reserved_stays_withdrawn(
+    world: World, ticket_id: str, buyer: Person, seller: Person, change: str
+) -> None:
+    """Tickets has not received yet that the order has ended, after which Orders accepted the withdrawal."""
+    deliver_ticket(world, ticket_id, seller, version=2, status="withdrawn", change="withdrawn")
+    deliver_ticket(world, ticket_id, seller, version=3, status="reserved", change=change)
+
+    assert place(world, ticket_id, buyer).code == "ticket_withdrawn"
+
+
 def test_a_recent_unknown_ticket_asks_for_a_retry(world: World, buyer: Person) -> None:
     answer = place(world, new_id(), buyer)
 
