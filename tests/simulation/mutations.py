@@ -321,7 +321,7 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "holds lapse at once": Mutation(_with(Hold, "is_live", lambda self, _now: self.expires_at is None), seed=3),
     "holds lapse during payment": Mutation(_keep_deadline_during_payment, seed=4),
-    "a takeover does not expire the lapsed order": Mutation(_keep_lapsed_order_in("_place_order"), seed=18),
+    "a takeover does not expire the lapsed order": Mutation(_keep_lapsed_order_in("_place_order"), seed=3),
     "a change is accepted while the ticket is held": Mutation(
         _with(HoldableTicket, "_claimed", lambda self, _now: "sold" if self.sold else None), seed=3
     ),
