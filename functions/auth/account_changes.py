@@ -98,8 +98,8 @@ def reset_password(
 ) -> tuple[Identity, str]:
     """Set a new password by a link, and return the user with the token of a new session, the only one that goes on.
 
-    The link proves the address too: whoever reads its mails gets the account. `password` is normalised. Raises
-    LinkExpired, PasswordRefused.
+    The link verifies the address too, so the account belongs to the reader of its mails. `password` is normalised.
+    Raises LinkExpired, PasswordRefused.
     """
     found, _, _ = _find(store, token, (Purpose.RESET,))
     passwords.check_new_password(password, found.email)

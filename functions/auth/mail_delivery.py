@@ -1,4 +1,4 @@
-"""The use case of the mail sender: send each mail once, to whoever may receive it."""
+"""The use case of the mail sender: send each mail once, if its user may receive it."""
 
 from datetime import datetime
 

@@ -24,7 +24,7 @@ PART = 400
 """What the operator refunds by hand, if it is not all."""
 
 
-class Word(IntEnum):
+class OrderStatus(IntEnum):
     """The status of the order. Orders only ever raises it, as it does the version of the order."""
 
     UNKNOWN = 0
@@ -89,11 +89,11 @@ class State(NamedTuple):
     """Everything. Stripe's part: `refund` to `keys`."""
 
     faults: Faults
-    orders: Word = Word.COMPLETED
-    known: Word = Word.UNKNOWN
-    reported: Word = Word.COMPLETED
-    events: frozenset[Word] = frozenset({Word.COMPLETED})
-    reports: frozenset[Word] = frozenset()
+    orders: OrderStatus = OrderStatus.COMPLETED
+    known: OrderStatus = OrderStatus.UNKNOWN
+    reported: OrderStatus = OrderStatus.COMPLETED
+    events: frozenset[OrderStatus] = frozenset({OrderStatus.COMPLETED})
+    reports: frozenset[OrderStatus] = frozenset()
     record: Record = Record()
     processes: tuple[Process | None, ...] = (None, None)
     late: tuple[Operation, ...] = ()
@@ -116,11 +116,11 @@ class State(NamedTuple):
         return sum(amount for _, amount in self.reversals)
 
     @property
-    def returned(self) -> Word:
+    def returned(self) -> OrderStatus:
         """What Stripe shows of the buyer's money, as the word that Orders will have for it."""
         if self.refund == "succeeded" or self.dispute == "lost":
-            return Word.REFUNDED
-        return Word.PART_REFUNDED if self.part_refund else Word.COMPLETED
+            return OrderStatus.REFUNDED
+        return OrderStatus.PART_REFUNDED if self.part_refund else OrderStatus.COMPLETED
 
     def is_executed(self, operation: Operation) -> bool:
         """Whether Stripe has a transfer or a reversal with this number in its metadata."""
@@ -132,9 +132,11 @@ class State(NamedTuple):
         return not self.events and not self.reports
 
 
-def due_to_seller(word: Word) -> int:
+def due_to_seller(word: OrderStatus) -> int:
     """What the seller is to have for an order with this status."""
-    return {Word.UNKNOWN: 0, Word.COMPLETED: NET, Word.PART_REFUNDED: max(0, NET - PART)}.get(word, 0)
+    return {OrderStatus.UNKNOWN: 0, OrderStatus.COMPLETED: NET, OrderStatus.PART_REFUNDED: max(0, NET - PART)}.get(
+        word, 0
+    )
 
 
 class Protocol:
@@ -195,7 +197,7 @@ class Protocol:
 
     def is_at_risk(self, state: State) -> bool:
         """Whether Stripe shows that money leaves which Orders has not decided about."""
-        is_leaving = state.refund == "pending" and state.known < Word.REFUNDING
+        is_leaving = state.refund == "pending" and state.known < OrderStatus.REFUNDING
         return self.is_disputed(state) or is_leaving or state.returned > state.known
 
     def is_disputed(self, state: State) -> bool:
@@ -248,17 +250,17 @@ class Protocol:
         """The record's writes are conditioned on its revision: no process overwrites what it has not read."""
         return False
 
-    def newer(self, known: Word, told: Word) -> Word:
+    def newer(self, known: OrderStatus, received: OrderStatus) -> OrderStatus:
         """Events of Orders that are older than the copy are ignored."""
-        return max(known, told)
+        return max(known, received)
 
     # Rules of Payments and Orders
 
     def may_refund(self, state: State) -> bool:
         """Payments refunds on Orders' word only."""
-        return state.known is Word.REFUNDING
+        return state.known is OrderStatus.REFUNDING
 
-    def after_refund(self, orders: Word, report: Word) -> Word:
+    def after_refund(self, orders: OrderStatus, report: OrderStatus) -> OrderStatus:
         """Orders records what went back, also what it has not decided itself."""
         return max(orders, report)
 
@@ -317,10 +319,10 @@ class Model:
     def _schedules(self, state: State) -> Iterator[Step[State]]:
         if not state.is_quiet():
             return
-        if state.known is Word.UNKNOWN:  # the payment waits for Orders: `payment:created` is answered again
+        if state.known is OrderStatus.UNKNOWN:  # the payment waits for Orders: `payment:created` is answered again
             yield Step("Payments asks Orders again", state._replace(events=frozenset({state.orders})))
-        if self.protocol.repeats_refunding() and state.known < state.orders is Word.REFUNDING:
-            yield Step("Orders repeats refunding", state._replace(events=frozenset({Word.REFUNDING})))
+        if self.protocol.repeats_refunding() and state.known < state.orders is OrderStatus.REFUNDING:
+            yield Step("Orders repeats refunding", state._replace(events=frozenset({OrderStatus.REFUNDING})))
         if self.protocol.repeats_report() and state.known < state.reported:
             yield Step("Payments repeats its report", state._replace(reports=frozenset({state.reported})))
 
@@ -344,7 +346,7 @@ class Model:
 
     def _payments(self, state: State) -> Iterator[Step[State]]:
         if self.protocol.may_refund(state) and state.refund == "none" and _is_refundable(state):
-            violation = None if state.orders >= Word.REFUNDING else "refunds without Orders' word"
+            violation = None if state.orders >= OrderStatus.REFUNDING else "refunds without Orders' word"
             for status in ("pending", "succeeded"):
                 yield Step(f"Payments refunds: {status}", state._replace(refund=status), violation=violation)
         if state.returned > state.reported:
@@ -424,8 +426,8 @@ class Model:
 
     def _people(self, state: State) -> Iterator[Step[State]]:
         faults = state.faults
-        if faults.seller_refunds and state.orders in (Word.COMPLETED, Word.PART_REFUNDED):
-            decided = state._replace(orders=Word.REFUNDING, events=state.events | {Word.REFUNDING})
+        if faults.seller_refunds and state.orders in (OrderStatus.COMPLETED, OrderStatus.PART_REFUNDED):
+            decided = state._replace(orders=OrderStatus.REFUNDING, events=state.events | {OrderStatus.REFUNDING})
             yield Step("the seller refunds", decided, expected=False)
         if faults.hand_refunds and state.refund in ("none", "failed") and _is_refundable(state):
             refunded = state._replace(faults=faults._replace(hand_refunds=faults.hand_refunds - 1))
@@ -459,9 +461,11 @@ class Model:
     def is_settled(self, state: State) -> bool:
         """What must hold where nothing more is expected to happen."""
         record = state.record
-        has_gone_back = state.returned is Word.REFUNDED
+        has_gone_back = state.returned is OrderStatus.REFUNDED
         stands = record.transferred - record.reversed
-        returned = {Word.COMPLETED: 0, Word.PART_REFUNDED: PART, Word.REFUNDED: PRICE}[state.returned]
+        returned = {OrderStatus.COMPLETED: 0, OrderStatus.PART_REFUNDED: PART, OrderStatus.REFUNDED: PRICE}[
+            state.returned
+        ]
         fee = min(FEE, PRICE - returned)
         return (
             state.known is state.orders
@@ -469,9 +473,9 @@ class Model:
             and record.operation is None
             and not record.is_blocked
             and stands == due_to_seller(state.orders)
-            and (state.orders is Word.REFUNDED) == has_gone_back
-            and (state.orders is not Word.REFUNDING or state.refund == "failed")
-            and (returned + stands + fee == PRICE or state.orders is Word.REFUNDING)
+            and (state.orders is OrderStatus.REFUNDED) == has_gone_back
+            and (state.orders is not OrderStatus.REFUNDING or state.refund == "failed")
+            and (returned + stands + fee == PRICE or state.orders is OrderStatus.REFUNDING)
         )
 
 

@@ -16,11 +16,11 @@ from tests.model.payouts import (
     Faults,
     Model,
     Operation,
+    OrderStatus,
     Process,
     Protocol,
     Record,
     State,
-    Word,
 )
 
 ONE: dict[str, Any] = {"processes": (None,)}
@@ -167,15 +167,15 @@ class RefundsUnasked(Protocol):
 class IgnoresRefundsByHand(Protocol):
     """Orders records only refunds that it has decided."""
 
-    def after_refund(self, orders: Word, report: Word) -> Word:
-        return max(orders, report) if orders is Word.REFUNDING else orders
+    def after_refund(self, orders: OrderStatus, report: OrderStatus) -> OrderStatus:
+        return max(orders, report) if orders is OrderStatus.REFUNDING else orders
 
 
 class FollowsOldEvents(Protocol):
     """Takes whichever event of Orders came last."""
 
-    def newer(self, known: Word, told: Word) -> Word:
-        return told
+    def newer(self, known: OrderStatus, received: OrderStatus) -> OrderStatus:
+        return received
 
 
 class NoSweep(Protocol):

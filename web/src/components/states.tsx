@@ -63,6 +63,16 @@ export function OutOfDate({ query }: { query: Query }) {
   );
 }
 
+/** Shown above a form whose call has failed, for an error that the page does not explain itself. */
+export function ErrorNotice({ error }: { error: unknown }) {
+  const { title, advice } = explain(error);
+  return (
+    <Notice tone="error" title={title}>
+      <p>{advice}</p>
+    </Notice>
+  );
+}
+
 interface NoticeProps {
   tone: "error" | "plain" | "good";
   title: string;

@@ -11,7 +11,7 @@ import { codeOf, explain, fieldError, newPasswordError } from "../api/errors";
 import type { Session } from "../api/types";
 import { EmailField, HiddenEmail, KnownPasswordField, NewPasswordField } from "../components/accountFields";
 import { Form } from "../components/Form";
-import { Failed, Loading, Notice, OutOfDate } from "../components/states";
+import { ErrorNotice, Failed, Loading, Notice, OutOfDate } from "../components/states";
 import { Title } from "../components/Title";
 import { useUser } from "../components/user";
 import { MailLinkAgain } from "../components/VerifyBanner";
@@ -202,13 +202,7 @@ function AccountError({ error }: { error: unknown }) {
     case "password_refused":
     case "invalid_request":
       return <Notice tone="error" title="Please correct the marked fields." />;
-    default: {
-      const { title, advice } = explain(error);
-      return (
-        <Notice tone="error" title={title}>
-          <p>{advice}</p>
-        </Notice>
-      );
-    }
+    default:
+      return <ErrorNotice error={error} />;
   }
 }

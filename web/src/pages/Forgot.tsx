@@ -1,9 +1,9 @@
 import { Link } from "react-router";
 import { useForgotPassword } from "../api/account";
-import { codeOf, explain, fieldError } from "../api/errors";
+import { codeOf, fieldError } from "../api/errors";
 import { EmailField } from "../components/accountFields";
 import { Form } from "../components/Form";
-import { Notice } from "../components/states";
+import { ErrorNotice, Notice } from "../components/states";
 import { Title } from "../components/Title";
 import { emailError } from "../rules/email";
 
@@ -53,10 +53,5 @@ function ForgotError({ error }: { error: unknown }) {
         <p>Ask its operator for help with your account.</p>
       </Notice>
     );
-  const { title, advice } = explain(error);
-  return (
-    <Notice tone="error" title={title}>
-      <p>{advice}</p>
-    </Notice>
-  );
+  return <ErrorNotice error={error} />;
 }

@@ -1,9 +1,9 @@
 import { Link, useLocation, useNavigate } from "react-router";
 import { useResetPassword } from "../api/account";
-import { codeOf, explain, newPasswordError } from "../api/errors";
+import { codeOf, newPasswordError } from "../api/errors";
 import { NewPasswordField } from "../components/accountFields";
 import { Form } from "../components/Form";
-import { Notice } from "../components/states";
+import { ErrorNotice, Notice } from "../components/states";
 import { Title } from "../components/Title";
 import { passwordError } from "../rules/password";
 
@@ -57,10 +57,5 @@ function LinkExpired() {
 function ResetError({ error }: { error: unknown }) {
   if (newPasswordError(error, "password"))
     return <Notice tone="error" title="Please choose another password." />;
-  const { title, advice } = explain(error);
-  return (
-    <Notice tone="error" title={title}>
-      <p>{advice}</p>
-    </Notice>
-  );
+  return <ErrorNotice error={error} />;
 }

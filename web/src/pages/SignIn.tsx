@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Navigate, useLocation, useSearchParams } from "react-router";
-import { codeOf, explain, fieldError, newPasswordError } from "../api/errors";
+import { codeOf, fieldError, newPasswordError } from "../api/errors";
 import { useSignIn } from "../api/mutations";
 import { currentUser } from "../api/session";
 import { EmailField, KnownPasswordField, NewPasswordField } from "../components/accountFields";
 import { Form } from "../components/Form";
-import { Failed, Loading, Notice } from "../components/states";
+import { ErrorNotice, Failed, Loading, Notice } from "../components/states";
 import { Title } from "../components/Title";
 import { emailError } from "../rules/email";
 import { passwordError } from "../rules/password";
@@ -93,13 +93,7 @@ function SignInError({ error }: { error: unknown }) {
     case "invalid_request":
     case "password_refused":
       return <Notice tone="error" title="Please correct the marked fields." />;
-    default: {
-      const { title, advice } = explain(error);
-      return (
-        <Notice tone="error" title={title}>
-          <p>{advice}</p>
-        </Notice>
-      );
-    }
+    default:
+      return <ErrorNotice error={error} />;
   }
 }

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation } from "react-router";
 import { useVerifyEmail } from "../api/account";
-import { codeOf, explain } from "../api/errors";
+import { codeOf } from "../api/errors";
 import { currentUser } from "../api/session";
-import { Notice } from "../components/states";
+import { ErrorNotice, Notice } from "../components/states";
 import { Title } from "../components/Title";
 
 /** The page of a mailed link that proves an address. It asks for a click, because mail scanners open links. */
@@ -74,13 +74,7 @@ function VerifyError({ error, isSignedIn }: { error: unknown; isSignedIn: boolea
           </p>
         </Notice>
       );
-    default: {
-      const { title, advice } = explain(error);
-      return (
-        <Notice tone="error" title={title}>
-          <p>{advice}</p>
-        </Notice>
-      );
-    }
+    default:
+      return <ErrorNotice error={error} />;
   }
 }
