@@ -102,22 +102,27 @@ def results_of(rush: Rush) -> list[Result]:
 
 
 def _signed_in(stack: LocalStack, user: Client, count: int) -> list[Client]:
-    """Clients with tokens of as many users. They are signed here: a sign-up hashes a password, for a reason slowly."""
+    """Clients of as many users, who are copies of this one: a sign-up hashes a password, for a reason slowly."""
     functions = stack.aws.functions().list_functions()["Functions"]
     environments: list[dict[str, str]] = [each.get("Environment", {}).get("Variables", {}) for each in functions]
-    secret = next(each["JWT_SECRET_ARN"] for each in environments if "JWT_SECRET_ARN" in each)
-    key = stack.aws.secrets().get_secret_value(SecretId=secret)["SecretString"]
+    auth = next(each for each in environments if "SIGN_UPS_PER_NETWORK" in each)
+    key = stack.aws.secrets().get_secret_value(SecretId=auth["JWT_SECRET_ARN"])["SecretString"]
     token = user.token or ""
     header, claims = jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
-    people = [{**claims, "sub": new_id(), "email": f"buyer-{number}@example.com"} for number in range(count)]
+    table = stack.aws.dynamodb()
+    original = table.get_item(TableName=auth["TABLE_NAME"], Key={"pk": {"S": f"user#{claims['sub']}"}})["Item"]
+    people = [(new_id(), f"buyer-{number}@example.com") for number in range(count)]
+    for ident, email in people:
+        copied = {"pk": {"S": f"user#{ident}"}, "id": {"S": ident}, "email": {"S": email}}
+        table.put_item(TableName=auth["TABLE_NAME"], Item={**original, **copied})
     return [
         replace(
             stack.api,
-            token=jwt.encode(person, key, algorithm=header["alg"], headers={"kid": header["kid"]}),
-            email=person["email"],
+            token=jwt.encode({**claims, "sub": ident}, key, algorithm=header["alg"], headers={"kid": header["kid"]}),
+            email=email,
             timeout=TIMEOUT_SECONDS,
         )
-        for person in people
+        for ident, email in people
     ]
 
 

@@ -112,7 +112,7 @@ class Stage:
 
 
 # `make run` starts the local Stripe on port 12111, and the edge proxy on port 3000.
-# All users of a local stage, also those of the tests, have one address, and need not prove that of their mails.
+# All users of a local stage, also those of the tests, have one network address.
 LOCAL = Stage(
     name="local",
     local=True,
@@ -121,7 +121,6 @@ LOCAL = Stage(
     stripe_api_base="http://127.0.0.1:12111",
     public_origin="http://127.0.0.1:3000",
     mail_from="mail@admit-one.example",
-    verify_email=False,
 )
 
 FOLDER = ROOT / "stages"

@@ -31,11 +31,8 @@ LANES = {
         "fault_injection",
         "integration",
         "security",
-        "infrastructure",
-        "operations",
-        "emulator",
     ),
-    "second": ("e2e", "concurrency"),
+    "second": ("e2e", "concurrency", "infrastructure", "operations", "emulator"),
 }
 
 

@@ -80,6 +80,19 @@ def _email(marketplace: Marketplace, cookie: str) -> str | None:
     return str(answer["currentUser"]["email"]) if answer["currentUser"] else None
 
 
+def test_a_user_sells_only_after_verifying_the_address(marketplace: Marketplace) -> None:
+    email, ticket = f"new-{secrets.token_hex(4)}@example.com", {"title": "Front row", "price": "45.00"}
+    token = marketplace.anyone.post("/api/users/signup", {"email": email, "password": "long-enough-1"}).expect(201)[
+        "token"
+    ]
+    unverified = replace(marketplace.anyone, token=token)
+    assert problem(unverified.post("/api/tickets", ticket), 403)["code"] == "email_not_verified"
+
+    verified = marketplace.anyone.sign_up_or_in(email, password)
+    assert verified.get("/api/users/currentuser").expect(200)["currentUser"]["emailVerified"]
+    assert verified.post("/api/tickets", ticket).status == 201
+
+
 def test_the_session_cookie_signs_in_like_the_token(marketplace: Marketplace) -> None:
     cookie, attributes = _cookie_of(marketplace, "cookie")
     assert cookie.startswith("admit-one=")
