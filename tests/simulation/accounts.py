@@ -57,18 +57,19 @@ class Accounts:
         tokens = self._tokens("ResetPassword", person)
         if not tokens:
             return self._forget(person)
-        person.is_disturbed = True
+        person.disturbances += 1
         body = {"password": person.credentials["password"]}
         token = self.choices.pick(tokens[-RECENT:])
+        known = person.disturbances
         answer = self._use(token, person, "/api/users/password/reset", body)
         if answer.status == 200:
             self._has_ended(person.token)
-            self.workload.is_signed_in(person, answer)
+            self.workload.is_signed_in(person, answer, known)
         return None
 
     def _end_sessions(self, person: "SimulatedUser") -> None:
         token = person.token
-        person.is_disturbed = True
+        person.disturbances += 1
         headers = {"Authorization": f"Bearer {token}"}
         answer = self.workload.ask(person, "DELETE", "/api/users/sessions", None, headers)
         if answer.status == 204:

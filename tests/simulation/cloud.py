@@ -30,8 +30,8 @@ from tests.support.lambda_events import LambdaContext
 MAX_NESTING = 1  # nesting depth of functions that run within another function
 INTERLEAVED_SLEEP = 0.25  # probability that others run while a function sleeps
 AUTHORIZER_RESULT_TTL = timedelta(seconds=30)
-TOKEN = re.compile(r"#([\w.-]+)", re.ASCII)
-"""The token in the link of a mail."""
+LINK = re.compile(r"https://[^/]+(?P<page>/[^#\s]+)(#(?P<token>[\w.-]+))?", re.ASCII)
+"""The link in the text of a mail."""
 EDGE_PROOF = "the proof of the edge"
 
 type Resources = Mapping[str, Mapping[str, Any]]
@@ -59,10 +59,11 @@ class Message:
 
 @dataclass(frozen=True)
 class SentMail:
-    """A mail that SES has accepted; `kind` is its class in `functions.auth.mails.kinds`."""
+    """A mail that SES has accepted; `kind` is its class in `functions.auth.mails.kinds`, and `page` its link's path."""
 
     to: str
     kind: str
+    page: str
     token: str | None
 
 
@@ -364,8 +365,9 @@ class Cloud:
     def send_email(self, **request: Any) -> Any:
         def send() -> dict[str, str]:
             [to] = request["Destination"]["ToAddresses"]
-            token = TOKEN.search(request["Content"]["Simple"]["Body"]["Text"]["Data"])
-            self.mails.append(SentMail(to, request["EmailTags"][0]["Value"], token[1] if token else None))
+            link = LINK.search(request["Content"]["Simple"]["Body"]["Text"]["Data"])
+            assert link, "every mail has a link"
+            self.mails.append(SentMail(to, request["EmailTags"][0]["Value"], link["page"], link["token"]))
             return {"MessageId": str(len(self.mails))}
 
         return self.network.pass_through(

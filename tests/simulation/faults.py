@@ -43,6 +43,8 @@ class Profile:
     """A buyer pays with a card whose refunds are pending at first, or fail later."""
     stripe_refuses: float = 0.0
     """Stripe will refuse to capture, void or refund a payment, for good or for ten minutes."""
+    accounts: float = 0.05
+    """A user does something about their account, in place of another action."""
     slow_stripe: float = 0.0
     """A call to Stripe takes seconds; from the caller's timeout on it is lost."""
     outage: float = 0.0
@@ -54,11 +56,16 @@ class Profile:
     dead_letters: int = 0
     """Number of messages (or timers) that are lost for good, into a dead-letter queue."""
 
+    @property
+    def has_failing_calls(self) -> bool:
+        """Whether a process may not learn what a call has done, or die after it."""
+        return any((self.refused, self.unreachable, self.response_lost, self.crash))
+
     @classmethod
     def draw(cls, choices: Choices) -> Self:
         """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
-        others = ("dead_letters", "skew", "early_timers", "outage")
+        others = ("accounts", "dead_letters", "skew", "early_timers", "outage")
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name not in others}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))
@@ -77,7 +84,5 @@ class Profile:
         return replace(type(self)(), dead_letters=0)
 
     def __str__(self) -> str:
-        return (
-            ", ".join(f"{field.name} {value}" for field in fields(self) if (value := getattr(self, field.name)))
-            or "none"
-        )
+        chosen = ((field.name, getattr(self, field.name)) for field in fields(self) if field.name != "accounts")
+        return ", ".join(f"{name} {value}" for name, value in chosen if value) or "none"

@@ -40,6 +40,19 @@ class Queue(Protocol):
         """The messages that wait."""
 
 
+class Mail(Protocol):
+    """A mail that was sent: its recipient, its class in `functions.auth.mails.kinds`, and the path of its link."""
+
+    @property
+    def to(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def page(self) -> str: ...
+
+
 class Cloud(Protocol):
     """A stack as the invariants see it: simulated, or deployed."""
 
@@ -139,6 +152,35 @@ def check_at_rest(
     if not lost_messages:
         _replicas_equal_their_source(cloud, orders, copies)
         _payments_agree(cloud, stripe, orders)
+
+
+def check_no_mail_is_sent_twice(cloud: Cloud, mails: Collection[Mail]) -> None:
+    """Guarantee 4, for mails about orders. Only a failure between sending and recording may repeat one."""
+    orders, _ = orders_and_tickets(cloud)
+    unsold = ("created", "awaiting:payment", "cancelled")
+    sales = Counter(f"/tickets/{order['ticketID']}" for order in orders.values() if order["status"] not in unsold)
+    for (page, kind), number in Counter((mail.page, mail.kind) for mail in mails).items():
+        if kind in ("OrderCompleted", "OrderNotPaid"):
+            _require(number == 1, f"{number} mails {kind} were sent about {page}")
+        elif kind == "TicketSold":
+            _require(number <= sales[page], f"{number} mails {kind} were sent about {page}")
+
+
+def check_sales_are_mailed(cloud: Cloud, mails: Collection[Mail]) -> None:
+    """At rest, without a lost message: the buyer and the seller of each order that stands were mailed."""
+    orders, tickets = orders_and_tickets(cloud)
+    items = cloud.database.items(cloud.table("auth"))
+    addresses = {item["id"]: item["email"] for item in items if item["pk"].startswith("user#")}
+    sent = {(mail.to, mail.kind, mail.page) for mail in mails}
+    for order in orders.values():
+        if order["status"] != "completed" or order.get("refund"):
+            continue
+        seller = tickets[order["ticketID"]]["sellerID"]
+        for user, kind, page in (
+            (order["userID"], "OrderCompleted", f"/orders/{order['id']}"),
+            (seller, "TicketSold", f"/tickets/{order['ticketID']}"),
+        ):
+            _require((addresses[user], kind, page) in sent, f"{kind} of order {order['id']} was not mailed to {user}")
 
 
 def orders_and_tickets(cloud: Cloud) -> tuple[dict[str, Item], dict[str, Item]]:

@@ -11,7 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from functions.auth.mail_store import MailStore
+from functions.auth.session import Session
 from functions.auth.store import UserStore
+from functions.auth.user import User
 from functions.orders import actions as order_actions
 from functions.orders import expirer, sweep
 from functions.orders import store as order_store
@@ -35,7 +38,7 @@ from functions.payments.stripe_gateway import StripeGateway
 from functions.relay import relay
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Ticket
-from shared import aws, clock, idempotency, publish
+from shared import aws, clock, http, idempotency, publish
 from shared.table import Put, Table, Update, Write
 from shared.unit_of_work import UnitOfWork
 from tests.simulation.faults import Profile
@@ -64,6 +67,11 @@ FEW_LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=3)
 
 LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=8)
 """The same, with all messages about it lost."""
+
+ACCOUNTS = Profile(accounts=0.5)
+"""Users do little but change their accounts."""
+
+RACING_ACCOUNTS = Profile(accounts=0.5, interleaved=0.6, duplicate=0.1)
 
 NO_FAILURES: dict[str, list[Any]] = {"batchItemFailures": []}
 
@@ -308,6 +316,34 @@ def _never_respond(self: Order) -> Order:
     raise OrderNotFound
 
 
+def _keep_sessions_of_a_reset() -> AbstractContextManager[object]:
+    real = User.reset_password
+
+    def reset_password(self: User, session: Session) -> User:
+        return replace(real(self, session), sessions=(*self.sessions, session))
+
+    return mock.patch.object(User, "reset_password", reset_password)
+
+
+def _keep_links() -> AbstractContextManager[object]:
+    real = User._changed
+
+    def changed(self: User, **fields: Any) -> User:
+        return real(self, **fields | ({"links": self.links} if "links" in fields and not fields["links"] else {}))
+
+    return mock.patch.object(User, "_changed", changed)
+
+
+def _trade_unverified() -> AbstractContextManager[object]:
+    real = http._user
+
+    def user(event: dict[str, Any]) -> Any:
+        found = real(event)
+        return found and replace(found, email_verified=True)
+
+    return mock.patch.object(http, "_user", user)
+
+
 MUTATIONS: dict[str, Mutation] = {
     "no condition on the hold version": Mutation(_without_condition("holdNumber = :hold_version"), RACES, seed=1),
     "no condition on an order's version": Mutation(_without_condition("version = :version"), RACES, seed=1),
@@ -387,6 +423,18 @@ MUTATIONS: dict[str, Mutation] = {
     "no wait after a lapse": Mutation(_limits_without(RecentlyLapsed), seed=3),
     "no limit of declines": Mutation(_with(payment_rules, "MAX_DECLINES", 99), Profile(declined=1.0), seed=7),
     "no condition on a new e-mail address": Mutation(_claim_taken_address, seed=1),
+    "no condition on a user's revision": Mutation(
+        _without_condition("#revision = :before OR (attribute_not_exists(#revision)"), RACING_ACCOUNTS, seed=3
+    ),
+    "the authorizer does not read the session": Mutation(
+        _with(User, "session", lambda _self, ident, **_: Session(id=ident, client="", created_at=clock.now())), ACCOUNTS
+    ),
+    "a new password ends no other session": Mutation(_keep_sessions_of_a_reset, ACCOUNTS, seed=17),
+    "a used link goes on": Mutation(_keep_links, ACCOUNTS, seed=1),
+    "users who have not verified their address trade": Mutation(_trade_unverified, seed=1),
+    "a mail is claimed although it was sent": Mutation(
+        _with(MailStore, "claim", lambda *_, **__: True), Profile(duplicate=0.3), seed=2
+    ),
     "returned funds are not reported to Orders": Mutation(_do_not_report_returned_funds, LOSSES_AND_BY_HAND, seed=258),
     "Orders ignores refunds": Mutation(_with(Order, "payment_refunded", lambda *_, **__: None), BY_HAND, seed=10),
     "a refund keeps the hold version": Mutation(_keep_hold_version_in_refunds, BY_HAND, seed=10),

@@ -40,6 +40,8 @@ from tests.simulation.invariants import (
     check_after_capture,
     check_after_step,
     check_at_rest,
+    check_no_mail_is_sent_twice,
+    check_sales_are_mailed,
     intents,
     orders_and_tickets,
 )
@@ -180,6 +182,8 @@ class SimulationRun:
     def _check(self) -> None:
         skew = timedelta(seconds=self._cloud.network.profile.skew)
         check_after_step(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, skew=skew)
+        if not self._outcome.profile.has_failing_calls:
+            check_no_mail_is_sent_twice(self._cloud, self._cloud.mails)
 
     def _meanwhile(self, what: str) -> None:
         """Run steps between two calls of a function, mostly about the objects that it is about to write."""
@@ -237,6 +241,8 @@ class SimulationRun:
                 break
             self._cloud.clock.instant = self._next_instant()
         check_at_rest(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, lost_messages=self._lost)
+        if not self._lost:
+            check_sales_are_mailed(self._cloud, self._cloud.mails)
         self._outcome.counts["at rest"] += 1
 
     def count(self) -> None:

@@ -21,7 +21,6 @@ from tests.support.lambda_events import http_event
 
 NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 PRICES = ("10.00", "20.00")
-ACCOUNTS = 0.05  # probability that a user does something about their account
 MAX_TICKETS = 3  # fewer tickets cause more races
 FINE = "tok_visa"
 DECLINED = "tok_chargeDeclined"
@@ -48,8 +47,15 @@ class SimulatedUser:
     name: str
     token: str | None = None
     id: str | None = None
-    is_disturbed: bool = False
-    """An own action may have ended the session, or ends it now."""
+    disturbances: int = 0
+    """How many own actions may have ended the session, or end it now."""
+    known: int = 0
+    """The disturbances that had begun when the sign-in of this session began."""
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether an own action may have ended the session since, or ends it now."""
+        return self.disturbances != self.known
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -109,7 +115,7 @@ class Workload:
             return self._choices.pick(by_hand)()
         if self._joining and self._choices.chance(0.5):
             return self._join(self._joining)
-        if self._choices.chance(ACCOUNTS) and (signed_in := self._signed_in()):
+        if self._choices.chance(self._cloud.network.profile.accounts) and (signed_in := self._signed_in()):
             return self._accounts.act(self._choices.pick(signed_in))
         if not self._tickets:
             return self._sell()
@@ -257,11 +263,12 @@ class Workload:
     def _join(self, person: SimulatedUser) -> None:
         """Sign up; a person who has an account already, perhaps without having seen the answer, signs in."""
         self._joining = person
+        known = person.disturbances
         answer = self.ask(person, "POST", "/api/users/signup", person.credentials)
         if answer.code == "email_in_use":
             self._sign_in_as(person)
         elif answer.status == 201:
-            self.is_signed_in(person, answer)
+            self.is_signed_in(person, answer, known)
         self._joining = None
 
     def _sign_in(self) -> None:
@@ -272,9 +279,10 @@ class Workload:
         return [person for person in (*self._sellers, *self._buyers) if person.token]
 
     def _sign_in_as(self, person: SimulatedUser) -> None:
+        known = person.disturbances
         answer = self.ask(person, "POST", "/api/users/signin", person.credentials)
         if answer.status == 200:
-            self.is_signed_in(person, answer)
+            self.is_signed_in(person, answer, known)
         elif answer.status == 401 and not person.is_disturbed:
             raise InvariantViolation(f"{person.name} cannot sign in with their own password")
 
@@ -286,11 +294,12 @@ class Workload:
         if answer.status is not None and answer.status < 400:
             raise InvariantViolation(f"user {person.name} signed in with a wrong password")
 
-    def is_signed_in(self, person: SimulatedUser, answer: CallResult) -> None:
+    def is_signed_in(self, person: SimulatedUser, answer: CallResult, known: int) -> None:
+        """Use the token of a sign-in, which began when the person had disturbed `known` sessions."""
         ident = answer.body["id"]
         if person.id and person.id != ident:
             raise InvariantViolation(f"{person.name} was {person.id} and is {ident} now")
-        person.id, person.token, person.is_disturbed = ident, answer.body["token"], False
+        person.id, person.token, person.known = ident, answer.body["token"], known
 
     def _try_again(self) -> None:
         """Retry a call that was never answered, later and with the same key."""
