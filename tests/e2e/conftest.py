@@ -64,6 +64,11 @@ class Marketplace:
         found: dict[str, Any] = self.anyone.get(f"/api/tickets/{ticket}").expect(200)
         return found
 
+    def mails_about(self, title: str) -> set[tuple[str, str]]:
+        """The recipient and the subject of each mail about the tickets with this title."""
+        mails = self.anyone.get("/mail.json").expect(200)["mails"]
+        return {(mail["to"], mail["subject"]) for mail in mails if mail["subject"].endswith(f": {title}")}
+
     def orders_copy(self, ticket: str) -> dict[str, Any]:
         """Orders' copy of a ticket, in DynamoDB's own form; empty until the ticket is replicated."""
         tables = self.stack.aws.dynamodb()

@@ -26,6 +26,9 @@ def test_order_and_payment_buy_the_ticket(marketplace: Marketplace, seller: Clie
     problem(bob.get(f"/api/payments/{order['id']}"), 404)
     assert marketplace.pay(alice, order).expect(200)["id"] == payment["id"], "paying again changes nothing"
 
+    expected = {(alice.email, "Your ticket: Cup final"), (seller.email, "Sold: Cup final")}
+    eventually(lambda: marketplace.mails_about("Cup final") == expected, "both sides were mailed")
+
 
 def test_a_declined_card_can_be_replaced(marketplace: Marketplace, seller: Client, alice: Client) -> None:
     order = marketplace.order(alice, marketplace.sell(seller))
