@@ -37,7 +37,7 @@ PLATFORMS: dict[Architecture, str] = {
 SOURCES = ("*.py", "layout.*", "common_passwords.txt")
 """What a zip contains of a package's folder: code, the layouts of mails, and the passwords that are refused."""
 
-AWS_SERVICES_CALLED = ("dynamodb", "events", "scheduler", "secretsmanager", "sesv2", "sqs")
+AWS_SERVICES_CALLED = ("dynamodb", "events", "lambda", "scheduler", "secretsmanager", "sesv2", "sqs")
 
 # Files of dependencies that no function loads.
 UNUSED = (

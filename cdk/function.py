@@ -109,6 +109,11 @@ class ServiceFunction(Construct):
             iam.PolicyStatement(actions=[*actions], resources=[on], conditions=dict(conditions or {}))
         )
 
+    def let_call(self, other: "ServiceFunction", *, setting: str) -> None:
+        """Let the function call another one, whose name it finds in this environment variable."""
+        self.grant("lambda:InvokeFunction", on=other.function.function_arn)
+        self.function.add_environment(setting, other.function.function_name)
+
     def grant_publish(self, *, bus: events.IEventBus) -> None:
         """Grant putting events on the bus, with the source of its own service only.
 

@@ -207,14 +207,14 @@ class Monitoring(Construct):
         )
         self._alarm(
             "workers-crash",
-            "Workers (settler, expirer, mail sender, feedback) fail.",
+            "Workers (settler, expirer, mail sender, feedback, eraser) fail.",
             _crashes(self._workers),
             threshold=3,
             for_minutes=(2, 3),
         )
         self._alarm(
             "repairs-failing",
-            "The settler or the expirer could not repair a payment or an order, in three runs of their finders.",
+            "Payments could not be settled, orders not expired or accounts not erased, in three runs.",
             self._counted("RepairsFailed", statistic="Sum", period=Duration.minutes(5)),
             threshold=1,
             periods=3,

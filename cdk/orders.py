@@ -8,6 +8,7 @@ from cdk.function import ServiceFunction
 from cdk.http_api import Route, Throttle
 from cdk.listener import EventListener, EventSubscription
 from cdk.monitoring import Monitoring
+from cdk.personal_data import PersonalData
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import RUN_TIMEOUT, Recurring
 from cdk.stages import Stage
@@ -44,7 +45,10 @@ SUBSCRIPTIONS = [
 
 
 class Orders(Construct):
-    """The Orders service: its table, API, listener, and sweep with its expirer. `routes` are its routes."""
+    """The Orders service: its table, API, listener, and sweep with its expirer. `routes` are its routes.
+
+    `personal_data` answers Auth's questions about a user.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
@@ -101,6 +105,10 @@ class Orders(Construct):
         )
 
         self._add_sweep(orders, stage=stage, monitoring=monitoring)
+
+        self.personal_data = PersonalData(
+            self, "GetItem", "Query", stage=stage, service=SERVICE, table=orders, monitoring=monitoring
+        )
 
         self.routes = [
             # Keeps a rush from using up the account's concurrency; it is served within seconds either way.

@@ -10,6 +10,7 @@ from cdk.http_api import Route, Throttle
 from cdk.listener import ORDER_EVENTS, EventListener, EventSubscription
 from cdk.monitoring import Monitoring
 from cdk.nag_suppressions import suppress
+from cdk.personal_data import PersonalData
 from cdk.queues import DeadLetterQueue
 from cdk.schedule import RUN_TIMEOUT, Recurring
 from cdk.stages import Stage
@@ -66,6 +67,15 @@ class Payments(Construct):
         reconciler = self._add_reconciler(due)
         for caller in (api, webhook, listener, settler, reconciler):
             caller.grant_read_secret(self.stripe_keys)
+
+        self.personal_data = PersonalData(
+            self,
+            *("GetItem", "BatchGetItem"),
+            stage=stage,
+            service=SERVICE,
+            table=self._payments,
+            monitoring=monitoring,
+        )
 
         self.routes = [
             # Each call waits for Stripe, which takes 100 calls a second (live mode, unless raised).

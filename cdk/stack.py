@@ -42,6 +42,9 @@ class AdmitOneStack(Stack):
         orders = Orders(self, "Orders", stage=stage, bus=bus, monitoring=monitoring)
         Expiration(self, "Expiration", stage=stage, bus=bus, monitoring=monitoring)
         payments = Payments(self, "Payments", stage=stage, bus=bus, monitoring=monitoring)
+        auth.set_personal_data(
+            tickets=tickets.personal_data, orders=orders.personal_data, payments=payments.personal_data
+        )
         api = HttpApi(
             self,
             "Api",

@@ -8,6 +8,7 @@ from cdk.function import ServiceFunction
 from cdk.http_api import Route, Throttle
 from cdk.listener import ORDER_EVENTS, EventListener, EventSubscription
 from cdk.monitoring import Monitoring
+from cdk.personal_data import PersonalData
 from cdk.stages import Stage
 from cdk.table import Index, ServiceTable
 
@@ -30,7 +31,10 @@ INDEXES = [
 
 
 class Tickets(Construct):
-    """The Tickets service: its table, API and listener. `routes` are its routes."""
+    """The Tickets service: its table, API and listener. `routes` are its routes.
+
+    `personal_data` answers Auth's questions about a user.
+    """
 
     def __init__(
         self, scope: Construct, construct_id: str, *, stage: Stage, bus: events.IEventBus, monitoring: Monitoring
@@ -61,6 +65,31 @@ class Tickets(Construct):
         tickets.allow_query(api, index="on-sale")
         tickets.allow_query(api, index="by-seller")
 
+        self._add_listener(tickets, stage, bus, monitoring)
+        self.personal_data = PersonalData(
+            self,
+            "GetItem",
+            "BatchGetItem",
+            "PutItem",
+            stage=stage,
+            service=SERVICE,
+            table=tickets,
+            monitoring=monitoring,
+        )
+        tickets.allow_query(self.personal_data, index="by-seller")
+
+        self.routes = [
+            # The edge answers most of these from its cache (cdk/edge.py). The throttles leave the account's rate to
+            # orders if requests pass the cache by: for many tickets at once, or because they ask for it.
+            Route("GET /api/tickets", api, public=True, throttle=Throttle(rate=1000, burst=2000)),
+            Route("GET /api/tickets/{id}", api, public=True, throttle=Throttle(rate=2000, burst=4000)),
+            Route("GET /api/tickets/mine", api),
+            Route("POST /api/tickets", api),
+            Route("PUT /api/tickets/{id}", api),
+            Route("DELETE /api/tickets/{id}", api),
+        ]
+
+    def _add_listener(self, tickets: ServiceTable, stage: Stage, bus: events.IEventBus, monitoring: Monitoring) -> None:
         listener = ServiceFunction(
             self,
             "Listener",
@@ -87,14 +116,3 @@ class Tickets(Construct):
                 )
             ],
         )
-
-        self.routes = [
-            # The edge answers most of these from its cache (cdk/edge.py). The throttles leave the account's rate to
-            # orders if requests pass the cache by: for many tickets at once, or because they ask for it.
-            Route("GET /api/tickets", api, public=True, throttle=Throttle(rate=1000, burst=2000)),
-            Route("GET /api/tickets/{id}", api, public=True, throttle=Throttle(rate=2000, burst=4000)),
-            Route("GET /api/tickets/mine", api),
-            Route("POST /api/tickets", api),
-            Route("PUT /api/tickets/{id}", api),
-            Route("DELETE /api/tickets/{id}", api),
-        ]

@@ -14,10 +14,14 @@ from shared import cold_start
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
+
+
+_MAX_ATTEMPTS = {"secretsmanager": 2, "sesv2": 2, "lambda": 1}
 
 
 @cache
@@ -25,15 +29,16 @@ def _client(service: str) -> object:
     from botocore.config import Config
     from botocore.session import get_session
 
-    is_secrets = service == "secretsmanager"
+    is_secrets, is_function = service == "secretsmanager", service == "lambda"
     config = Config(
         user_agent="admit-one",  # the default is built again for each call, a tenth of its time
         parameter_validation=False,  # saves another tenth; AWS validates too, and tests cover every call
         connect_timeout=1,
         # A secret is read while a user waits, and most often a cached one can replace it: two seconds at most.
-        read_timeout=1 if is_secrets else 2,
+        # Another function may start cold.
+        read_timeout=5 if is_function else 1 if is_secrets else 2,
         # A mail too is sent while a user waits, and a repeated call may send it twice.
-        retries={"mode": "standard", "total_max_attempts": 2 if is_secrets or service == "sesv2" else 3},
+        retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS.get(service, 3)},
         tcp_keepalive=True,
     )
     client = get_session().create_client(service, config=config)
@@ -61,6 +66,11 @@ def dynamodb() -> "DynamoDBClient":
 def events() -> "EventBridgeClient":
     """Return the EventBridge client of the process."""
     return _client("events")  # type: ignore[return-value]
+
+
+def functions() -> "LambdaClient":
+    """Return the Lambda client of the process, which calls functions of other services."""
+    return _client("lambda")  # type: ignore[return-value]
 
 
 def scheduler() -> "EventBridgeSchedulerClient":

@@ -131,7 +131,7 @@ def change_password(
 
     Raises WrongPassword, PasswordRefused, TooManyAttempts.
     """
-    user, account = _confirm(store, user_id, current)
+    user, account = confirm_password(store, user_id, current)
     passwords.check_new_password(new, user.email)
     _replace_password(store, account, session_id, passwords.hash_password(new))
     mails.put_notice(PasswordChanged(at=clock.now()), user_id=user_id)
@@ -155,13 +155,13 @@ def request_email_change(store: UserStore, mails: MailQueue, *, user_id: UserID,
 
     Whether another account has the new address shows only once the link is used.
     """
-    _confirm(store, user_id, password)
+    confirm_password(store, user_id, password)
     _count(store, link_counter(user_id, now=clock.now()), "too many links were requested")
     mails.put_link(Purpose.CHANGE_EMAIL, user_id=user_id, address=email)
     mails.put_notice(AddressChangeRequested(at=clock.now()), user_id=user_id)
 
 
-def _confirm(store: UserStore, user_id: UserID, password: str) -> tuple[User, Account]:
+def confirm_password(store: UserStore, user_id: UserID, password: str) -> tuple[User, Account]:
     """Return the user and the account if this is the user's password. Raises WrongPassword, TooManyAttempts."""
     user = _user(store, user_id)
     counter = password_counter(user_id, now=clock.now())

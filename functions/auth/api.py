@@ -8,16 +8,20 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path
 from aws_lambda_powertools.shared.cookies import Cookie
 
-from functions.auth import account_changes, actions, device, session_cookie
+from functions.auth import account_changes, account_closing, actions, device, session_cookie
 from functions.auth.authentication import Identity, authenticate
 from functions.auth.client_ip import client_ip
+from functions.auth.export import export
 from functions.auth.keys import key_ring
 from functions.auth.mail_queue import MailNotQueued, MailQueue, MailUnavailable
+from functions.auth.other_services import ServiceUnavailable
 from functions.auth.rate_limit import TooManyAttempts
 from functions.auth.schemas import (
     ChangeEmail,
     ChangePassword,
     CurrentUser,
+    DeleteAccount,
+    Export,
     ForgotPassword,
     Health,
     ResetPassword,
@@ -32,9 +36,19 @@ from functions.auth.schemas import (
 from functions.auth.session import describe_client
 from functions.auth.store import UserStore
 from functions.auth.tokens import Tokens
-from functions.auth.user import BadCredentials, EmailInUse, LinkExpired, PasswordRefused, User, UserGone, WrongPassword
+from functions.auth.user import (
+    BadCredentials,
+    EmailInUse,
+    LinkExpired,
+    OrderOpen,
+    PasswordRefused,
+    TicketHeld,
+    User,
+    UserGone,
+    WrongPassword,
+)
 from shared import clock, settings
-from shared.http import Api
+from shared.http import Api, Cursor
 from shared.ids import is_id
 from shared.problems import problem_type
 from shared.table import Table
@@ -73,6 +87,9 @@ api = Api(
         LinkExpired: problem_type(410, "link_expired"),
         MailUnavailable: problem_type(409, "mail_unavailable"),
         MailNotQueued: problem_type(503, "unavailable", Retry_After="1"),
+        ServiceUnavailable: problem_type(503, "unavailable", Retry_After="1"),
+        OrderOpen: problem_type(409, "order_open"),
+        TicketHeld: problem_type(409, "ticket_held"),
         BadCredentials: problem_type(401, "bad_credentials", WWW_Authenticate='Bearer realm="admit-one"'),
         TooManyAttempts: problem_type(
             429, "too_many_attempts", lambda error: {"headers": {"Retry-After": str(error.retry_after)}}
@@ -240,6 +257,30 @@ def end_all_sessions() -> Response[None]:
     """End all of the caller's sessions, the current one included. Their tokens are refused within a minute."""
     actions.end_sessions(_store(), api.user.id, lambda _: True)
     return Response(204, cookies=session_cookie.end())
+
+
+@api.get("/api/users/me/export")
+@api.raises(UserGone, ServiceUnavailable)
+def export_data(cursor: Cursor = None) -> Export:
+    """Get everything that the service keeps about the caller: the account, tickets, orders and payments.
+
+    A page has up to 100 entries of each kind; `nextCursor` gets the next one. The first page has the account.
+    """
+    page = export(_store(), api.user.id, cursor)
+    return Export.of(page, now=clock.now(), current=api.user.session_id)
+
+
+@api.delete("/api/users/me", status_code=202)
+@api.raises(UserGone, WrongPassword, TooManyAttempts, OrderOpen, TicketHeld, ServiceUnavailable)
+def delete_account(body: Annotated[DeleteAccount, Body()]) -> Response[None]:
+    """Delete the caller's account. Refused while an order of theirs is open or one holds a ticket of theirs.
+
+    All sessions end. Within minutes unsold tickets are withdrawn, the account is erased, and its address is free for
+    another account. Sold tickets, orders and payments keep the user's id, which then names nobody. A repeated request
+    has no further effect.
+    """
+    account_closing.close_account(_store(), user_id=api.user.id, password=body.password)
+    return Response(202, cookies=session_cookie.end())
 
 
 @api.get("/api/health")

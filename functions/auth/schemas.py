@@ -1,17 +1,20 @@
 """Request and response bodies of the Auth API."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
 from functions.auth.authentication import Identity
-from functions.auth.link import MAX_TOKEN_LENGTH
+from functions.auth.export import ExportPage
+from functions.auth.link import MAX_TOKEN_LENGTH, Purpose
 from functions.auth.session import Session
 from functions.auth.user import (
     MAX_EMAIL_LENGTH,
     MAX_PASSWORD_LENGTH,
     MIN_PASSWORD_LENGTH,
+    User,
     parse_email,
     parse_known_password,
     parse_new_email,
@@ -115,6 +118,12 @@ class ChangeEmail(Input):
     password: KnownPassword
 
 
+class DeleteAccount(Input):
+    """The password, to confirm that the account shall be deleted."""
+
+    password: KnownPassword
+
+
 class UserOut(Output):
     """A user's own account. Without a proved address a user buys and sells nothing where verification is required."""
 
@@ -190,6 +199,69 @@ class SessionList(Output):
             for each in sessions
         ]
         return cls(sessions=listed[::-1])
+
+
+class LinkOut(Output):
+    """A link that was mailed and not used. `email` is where it was sent: the new address for `change_email`."""
+
+    purpose: Purpose
+    email: str
+    expiresAt: Instant
+
+
+class AccountExport(Output):
+    """The account. The password is stored as a hash only, and the secrets of links as digests, which are left out."""
+
+    id: UserID
+    email: str
+    emailVerified: bool
+    suppressedEmail: str | None = Field(
+        description="The address to which mails have bounced or were reported as spam; null if there is none."
+    )
+    createdAt: Instant
+    sessions: list[SessionOut]
+    links: list[LinkOut]
+
+    @classmethod
+    def of(cls, user: User, *, now: datetime, current: str) -> Self:
+        """Build the response from a user."""
+        return cls(
+            id=user.id,
+            email=user.email,
+            emailVerified=user.email_verified,
+            suppressedEmail=user.suppressed_email,
+            createdAt=user.created_at,
+            sessions=SessionList.of(user.open_sessions(now), current=current).sessions,
+            links=[LinkOut(purpose=each.purpose, email=each.email, expiresAt=each.expires_at) for each in user.links],
+        )
+
+
+class Export(Output):
+    """One page of what the service keeps about a user. A client joins the lists of all pages."""
+
+    account: AccountExport | None = Field(description="Null on all pages but the first.")
+    tickets: list[dict[str, Any]] = Field(description="Tickets that the user sells, as in `GET /api/tickets/mine`.")
+    orders: list[dict[str, Any]] = Field(description="Orders of the user, as in `GET /api/orders`.")
+    payments: list[dict[str, Any]] = Field(
+        description="Payments of the orders on this page, with their ids at Stripe. Amounts are in minor units."
+    )
+    recentHolds: list[dict[str, Any]] = Field(
+        description="Tickets that the user has ordered recently, and until when: it limits how many a buyer holds."
+    )
+    declinedCards: list[dict[str, Any]] = Field(
+        description="How many of the user's cards were declined, today and yesterday (UTC)."
+    )
+    nextCursor: str | None
+
+    @classmethod
+    def of(cls, page: ExportPage, *, now: datetime, current: str) -> Self:
+        """Build the response from a page of the export; `current` is the caller's session."""
+        kinds = ("tickets", "orders", "payments", "recentHolds", "declinedCards")
+        return cls(
+            account=AccountExport.of(page.user, now=now, current=current) if page.user else None,
+            nextCursor=page.next_cursor,
+            **{kind: page.records.get(kind, []) for kind in kinds},
+        )
 
 
 class Health(Output):

@@ -3,15 +3,19 @@
     pk user#<userID>                             the user with their sessions and links
     pk email#<email>                             the address's user id and password hash
     pk attempts#<scope>#<digest>#<window>        attempts in one window; expires by TTL
+    index closing     closingPartition, closingAt     users who have deleted their accounts; keys only
 
 The address is the key of one item, so it can belong to one user only. Each change of a user is conditioned on the
 user's revision, also if it changes the address or the password, so changes of one user follow one another.
+
+Only `closing_user` finds users who have deleted their accounts, and only `erase` changes them.
 
 The keys of counters contain digests, since an attempt may use the address of a person who has no account, and such
 addresses must not be stored.
 """
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from functions.auth.link import Link, Purpose
 from functions.auth.rate_limit import Counter
@@ -23,6 +27,7 @@ from shared.table import ConditionFailed, Delete, Item, Put, Table, Update
 from shared.unit_of_work import UnitOfWork
 
 COUNTER_KEPT = timedelta(hours=1)  # after its window, so that an attempt from within the window can still be undone
+CLOSING = "closing"  # the one partition of the index of closed accounts
 
 
 class UserStore(UnitOfWork[User]):
@@ -32,7 +37,39 @@ class UserStore(UnitOfWork[User]):
         super().__init__(table)
 
     def user(self, user_id: str) -> User | None:
-        """Return the user, or None. The read is consistent: a session that was ended is not found any more."""
+        """Return the user; None if there is none, or they have deleted their account.
+
+        The read is consistent: a session that was ended is not found any more.
+        """
+        user = self._find(user_id)
+        return user if user and user.closing_at is None else None
+
+    def closing_user(self, user_id: str) -> User | None:
+        """Return a user who has deleted their account and is not erased, or None, by a consistent read."""
+        user = self._find(user_id)
+        return user if user and user.closing_at else None
+
+    def closing(self, before: datetime) -> Iterator[UserID]:
+        """Iterate over the users who have deleted their accounts before the instant and are not erased."""
+        for entry in self.table.query(
+            "closingPartition = :partition AND closingAt < :before",
+            index="closing",
+            partition=CLOSING,
+            before=clock.to_millis(before),
+        ):
+            yield UserID(entry["pk"].removeprefix("user#"))
+
+    def erase(self, user: User) -> None:
+        """Add the removal of the user and of their address, which is free then.
+
+        Condition: the user has the revision of `user`, so they exist, and the address is theirs.
+        """
+        self.add(
+            Delete(key={"pk": f"user#{user.id}"}, condition="#revision = :before", values={"before": user.revision}),
+            Delete(key={"pk": f"email#{user.email}"}),
+        )
+
+    def _find(self, user_id: str) -> User | None:
         item = self.table.get({"pk": f"user#{user_id}"}, consistent=True)
         return _to_user(item) if item else None
 
@@ -144,6 +181,8 @@ def _to_item(user: User) -> Item:
         "suppressedEmail": user.suppressed_email,
         "passwordVersion": user.password_version,
         "revision": user.revision,
+        "closingAt": clock.to_millis(user.closing_at) if user.closing_at else None,
+        "closingPartition": CLOSING if user.closing_at else None,
         "sessions": {
             each.id: {"client": each.client, "createdAt": clock.to_millis(each.created_at)} for each in user.sessions
         },
@@ -195,6 +234,7 @@ def _to_user(item: Item) -> User:
         ),
         password_version=item.get("passwordVersion", 0),
         revision=item.get("revision", 0),
+        closing_at=clock.from_millis(item["closingAt"]) if "closingAt" in item else None,
     )
 
 

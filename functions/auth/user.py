@@ -6,6 +6,7 @@ AuthError
 ├── UserGone           the user was deleted, and their token is still accepted for moments
 ├── WrongPassword      a signed-in user confirmed a change with another password
 ├── PasswordRefused    too easily guessed for a new password
+├── OrderOpen, TicketHeld     something of the user is open, so the account cannot be deleted
 └── LinkExpired        the link of a mail was used, has expired or never existed
 """
 
@@ -61,6 +62,20 @@ class PasswordRefused(AuthError):
     """The new password is too easily guessed; the message says why."""
 
 
+class OrderOpen(AuthError):
+    """An order of the user is neither completed nor cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__("one of your orders is open: pay for it, cancel it, or try again once it has expired")
+
+
+class TicketHeld(AuthError):
+    """An order holds a ticket of the user."""
+
+    def __init__(self) -> None:
+        super().__init__("an order holds one of your tickets; try again once it is sold or free")
+
+
 class LinkExpired(AuthError):
     """The link was used, has expired, or never existed."""
 
@@ -72,7 +87,8 @@ class LinkExpired(AuthError):
 class User:
     """A user with their sessions, the oldest first, and the links that were mailed to them.
 
-    `password_version` counts the passwords, and `revision` the writes.
+    `password_version` counts the passwords, and `revision` the writes. `closing_at` is when the user has deleted the
+    account; it is erased as soon as nothing of theirs is open.
     """
 
     id: "UserID"
@@ -85,6 +101,7 @@ class User:
     links: tuple[Link, ...] = ()
     password_version: int = 0
     revision: int = 0
+    closing_at: datetime | None = None
 
     @property
     def is_email_suppressed(self) -> bool:
@@ -107,6 +124,10 @@ class User:
     def end_sessions(self, ends: Callable[[Session], bool], *, now: datetime) -> Self:
         """Remove the sessions for which `ends` holds, and those that have ended."""
         return self._changed(sessions=tuple(each for each in self.open_sessions(now) if not ends(each)))
+
+    def close(self, *, now: datetime) -> Self:
+        """The user has deleted the account. All sessions and links end."""
+        return self._changed(sessions=(), links=(), closing_at=now)
 
     def suppress_email(self) -> Self:
         """The address has bounced or complained."""

@@ -48,7 +48,7 @@ class OrderStore(UnitOfWork[Order]):
         item = self.table.get(_order_key(user_id, order_id), consistent=True)
         return _to_order(item) if item else None
 
-    def orders(self, user_id: UserID, *, limit: int, cursor: str | None) -> Page[Order]:
+    def orders(self, user_id: UserID, *, limit: int, cursor: str | None, consistent: bool = False) -> Page[Order]:
         """Return a page of a user's orders, newest first. Raises BadCursor."""
         after = (
             f"order#{decode_cursor(LISTING, cursor)}" if cursor is not None else "order$"
@@ -57,6 +57,7 @@ class OrderStore(UnitOfWork[Order]):
             "pk = :pk AND sk BETWEEN :first AND :after",
             newest_first=True,
             page_size=limit + 2,
+            consistent=consistent,
             pk=f"user#{user_id}",
             first="order#",
             after=after,

@@ -8,7 +8,7 @@
 Every write of a payment is conditional on the item's revision, or on the item's absence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -40,6 +40,10 @@ class PaymentStore(UnitOfWork[Payment]):
         """Return the order with its payment, by a consistent read; None if Payments does not know the order."""
         item = self.table.get(_key(order_id), consistent=True)
         return _to_payment(item) if item else None
+
+    def payments(self, order_ids: Iterable[OrderID]) -> Iterator[Payment]:
+        """Iterate over these orders with their payments. Eventually consistent."""
+        return map(_to_payment, self.table.get_all(map(_key, order_ids)))
 
     def insert(self, payment: Payment) -> None:
         """Add the item of an order that has no payment yet. Condition: Payments does not know the order."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from functions.tickets.store import TicketStore
-from functions.tickets.ticket import Change, ChangePending, Content, Ticket, TicketNotFound
+from functions.tickets.ticket import Change, ChangePending, Content, Ticket, TicketNotFound, TicketStatus
 from shared import clock
 from shared.ids import TicketID, UserID, is_id, new_id
 from shared.money import Price
@@ -113,6 +113,27 @@ def request_change(
         if now >= until:
             return _undecided(ticket, change_id), False
         clock.sleep(PAUSE_SECONDS)
+
+
+@retry_on_conflict()
+def close_ticket(store: TicketStore, ticket_id: TicketID) -> None:
+    """Request the withdrawal of a ticket whose seller has deleted their account, without waiting for the decision.
+
+    Does nothing while an order holds the ticket. A change that is pending is decided first; its request may be lost, so
+    it is repeated. Each request is a new change: Orders repeats its decision about an earlier one.
+    """
+    ticket, now = get_ticket(store, ticket_id), clock.now()
+    if ticket.is_over:
+        return
+    if ticket.pending:
+        after = ticket.request_again(now=now)
+    elif ticket.status(now) is TicketStatus.AVAILABLE:
+        after = ticket.request(new_id(), ticket.withdrawn(), based_on=None, now=now)
+    else:
+        after = None
+    if after:
+        store.request(ticket, after)
+        store.commit()
 
 
 def _undecided(ticket: Ticket, change_id: str) -> Ticket:

@@ -196,6 +196,11 @@ class Ticket:
             return TicketStatus.RESERVED
         return TicketStatus.AVAILABLE if self.withdrawn_at is None else TicketStatus.WITHDRAWN
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the ticket is sold or withdrawn, which it stays. Orders accepts a withdrawal of no held ticket."""
+        return self.sold_at is not None or self.withdrawn_at is not None
+
     def order_id(self, now: datetime) -> OrderID | None:
         """Return the order that holds or has bought the ticket at `now`, or None."""
         return (

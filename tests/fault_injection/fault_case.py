@@ -17,6 +17,7 @@ from functions.payments import stripe_gateway
 from shared import aws, clock, settings
 from shared.idempotency import LEASE
 from tests.fault_injection.fault_proxy import Fault, bypassing_the_proxy, faulty
+from tests.support.functions import NAMES, in_process
 from tests.support.lambda_events import CHANGE_EVENTS, Person
 from tests.support.race_environment import _from_dynamodb, delivery, http, person
 from tests.support.worker_pool import Invocation, Outcome, run_call
@@ -41,11 +42,12 @@ class FaultCase:
     def __init__(self, environment: Mapping[str, str], name: str) -> None:
         self.name = name
         definitions: dict[str, Any] = json.loads(environment["TABLES"])
-        self.environment = dict(environment) | {f"{s.upper()}_TABLE": f"{s}-{name}" for s in definitions}
+        self.environment = dict(environment) | NAMES | {f"{s.upper()}_TABLE": f"{s}-{name}" for s in definitions}
         self._definitions = definitions
         self._made: set[str] = set()
         self._decided: set[str] = set()
         self.seller, self.buyer = person(), person()
+        setattr(aws, "functions", lambda: in_process(self.environment))  # noqa: B010  # mypy refuses an assignment
 
     def table(self, *services: str) -> None:
         """Create the tables of these services, and the queue of Auth's mails."""

@@ -9,6 +9,7 @@ from typing import Any
 from boto3 import client
 
 from functions.auth import account_changes
+from functions.auth.account_closing import QUIET
 from functions.auth.link import Purpose
 from functions.auth.store import UserStore
 from functions.payments.payment import NORMAL_COURSE
@@ -209,6 +210,62 @@ def _change_password(fault_case: FaultCase) -> Act:
 
     body = {"current": CREDENTIALS["password"], "new": NEW_PASSWORD}
     return Act(http("PUT", "/api/users/password", body, by=user), right, good=(204, 403))
+
+
+@operation("export personal data")
+def _export(fault_case: FaultCase) -> Act:
+    user = _owner(fault_case)
+
+    def right(outcome: Outcome) -> None:
+        assert (outcome.json["account"]["id"], len(outcome.json["tickets"])) == (user.id, 1)
+
+    return Act(http("GET", "/api/users/me/export", by=user), right, good=(200,))
+
+
+@operation("delete an account")
+def _delete_account(fault_case: FaultCase) -> Act:
+    user = _owner(fault_case)
+
+    def right(_: Outcome) -> None:
+        [item] = fault_case.items("auth", "user#")
+        assert (item["closingPartition"], item["sessions"]) == ("closing", {})
+
+    return Act(http("DELETE", "/api/users/me", {"password": CREDENTIALS["password"]}, by=user), right, good=(202,))
+
+
+@operation("erase an account")
+def _erase_account(fault_case: FaultCase) -> Act:
+    """An account that could not be erased is found again by the next run."""
+    user, _ = _signed_up(fault_case)
+    fault_case.table("tickets", "orders")
+    fault_case.http("DELETE", "/api/users/me", {"password": CREDENTIALS["password"]}, by=user)
+    run = Invocation("auth.eraser", {}, clock.now() + QUIET + timedelta(seconds=5))
+
+    def right(_: Outcome) -> None:
+        if fault_case.items("auth", "user#"):
+            fault_case.run(run)
+        assert fault_case.items("auth", "user#") == fault_case.items("auth", "email#") == []
+
+    return Act(run, right)
+
+
+@operation("withdraw the tickets of a deleted account")
+def _close_tickets(fault_case: FaultCase) -> Act:
+    user = _owner(fault_case)
+
+    def right(_: Outcome) -> None:
+        [item] = fault_case.items("tickets", "ticket#")
+        assert item["pending"]["withdrawn"] is True
+
+    return Act(Invocation("tickets.personal_data", {"operation": "close", "userID": user.id}), right)
+
+
+def _owner(fault_case: FaultCase) -> Person:
+    """Sign up a user who sells a ticket."""
+    user, _ = _signed_up(fault_case)
+    fault_case.table("tickets", "orders", "payments")
+    fault_case.http("POST", "/api/tickets", BODY, by=user)
+    return user
 
 
 def _link(user: Person, purpose: Purpose, fault_case: FaultCase, email: str | None = None) -> str:

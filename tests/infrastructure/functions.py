@@ -1,6 +1,8 @@
 """The expected functions: their handlers, timeouts and settings."""
 
 EDGE = {"EDGE_PROOF"}
+OPEN = {"TICKETS_FUNCTION", "ORDERS_FUNCTION"}
+"""The functions that are asked what of a user is open."""
 LINKS = {"PUBLIC_ORIGIN"}
 PAYMENTS = {"TABLE_NAME", "STRIPE_SECRET_ARN"}
 RELAY = {"EVENT_BUS_NAME", "EVENT_SOURCE", "RELAY_DLQ_URL"}
@@ -10,11 +12,13 @@ SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCH
 FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "auth api": (
         "functions.auth.api.handler",
-        10,
+        20,
         {"TABLE_NAME", "JWT_SECRET_ARN", "EDGE_SECRET_ARN", "SESSION_COOKIE", "SIGN_UPS_PER_NETWORK", "MAIL_QUEUE_URL"}
-        | {"EMAIL_VERIFICATION"}
+        | {"EMAIL_VERIFICATION", "PAYMENTS_FUNCTION"}
+        | OPEN
         | EDGE,
     ),
+    "auth eraser": ("functions.auth.eraser.handler", 240, {"TABLE_NAME"} | OPEN),
     "auth feedback": ("functions.auth.feedback.handler", 10, {"TABLE_NAME"}),
     "auth mail_sender": (
         "functions.auth.mail_sender.handler",
@@ -28,6 +32,7 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     ),
     "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | EDGE),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
+    "tickets personal_data": ("functions.tickets.personal_data.handler", 10, {"TABLE_NAME"}),
     "tickets relay": ("functions.relay.relay.handler", 30, RELAY),
     "orders api": (
         "functions.orders.api.handler",
@@ -37,6 +42,7 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "orders listener": ("functions.orders.listener.handler", 10, {"TABLE_NAME"}),
     "orders sweep": ("functions.orders.sweep.handler", 240, {"TABLE_NAME", "OVERDUE_QUEUE_URL"}),
     "orders expirer": ("functions.orders.expirer.handler", 10, {"TABLE_NAME"}),
+    "orders personal_data": ("functions.orders.personal_data.handler", 10, {"TABLE_NAME"}),
     "orders relay": ("functions.relay.relay.handler", 30, RELAY),
     "expiration listener": ("functions.expiration.listener.handler", 10, {"EVENT_BUS_NAME", *SCHEDULES}),
     "expiration expire": ("functions.expiration.expire.handler", 10, {"EVENT_BUS_NAME"}),
@@ -45,5 +51,6 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "payments listener": ("functions.payments.listener.handler", 30, PAYMENTS),
     "payments reconciler": ("functions.payments.reconciler.handler", 240, PAYMENTS | {"DUE_QUEUE_URL"}),
     "payments settler": ("functions.payments.settler.handler", 30, PAYMENTS),
+    "payments personal_data": ("functions.payments.personal_data.handler", 10, {"TABLE_NAME"}),
     "payments relay": ("functions.relay.relay.handler", 30, RELAY),
 }

@@ -47,7 +47,7 @@ def _schedules(template: Template) -> Iterator[str]:
 
 
 def _asynchronous(template: Template) -> Iterator[str]:
-    """Return the functions invoked asynchronously: neither behind the API nor fed by an event source mapping."""
+    """Return the functions invoked asynchronously: not behind the API, fed by a mapping, or called by a function."""
     answered = {
         template.name_of_function(permission["FunctionName"])
         for permission in template.all_of("AWS::Lambda::Permission").values()
@@ -57,8 +57,14 @@ def _asynchronous(template: Template) -> Iterator[str]:
         template.name_of_function(mapping["FunctionName"])
         for mapping in template.all_of("AWS::Lambda::EventSourceMapping").values()
     }
+    called = {
+        template.name_of_function(value)
+        for _, function in template.functions().values()
+        for variable, value in function["Environment"]["Variables"].items()
+        if variable.endswith("_FUNCTION")
+    }
     for name, (_, function) in template.functions().items():
-        if name not in answered | fed and not function.get("DeadLetterConfig"):
+        if name not in answered | fed | called and not function.get("DeadLetterConfig"):
             yield f"calls of {name}"
 
 

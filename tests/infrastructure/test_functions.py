@@ -18,7 +18,7 @@ USUAL = {
     "POWERTOOLS_LOG_LEVEL",
 }
 # Invoked asynchronously, by a schedule.
-ASYNCHRONOUS = {"orders sweep", "expiration expire", "payments reconciler"}
+ASYNCHRONOUS = {"auth eraser", "orders sweep", "expiration expire", "payments reconciler"}
 
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -82,13 +82,13 @@ def test_asynchronous_functions_have_failure_queues(aws: Template) -> None:
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
-def test_sweep_and_reconciler_run_every_five_minutes(aws: Template) -> None:
+def test_scheduled_functions_run_every_five_minutes(aws: Template) -> None:
     """Failed calls go to the function's dead-letter queue."""
     schedules = {
         aws.name_of_function(schedule["Target"]["Arn"]): schedule
         for schedule in aws.all_of("AWS::Scheduler::Schedule").values()
     }
-    assert set(schedules) == {"orders sweep", "payments reconciler"}
+    assert set(schedules) == {"auth eraser", "orders sweep", "payments reconciler"}
     for name, schedule in schedules.items():
         assert schedule["ScheduleExpression"] == "rate(5 minutes)"
         failures = aws.function(name)["DeadLetterConfig"]["TargetArn"]
@@ -96,12 +96,13 @@ def test_sweep_and_reconciler_run_every_five_minutes(aws: Template) -> None:
 
 
 def test_asynchronous_calls_are_tried_three_times_while_they_are_of_use(aws: Template) -> None:
-    """A late run of sweep or reconciler would only double the next one; a late timer still frees a ticket."""
+    """A late run of a scheduled function would only double the next one; a late timer still frees a ticket."""
     configured = {
         aws.name_of_function(each["FunctionName"]): (each["MaximumEventAgeInSeconds"], each["MaximumRetryAttempts"])
         for each in aws.all_of("AWS::Lambda::EventInvokeConfig").values()
     }
     assert configured == {
+        "auth eraser": (300, 2),
         "orders sweep": (300, 2),
         "payments reconciler": (300, 2),
         "expiration expire": (6 * 60 * 60, 2),

@@ -19,7 +19,7 @@ KEYS = {
     "Payments/Payments/Table": ["pk:S"],
 }
 INDEXES: dict[str, dict[str, tuple[list[str], list[str] | str]]] = {
-    "Auth/Users/Table": {},
+    "Auth/Users/Table": {"closing": (["closingPartition:S", "closingAt:N"], "KEYS_ONLY")},
     "Tickets/Tickets/Table": {
         "on-sale": (["onSalePartition:S", "id:S"], LISTED),
         "by-seller": (["userID:S", "id:S"], "KEYS_ONLY"),

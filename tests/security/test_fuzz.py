@@ -138,6 +138,8 @@ def aim(case: schemathesis.Case[Any], scenario: Scenario, dice: Random) -> None:
             case.body = {"current": PASSWORD, "new": PASSWORD}
         case "PUT /api/users/email":
             case.body = {"email": EMAIL, "password": PASSWORD}
+        case "DELETE /api/users/me":
+            case.body = {"password": PASSWORD}
         case "PUT /api/tickets/{id}":
             case.body = {"title": dice.choice(["Row 1", "Row 2"]), "price": "12.50"}
         case "POST /api/payments":

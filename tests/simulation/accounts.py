@@ -1,5 +1,5 @@
-"""What simulated users do with their accounts: they verify addresses, forget passwords, end sessions, and try links and
-tokens that have ended.
+"""What simulated users do with their accounts: they verify addresses, forget passwords, end sessions, delete their
+accounts and make new ones, and try links and tokens that have ended.
 """
 
 from dataclasses import dataclass, field
@@ -19,15 +19,26 @@ ENDS_WITHIN = timedelta(seconds=60)
 RECENT = 5
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What has happened to a user's accounts before a call: others may delete them while it is answered."""
+
+    deleted: frozenset[str]
+    deletions: int
+    accounts: int
+    disturbances: int
+
+
 @dataclass
 class Accounts:
-    """The accounts of one run. `used` are the tokens of links that have had an effect."""
+    """The accounts of one run. `used` are the tokens of links that have had an effect; `deleted` are users' ids."""
 
     workload: "Workload"
     cloud: Cloud
     choices: Choices
     used: set[str] = field(default_factory=set)
     ended: list[tuple[str, datetime]] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
 
     def act(self, person: "SimulatedUser") -> None:
         """Let a signed-in user do something about their account."""
@@ -35,6 +46,32 @@ class Accounts:
         if self.ended:
             acts += [self._use_ended_session] * 3
         self.choices.pick(acts)(person)
+
+    def moment(self, person: "SimulatedUser") -> Moment:
+        """What has happened until now."""
+        return Moment(frozenset(self.deleted), person.deletions, person.accounts, person.disturbances)
+
+    def delete(self, person: "SimulatedUser") -> None:
+        """Delete the account; the user's other tabs go on until their token is refused."""
+        token, ident = person.token, person.id
+        person.deletions += 1
+        person.disturbances += 1
+        person.is_leaving = True
+        headers = {"Authorization": f"Bearer {token}"}
+        body = {"password": person.credentials["password"]}
+        answer = self.workload.ask(person, "DELETE", "/api/users/me", body, headers)
+        person.disturbances += 1  # a sign-in meanwhile may have ended since
+        person.is_leaving = True
+        if answer.status == 202 and ident:
+            self.deleted.add(ident)
+            self._has_ended(token)
+        self.workload.answered[f"deletions {answer.status} {answer.code}".strip()] += 1
+
+    def check_erased(self) -> None:
+        """At rest, nothing is left of deleted accounts."""
+        left = {item["id"] for item in self.cloud.database.items(self.cloud.table("auth")) if "closingAt" in item}
+        if left:
+            raise InvariantViolation(f"users {left} have deleted their accounts and are not erased")
 
     def verify(self, person: "SimulatedUser") -> None:
         """Use the newest link that verifies this user's address, if one has arrived."""
@@ -60,11 +97,11 @@ class Accounts:
         person.disturbances += 1
         body = {"password": person.credentials["password"]}
         token = self.choices.pick(tokens[-RECENT:])
-        known = person.disturbances
+        begun = self.moment(person)
         answer = self._use(token, person, "/api/users/password/reset", body)
         if answer.status == 200:
             self._has_ended(person.token)
-            self.workload.is_signed_in(person, answer, known)
+            self.workload.is_signed_in(person, answer, begun)
         return None
 
     def _end_sessions(self, person: "SimulatedUser") -> None:

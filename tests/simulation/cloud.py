@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
@@ -255,6 +256,20 @@ class Cloud:
         environment = {name: _reference(value) for name, value in variables.items()}
         with _process_of_its_own(module, environment), self.clock.skewed(self.network.skew()):
             return getattr(module, name)(event, LambdaContext())
+
+    def call_function(self, *, FunctionName: str, Payload: bytes) -> Any:
+        """Lambda's `Invoke`: a function that fails or dies is an answer with `FunctionError`."""
+
+        def call() -> dict[str, Any]:
+            try:
+                answer, failed = self.invoke(FunctionName, json.loads(Payload)), {}
+            except (Exception, ProcessDied) as error:
+                answer, failed = {"errorType": type(error).__name__}, {"FunctionError": "Unhandled"}
+            return {"Payload": BytesIO(json.dumps(answer).encode()), **failed}
+
+        return self.network.pass_through(
+            f"invoke {FunctionName[:20]}", call, refusal=_client_error("TooManyRequestsException", "Invoke"), acts=True
+        )
 
     # The calls of functions. Each method has the name and the arguments of boto3's.
 

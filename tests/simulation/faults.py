@@ -53,6 +53,8 @@ class Profile:
     """Seconds by which a function's clock may be fast or slow."""
     early_timers: int = 0
     """Seconds by which a timer may fire early."""
+    closing: float = 0.0
+    """No fault: a user deletes their account, as a probability for each action. Some runs have it (`run.CLOSES`)."""
     dead_letters: int = 0
     """Number of messages (or timers) that are lost for good, into a dead-letter queue."""
 
@@ -65,7 +67,7 @@ class Profile:
     def draw(cls, choices: Choices) -> Self:
         """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
-        others = ("accounts", "dead_letters", "skew", "early_timers", "outage")
+        others = ("accounts", "closing", "dead_letters", "skew", "early_timers", "outage")
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name not in others}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))

@@ -126,6 +126,7 @@ def check_after_step(
     if changes:
         _no_change_is_overruled(cloud, orders, tickets, changes)
     _one_user_an_address(cloud)
+    _a_deleted_user_has_nothing_open(cloud, orders)
     if cloud.email_verification == "required":
         _only_verified_users_trade(cloud, orders)
     _no_money_without_a_ticket(orders, stripe, by_hand)
@@ -180,6 +181,8 @@ def check_sales_are_mailed(cloud: Cloud, mails: Collection[Mail]) -> None:
             (order["userID"], "OrderCompleted", f"/orders/{order['id']}"),
             (seller, "TicketSold", f"/tickets/{order['ticketID']}"),
         ):
+            if user not in addresses:
+                continue  # erased since
             _require((addresses[user], kind, page) in sent, f"{kind} of order {order['id']} was not mailed to {user}")
 
 
@@ -354,9 +357,20 @@ def _one_user_an_address(cloud: Cloud) -> None:
 def _only_verified_users_trade(cloud: Cloud, orders: dict[str, Item]) -> None:
     """Guarantee 6: whoever sells or buys has verified their address."""
     items = cloud.database.items(cloud.table("auth"))
-    verified = {item["id"] for item in items if item["pk"].startswith("user#") and item["emailVerified"]}
+    unverified = {item["id"] for item in items if item["pk"].startswith("user#") and not item["emailVerified"]}
     trading = {each["userID"] for each in (*orders.values(), *_offers(cloud).values())}
-    _require(trading <= verified, f"{trading - verified} have traded without a verified address")
+    _require(not trading & unverified, f"{trading & unverified} have traded without a verified address")
+
+
+def _a_deleted_user_has_nothing_open(cloud: Cloud, orders: dict[str, Item]) -> None:
+    """Guarantee 6: whoever is erased has no order that can still be paid, and sells nothing any more."""
+    users = {item["id"] for item in cloud.database.items(cloud.table("auth")) if item["pk"].startswith("user#")}
+    for order in orders.values():
+        is_open = order["status"] in ("created", "awaiting:payment")
+        _require(not is_open or order["userID"] in users, f"order {order['id']} is open, and its buyer is erased")
+    for ident, offer in _offers(cloud).items():
+        is_over = "soldAt" in offer or "withdrawnAt" in offer
+        _require(is_over or offer["userID"] in users, f"ticket {ident} can be bought, and its seller is erased")
 
 
 def _every_order_has_ended(orders: dict[str, Item]) -> None:

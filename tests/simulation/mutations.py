@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from functions.auth import account_closing, eraser
 from functions.auth.mail_store import MailStore
 from functions.auth.session import Session
 from functions.auth.store import UserStore
@@ -67,6 +68,9 @@ FEW_LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=3)
 
 LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=8)
 """The same, with all messages about it lost."""
+
+CLOSING = Profile(closing=0.3, interleaved=0.2)
+"""Users delete their accounts."""
 
 ACCOUNTS = Profile(accounts=0.5)
 """Users do little but change their accounts."""
@@ -435,6 +439,13 @@ MUTATIONS: dict[str, Mutation] = {
     "a mail is claimed although it was sent": Mutation(
         _with(MailStore, "claim", lambda *_, **__: True), Profile(duplicate=0.3), seed=2
     ),
+    "an account is erased without looking again": Mutation(
+        _with(account_closing, "_is_closed", lambda *_: True), CLOSING
+    ),
+    "an account is erased while tokens are accepted": Mutation(_with(eraser, "QUIET", timedelta()), CLOSING, seed=50),
+    "a deleted account can be used": Mutation(_with(UserStore, "user", UserStore._find), CLOSING),
+    "a deleted seller's tickets stay on sale": Mutation(_with(Ticket, "is_over", True), CLOSING),
+    "no eraser": Mutation(_with(eraser, "handler", lambda *_: None), CLOSING, seed=1),
     "returned funds are not reported to Orders": Mutation(_do_not_report_returned_funds, LOSSES_AND_BY_HAND, seed=258),
     "Orders ignores refunds": Mutation(_with(Order, "payment_refunded", lambda *_, **__: None), BY_HAND, seed=10),
     "a refund keeps the hold version": Mutation(_keep_hold_version_in_refunds, BY_HAND, seed=10),

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -53,6 +53,9 @@ from tests.support.lambda_events import http_event, sqs_batch
 ULID_IN_TEXT = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 SETTLES_WITHIN = timedelta(minutes=45)
 UNVERIFIED = 20  # every twentieth run refuses the writes of users who have not verified their address
+CLOSES = 10  # in every tenth run users delete their accounts
+CLOSING = 0.1
+ERASER = "AuthEraser"
 STRICT = 4  # every fourth run allows each buyer one unpaid order only, so that simulated buyers reach the limit
 OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}), frozenset({"stripe"}))
 """The operations that fail while EventBridge, Secrets Manager or Stripe is down."""
@@ -91,7 +94,8 @@ def run(
     choices = Choices(seed, replayed)
     mode = choices.pick(("liveness", "safety"))
     drawn = Profile.draw(choices)
-    profile = profile or drawn
+    if profile is None:
+        profile = replace(drawn, closing=CLOSING) if seed % CLOSES == CLOSES - 1 else drawn
     outcome = RunResult(seed, mode, profile, choices.made, [])
     with quick(), _history(template, seed, choices, profile, outcome) as history:
         try:
@@ -116,6 +120,8 @@ def _history(
     cloud = Cloud(template, clock=time_, network=network)
     if seed % UNVERIFIED == 1:
         cloud.email_verification = "required"
+    if not profile.closing:  # else its runs, which find nothing, would change the choices of all runs
+        cloud.recurring = [each for each in cloud.recurring if not each.function.startswith(ERASER)]
     if seed % STRICT == 0:
         cloud.holds_per_buyer = 1
     cloud.put_secret("AuthSigningKey", "the key that signs tokens, first version")
@@ -147,6 +153,7 @@ def _history(
             (stripe_gateway, "_breaker", CircuitBreaker()),
             (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
             *((aws, client, lambda: cloud) for client in CLIENTS),
+            (aws, "functions", lambda: SimpleNamespace(invoke=cloud.call_function)),
         ):
             patches.enter_context(mock.patch.object(target, name, value))
         yield SimulationRun(cloud, account, choices, outcome)
@@ -243,6 +250,7 @@ class SimulationRun:
         check_at_rest(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, lost_messages=self._lost)
         if not self._lost:
             check_sales_are_mailed(self._cloud, self._cloud.mails)
+            self._people.accounts.check_erased()
         self._outcome.counts["at rest"] += 1
 
     def count(self) -> None:

@@ -13,7 +13,7 @@ from functions.payments.circuit_breaker import OPEN_FOR
 from shared import clock
 from stripe_emulator import StripeAccount
 from stripe_emulator.account import SECRET_KEY
-from tests.simulation.accounts import Accounts
+from tests.simulation.accounts import Accounts, Moment
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Cloud
 from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets
@@ -51,6 +51,12 @@ class SimulatedUser:
     """How many own actions may have ended the session, or end it now."""
     known: int = 0
     """The disturbances that had begun when the sign-in of this session began."""
+    is_leaving: bool = False
+    """The user has asked for the deletion of their account, and perhaps not seen the answer."""
+    deletions: int = 0
+    """How often the user has asked for it."""
+    accounts: int = 0
+    """How many accounts of the user have been deleted."""
 
     @property
     def is_disturbed(self) -> bool:
@@ -89,7 +95,7 @@ class Workload:
         self._choices = choices
         self._sellers = [SimulatedUser(f"seller{n}") for n in range(2)]
         self._buyers = [SimulatedUser(f"buyer{n}") for n in range(3)]
-        self._accounts = Accounts(self, cloud, choices)
+        self.accounts = Accounts(self, cloud, choices)
         self._joining: SimulatedUser | None = None
         self._rotated = False
         self._tickets: list[tuple[SimulatedUser, str]] = []
@@ -115,8 +121,10 @@ class Workload:
             return self._choices.pick(by_hand)()
         if self._joining and self._choices.chance(0.5):
             return self._join(self._joining)
+        if self._choices.chance(self._cloud.network.profile.closing) and (signed_in := self._signed_in()):
+            return self.accounts.delete(self._choices.pick(signed_in))
         if self._choices.chance(self._cloud.network.profile.accounts) and (signed_in := self._signed_in()):
-            return self._accounts.act(self._choices.pick(signed_in))
+            return self.accounts.act(self._choices.pick(signed_in))
         if not self._tickets:
             return self._sell()
         actions: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
@@ -263,12 +271,12 @@ class Workload:
     def _join(self, person: SimulatedUser) -> None:
         """Sign up; a person who has an account already, perhaps without having seen the answer, signs in."""
         self._joining = person
-        known = person.disturbances
+        begun = self.accounts.moment(person)
         answer = self.ask(person, "POST", "/api/users/signup", person.credentials)
         if answer.code == "email_in_use":
             self._sign_in_as(person)
         elif answer.status == 201:
-            self.is_signed_in(person, answer, known)
+            self.is_signed_in(person, answer, begun)
         self._joining = None
 
     def _sign_in(self) -> None:
@@ -279,10 +287,12 @@ class Workload:
         return [person for person in (*self._sellers, *self._buyers) if person.token]
 
     def _sign_in_as(self, person: SimulatedUser) -> None:
-        known = person.disturbances
+        begun = self.accounts.moment(person)
         answer = self.ask(person, "POST", "/api/users/signin", person.credentials)
         if answer.status == 200:
-            self.is_signed_in(person, answer, known)
+            self.is_signed_in(person, answer, begun)
+        elif answer.status == 401 and person.is_leaving:
+            self._has_left(person)
         elif answer.status == 401 and not person.is_disturbed:
             raise InvariantViolation(f"{person.name} cannot sign in with their own password")
 
@@ -294,18 +304,31 @@ class Workload:
         if answer.status is not None and answer.status < 400:
             raise InvariantViolation(f"user {person.name} signed in with a wrong password")
 
-    def is_signed_in(self, person: SimulatedUser, answer: CallResult, known: int) -> None:
-        """Use the token of a sign-in, which began when the person had disturbed `known` sessions."""
+    def is_signed_in(self, person: SimulatedUser, answer: CallResult, begun: Moment) -> None:
+        """Keep the token of an answer. `begun` is when the call began: its account may be deleted since."""
         ident = answer.body["id"]
-        if person.id and person.id != ident:
+        if ident in begun.deleted:
+            raise InvariantViolation(f"{person.name} has signed in as {ident}, whose account is deleted")
+        if person.accounts != begun.accounts:
+            return
+        if person.id and person.id != ident and not person.is_leaving:
             raise InvariantViolation(f"{person.name} was {person.id} and is {ident} now")
-        person.id, person.token, person.known = ident, answer.body["token"], known
+        person.id, person.token, person.known = ident, answer.body["token"], begun.disturbances
+        person.is_leaving = person.deletions != begun.deletions
+
+    def _has_left(self, person: SimulatedUser) -> None:
+        """The user's account is deleted; the next action begins with a new one, which knows nothing of the old one."""
+        person.id, person.token, person.accounts = None, None, person.accounts + 1
+        self._unanswered = [call for call in self._unanswered if call[0] is not person]
+        self._answered_keys = [call for call in self._answered_keys if call[0] is not person]
+        self._withdrawn |= {ticket for seller, ticket in self._tickets if seller is person}
 
     def _try_again(self) -> None:
         """Retry a call that was never answered, later and with the same key."""
         call = self._unanswered.pop(self._choices.below(len(self._unanswered)))
+        account = call[0].accounts
         answer = self._once(*call)
-        if self._is_open(answer):
+        if self._is_open(answer) and call[0].accounts == account:
             self._unanswered.append(call)
 
     def _reuse_a_key(self) -> None:
@@ -342,7 +365,10 @@ class Workload:
             headers["Idempotency-Key"] = f"key-{self._keys}"
             if (method, path) == ("POST", "/api/tickets"):
                 body = {**(body or {}), "title": f"Once, {self._keys}"}
+        account = by.accounts
         answer = self._once(by, method, path, body, headers)
+        if by.accounts != account:
+            return answer  # the user has another account now
         if self._choices.chance(self._cloud.network.profile.duplicate) or (
             answer.is_failure and self._choices.chance(0.7)
         ):
@@ -350,6 +376,8 @@ class Workload:
             if headers and not answer.asks_again and not again.is_failure and answer != again:
                 raise InvariantViolation(f"{method} {path} with the same key: {answer}, then {again}")
             answer = again if answer.is_failure else answer
+            if by.accounts != account:
+                return answer
         if headers and self._is_open(answer):
             self._unanswered.append((by, method, path, body, headers))
         elif headers and body and answer.status is not None and answer.status < 300:
@@ -373,7 +401,7 @@ class Workload:
         if by.token is None:
             self._join(by)
         if self._cloud.email_verification == "required" and by.id not in self._verified():
-            self._accounts.verify(by)
+            self.accounts.verify(by)
         token = by.token
         if token is None:
             return CallResult(None, None)

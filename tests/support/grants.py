@@ -23,6 +23,9 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:PutItem on Auth/Users/Table",
         "dynamodb:UpdateItem on Auth/Users/Table",
         "dynamodb:DeleteItem on Auth/Users/Table",
+        "lambda:InvokeFunction on Orders/PersonalData/Function",
+        "lambda:InvokeFunction on Payments/PersonalData/Function",
+        "lambda:InvokeFunction on Tickets/PersonalData/Function",
         "secretsmanager:GetSecretValue on Auth/EdgeProof",
         "secretsmanager:GetSecretValue on Auth/SigningKey",
         "sqs:SendMessage on Auth/Mails/Requests/Queue",
@@ -30,6 +33,14 @@ GRANTS: dict[str, set[str]] = {
     "auth authorizer": {
         "dynamodb:GetItem on Auth/Users/Table",
         "secretsmanager:GetSecretValue on Auth/SigningKey",
+    },
+    "auth eraser": {
+        "dynamodb:DeleteItem on Auth/Users/Table",
+        "dynamodb:GetItem on Auth/Users/Table",
+        "dynamodb:Query on Auth/Users/Table/index/closing",
+        "lambda:InvokeFunction on Orders/PersonalData/Function",
+        "lambda:InvokeFunction on Tickets/PersonalData/Function",
+        "sqs:SendMessage on Auth/EraserFailures",
     },
     "auth feedback": {
         "dynamodb:GetItem on Auth/Users/Table",
@@ -87,6 +98,10 @@ GRANTS: dict[str, set[str]] = {
         "sqs:GetQueueAttributes on Orders/Events/Queue",
         "sqs:ReceiveMessage on Orders/Events/Queue",
     },
+    "orders personal_data": {
+        "dynamodb:GetItem on Orders/Orders/Table",
+        "dynamodb:Query on Orders/Orders/Table",
+    },
     "orders relay": {
         "dynamodb:DescribeStream on Orders/Orders/Table.StreamArn",
         "dynamodb:GetRecords on Orders/Orders/Table.StreamArn",
@@ -116,6 +131,10 @@ GRANTS: dict[str, set[str]] = {
         "sqs:DeleteMessage on Payments/Events/Queue",
         "sqs:GetQueueAttributes on Payments/Events/Queue",
         "sqs:ReceiveMessage on Payments/Events/Queue",
+    },
+    "payments personal_data": {
+        "dynamodb:BatchGetItem on Payments/Payments/Table",
+        "dynamodb:GetItem on Payments/Payments/Table",
     },
     "payments reconciler": {
         "dynamodb:GetItem on Payments/Payments/Table",
@@ -165,6 +184,12 @@ GRANTS: dict[str, set[str]] = {
         "sqs:GetQueueAttributes on Tickets/Events/Queue",
         "sqs:ReceiveMessage on Tickets/Events/Queue",
     },
+    "tickets personal_data": {
+        "dynamodb:BatchGetItem on Tickets/Tickets/Table",
+        "dynamodb:GetItem on Tickets/Tickets/Table",
+        "dynamodb:PutItem on Tickets/Tickets/Table",
+        "dynamodb:Query on Tickets/Tickets/Table/index/by-seller",
+    },
     "tickets relay": {
         "dynamodb:DescribeStream on Tickets/Tickets/Table.StreamArn",
         "dynamodb:GetRecords on Tickets/Tickets/Table.StreamArn",
@@ -178,6 +203,10 @@ GRANTS: dict[str, set[str]] = {
 
 # Permissions of schedules, by the construct that holds the role.
 CLOCKS: dict[str, set[str]] = {
+    "Auth/EveryFiveMinutes/Role": {
+        "lambda:InvokeFunction on Auth/Eraser/Function",
+        "sqs:SendMessage on Auth/EraserFailures",
+    },
     "Expiration/ScheduleRole": {
         "lambda:InvokeFunction on Expiration/Expire/Function",
         "sqs:SendMessage on Expiration/ExpireFailures",
@@ -193,7 +222,9 @@ CLOCKS: dict[str, set[str]] = {
 }
 
 ENTRY_POINT = re.compile(
-    r"functions\.(\w+)\.(api|authorizer|expire|feedback|expirer|listener|mail_sender|reconciler|relay|settler|sweep|webhook)"
+    r"functions\.(\w+)\."
+    r"(api|authorizer|eraser|expire|feedback|expirer|listener|mail_sender|personal_data|reconciler|relay|settler|sweep"
+    r"|webhook)"
 )
 
 
@@ -274,6 +305,9 @@ def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[t
         yield "ses:SendEmail", "/Identity", sender
         if "ConfigurationSetName" in request:
             yield "ses:SendEmail", "/ConfigurationSet", sender
+    elif service == "lambda":
+        assert operation == "Invoke"
+        yield "lambda:InvokeFunction", f"{request['FunctionName'].title()}/PersonalData/Function", {}
     else:
         # The permission for a call with a batch is that for single messages.
         yield f"{service}:{operation.removesuffix('Batch')}", "", {}

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from tests.support.functions import NAMES
 from tests.support.grants import FROM
 
 os.environ |= {
@@ -24,6 +25,7 @@ os.environ |= {
     "PUBLIC_ORIGIN": "https://tickets.example.com",
     "MAIL_FROM": FROM,
     "MAIL_CONFIGURATION_SET": "mails",
+    **NAMES,
 }
 os.environ.pop("AWS_ENDPOINT_URL", None)
 os.environ.pop("AWS_PROFILE", None)
@@ -38,6 +40,7 @@ from shared import aws, clock, settings
 from shared.ids import new_id
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from tests.support.fake_clock import FakeClock
+from tests.support.functions import replaced as replaced_functions
 from tests.support.moto_tables import MotoTables
 from tests.support.ses import Ses
 from tests.support.ses import replaced as replaced_ses
@@ -60,11 +63,14 @@ def time(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 @pytest.fixture
-def world(tables: MotoTables, time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tables: MotoTables, time: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Return all five services with empty tables."""
     settings.load.cache_clear()
     tables.empty()
-    return World(tables, time, monkeypatch)
+    made = World(tables, time, monkeypatch)
+    with replaced_functions(lambda service, question: made.invoke(f"{service}.personal_data", question)) as called:
+        made.services = called
+        yield made
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ SIGNED_IN = {
     "POST /api/users/email/verification": "auth api",
     "PUT /api/users/email": "auth api",
     "PUT /api/users/password": "auth api",
+    "GET /api/users/me/export": "auth api",
+    "DELETE /api/users/me": "auth api",
     "GET /api/tickets/mine": "tickets api",
     "POST /api/tickets": "tickets api",
     "PUT /api/tickets/{id}": "tickets api",

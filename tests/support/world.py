@@ -12,6 +12,7 @@ import pytest
 from shared.events import last_event
 from shared.ids import UserID, new_id
 from tests.support.fake_clock import FakeClock
+from tests.support.functions import CalledFunctions
 from tests.support.lambda_events import (
     CHANGE_EVENTS,
     PUBLISHERS,
@@ -52,10 +53,11 @@ class World:
     """The calls, events and tables of one test.
 
     While a seller's call waits, Orders decides the change, unless `orders_decides` is false. `ses` has the mails, in
-    tests that need them.
+    tests that need them, and `services` the functions that Auth calls.
     """
 
     ses: Ses
+    services: CalledFunctions
 
     def __init__(self, tables: MotoTables, time: FakeClock, patch: pytest.MonkeyPatch) -> None:
         self.tables = tables

@@ -257,6 +257,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete the caller's account. Refused while an order of theirs is open or one holds a ticket of theirs
+         * @description All sessions end. Within minutes unsold tickets are withdrawn, the account is erased, and its address is free for another account. Sold tickets, orders and payments keep the user's id, which then names nobody. A repeated request has no further effect.
+         */
+        delete: operations["delete_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get everything that the service keeps about the caller: the account, tickets, orders and payments
+         * @description A page has up to 100 entries of each kind; `nextCursor` gets the next one. The first page has the account.
+         */
+        get: operations["export_data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/password": {
         parameters: {
             query?: never;
@@ -410,6 +450,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The account. The password is stored as a hash only, and the secrets of links as digests, which are left out. */
+        AccountExport: {
+            /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
+            id: string;
+            email: string;
+            emailVerified: boolean;
+            /** @description The address to which mails have bounced or were reported as spam; null if there is none. */
+            suppressedEmail: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:00:00.000Z
+             */
+            createdAt: string;
+            sessions: components["schemas"]["Session"][];
+            links: components["schemas"]["Link"][];
+        };
         /** @enum {string} */
         CancelReason: "cancelled_by_buyer" | "expired" | "payment_failed";
         /** @description The new address, and the current password. */
@@ -429,12 +485,43 @@ export interface components {
         CurrentUser: {
             currentUser: components["schemas"]["User"] | null;
         };
+        /** @description The password, to confirm that the account shall be deleted. */
+        DeleteAccount: {
+            /** @description 1 to 128 Unicode code points after normalisation (NFC, RFC 8265). */
+            password: string;
+        };
         /**
          * Format: email
          * @description Surrounding spaces are removed; case is ignored. At most 254 characters.
          * @example someone@example.com
          */
         Email: string;
+        /** @description One page of what the service keeps about a user. A client joins the lists of all pages. */
+        Export: {
+            /** @description Null on all pages but the first. */
+            account: components["schemas"]["AccountExport"] | null;
+            /** @description Tickets that the user sells, as in `GET /api/tickets/mine`. */
+            tickets: {
+                [key: string]: unknown;
+            }[];
+            /** @description Orders of the user, as in `GET /api/orders`. */
+            orders: {
+                [key: string]: unknown;
+            }[];
+            /** @description Payments of the orders on this page, with their ids at Stripe. Amounts are in minor units. */
+            payments: {
+                [key: string]: unknown;
+            }[];
+            /** @description Tickets that the user has ordered recently, and until when: it limits how many a buyer holds. */
+            recentHolds: {
+                [key: string]: unknown;
+            }[];
+            /** @description How many of the user's cards were declined, today and yesterday (UTC). */
+            declinedCards: {
+                [key: string]: unknown;
+            }[];
+            nextCursor: string | null;
+        };
         /** @description The address to which a link shall be mailed. */
         ForgotPassword: {
             email: components["schemas"]["Email"];
@@ -446,6 +533,16 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /** @description A link that was mailed and not used. `email` is where it was sent: the new address for `change_email`. */
+        Link: {
+            purpose: components["schemas"]["Purpose"];
+            email: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:05:00.000Z
+             */
+            expiresAt: string;
         };
         /**
          * Format: email
@@ -612,7 +709,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
+            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_open" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
             errors: {
                 message: string;
                 field?: string;
@@ -621,6 +718,11 @@ export interface components {
             /** @description Stripe's reason for declining the card. */
             declineCode?: string;
         };
+        /**
+         * @description What a link does.
+         * @enum {string}
+         */
+        Purpose: "verify" | "reset" | "change_email";
         /** @description A refund: the total refunded to the buyer so far, the reason, and the time at which it was recorded. */
         Refund: {
             /** @example 12.50 */
@@ -1177,6 +1279,20 @@ export interface components {
                     status?: 409;
                     /** @enum {unknown} */
                     code?: "mail_unavailable";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Conflict: `order_open`, `ticket_held`. */
+        "409_order_open.ticket_held": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "order_open" | "ticket_held";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -2005,6 +2121,67 @@ export interface operations {
             403: components["responses"]["403_cross_site_request.not_through_edge"];
             409: components["responses"]["409_email_in_use"];
             410: components["responses"]["410_link_expired"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    delete_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteAccount"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.not_through_edge.wrong_password"];
+            409: components["responses"]["409_order_open.ticket_held"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            429: components["responses"]["429_too_many_attempts"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    export_data: {
+        parameters: {
+            query?: {
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
