@@ -1,6 +1,7 @@
 /** Accounts by mail: verification, a forgotten password, another address. The links come from the local mailbox. */
 
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, mailedLink, SUBJECTS, TestUser, test, uniqueTitle } from "./fixtures";
@@ -138,6 +139,41 @@ test("the password changes with the current one", async ({ page, context, buyer 
   await expect(page.getByText("Your password is changed.")).toBeVisible();
 });
 
+test("the data of an account is downloaded", async ({ page, context, buyer }) => {
+  await buyer.signInTo(context);
+  await page.goto("/account");
+  const started = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download your data" }).click();
+  const data = JSON.parse(await readFile(await (await started).path(), "utf8"));
+  expect(data.account.email).toBe(buyer.email);
+  expect(data.account.sessions.length).toBeGreaterThan(0);
+  expect(Object.keys(data)).toContain("payments");
+});
+
+test("an account is deleted with its password, once no order is open", async ({ page, context, seller }) => {
+  const user = await TestUser.signUp("leaving");
+  const order = await user.placeOrder(await seller.createTicket(uniqueTitle("Last order")));
+  await user.signInTo(context);
+  await page.goto("/account");
+  await page.getByText("Delete your account").click();
+  const confirm = async (password: string) => {
+    await page.getByLabel("Password of the account").fill(password);
+    await page.getByRole("button", { name: "Delete my account" }).press("Enter");
+    await page.getByRole("button", { name: "Delete for good" }).press("Enter");
+  };
+  await confirm("not the password");
+  await expect(page.getByText("This is not your password.")).toBeVisible();
+  await confirm(user.password);
+  await expect(page.getByRole("alert")).toContainText("You have an open order.");
+  await user.call("DELETE", `/api/orders/${order}`);
+  await confirm(user.password);
+  await expect(page.getByRole("heading", { name: "Your account is deleted" })).toBeVisible();
+  await expect(page).toHaveURL("/deleted");
+  await expect(page.getByRole("link", { name: "Sign in" })).toBeVisible();
+  const { email, password } = user;
+  expect((await context.request.post("/api/users/signin", { data: { email, password } })).status()).toBe(401);
+});
+
 test("the pages of an account are accessible, also on a phone", async ({ page, context }) => {
   const user = await TestUser.signUp("axe");
   await page.setViewportSize({ width: 360, height: 740 });
@@ -147,7 +183,7 @@ test("the pages of an account are accessible, also on a phone", async ({ page, c
     const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect.soft(excess).toBeLessThanOrEqual(0);
   };
-  for (const path of ["/forgot", "/reset#token", "/reset", "/verify#token"]) {
+  for (const path of ["/forgot", "/reset#token", "/reset", "/verify#token", "/deleted"]) {
     await page.goto(path);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await check();

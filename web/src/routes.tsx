@@ -57,6 +57,7 @@ export const ROUTES: RouteObject[] = [
           { path: "forgot", lazy: async () => ({ Component: (await import("./pages/Forgot")).Forgot }) },
           { path: "reset", lazy: async () => ({ Component: (await import("./pages/Reset")).Reset }) },
           { path: "verify", lazy: async () => ({ Component: (await import("./pages/Verify")).Verify }) },
+          { path: "deleted", lazy: async () => ({ Component: (await import("./pages/Deleted")).Deleted }) },
           // Password managers open this address: https://w3c.github.io/webappsec-change-password-url/
           { path: ".well-known/change-password", element: <Navigate to="/account" replace /> },
           {

@@ -1,10 +1,10 @@
-/** Reads and writes of the user's own account: address, password, sessions. Signing in and out is in `mutations.ts`. */
+/** Reads and writes of the user's own account: address, password, sessions, export, deletion. Signing in and out is in `mutations.ts`. */
 
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useUser } from "../components/user";
 import { accepted, api, unwrap } from "./client";
 import { callAs, PRIVATE, refetchUser, setUser } from "./session";
-import type { ChangeEmail, ChangePassword, ResetPassword } from "./types";
+import type { ChangeEmail, ChangePassword, Export, ResetPassword } from "./types";
 
 const sessionsKey = (userId: string) => [PRIVATE, userId, "sessions"] as const;
 
@@ -93,5 +93,47 @@ export function useEndAllSessions() {
   return useMutation({
     mutationFn: () => unwrap(api.DELETE("/api/users/sessions")),
     onSuccess: () => setUser(client, null),
+  });
+}
+
+/** Reads everything that the services keep about the user: all pages, joined. */
+export function useExport() {
+  const client = useQueryClient();
+  const user = useUser();
+  return useMutation({
+    mutationFn: () => callAs(client, user.id, readExport),
+  });
+}
+
+async function readExport(): Promise<Omit<Export, "nextCursor">> {
+  const { nextCursor, ...all } = await unwrap(api.GET("/api/users/me/export"));
+  let cursor = nextCursor;
+  while (cursor !== null) {
+    const page: Export = await unwrap(api.GET("/api/users/me/export", { params: { query: { cursor } } }));
+    all.tickets.push(...page.tickets);
+    all.orders.push(...page.orders);
+    all.payments.push(...page.payments);
+    // Each of these is complete on the pages that have it.
+    if (page.recentHolds.length > 0) all.recentHolds = page.recentHolds;
+    if (page.declinedCards.length > 0) all.declinedCards = page.declinedCards;
+    cursor = page.nextCursor;
+  }
+  return all;
+}
+
+/**
+ * Deletes the account. `leave` opens a public page before the user is signed out, because without a user private pages
+ * redirect to the sign-in page.
+ */
+export function useDeleteAccount(leave: () => void | Promise<void>) {
+  const client = useQueryClient();
+  const user = useUser();
+  return useMutation({
+    mutationFn: (password: string) =>
+      callAs(client, user.id, () => accepted(api.DELETE("/api/users/me", { body: { password } }))),
+    onSuccess: async () => {
+      await leave();
+      setUser(client, null);
+    },
   });
 }

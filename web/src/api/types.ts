@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 export type ChangeEmail = Schemas["ChangeEmail"];
 export type ChangePassword = Schemas["ChangePassword"];
 export type CurrentUser = Schemas["CurrentUser"];
+export type Export = Schemas["Export"];
 export type Order = Schemas["Order"];
 export type OrderList = Schemas["OrderList"];
 export type OwnTicket = Schemas["OwnTicket"];

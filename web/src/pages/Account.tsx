@@ -1,11 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link, useNavigate } from "react-router";
 import {
   sessions as sessionsOf,
   useChangeEmail,
   useChangePassword,
+  useDeleteAccount,
   useEndAllSessions,
   useEndSession,
+  useExport,
 } from "../api/account";
 import { codeOf, explain, fieldError, newPasswordError } from "../api/errors";
 import type { Session } from "../api/types";
@@ -17,6 +20,7 @@ import { useUser } from "../components/user";
 import { MailLinkAgain } from "../components/VerifyBanner";
 import { formatDateTime } from "../rules/date";
 import { emailError } from "../rules/email";
+import { saveFile } from "../rules/file";
 import { passwordError } from "../rules/password";
 
 export function Account() {
@@ -27,6 +31,8 @@ export function Account() {
       <Address />
       <Password />
       <Sessions />
+      <PersonalData />
+      <Deletion />
     </div>
   );
 }
@@ -190,6 +196,97 @@ function SessionRow({ session }: { session: Session }) {
       </button>
     </li>
   );
+}
+
+function PersonalData() {
+  const download = useExport();
+  const save = () => {
+    download.mutate(undefined, { onSuccess: (data) => saveFile("admit-one-data.json", data) });
+  };
+  return (
+    <section aria-labelledby="data">
+      <h2 id="data">Your data</h2>
+      <p className="hint">Everything that this site keeps about you, as a JSON file.</p>
+      {download.isError && <ErrorNotice error={download.error} />}
+      <button type="button" onClick={save} disabled={download.isPending}>
+        {download.isPending ? "Collecting your data" : "Download your data"}
+      </button>
+    </section>
+  );
+}
+
+function Deletion() {
+  const { email } = useUser();
+  const navigate = useNavigate();
+  const remove = useDeleteAccount(() => navigate("/deleted", { flushSync: true }));
+  const [password, setPassword] = useState<string | null>(null);
+  return (
+    <section aria-labelledby="deletion">
+      <h2 id="deletion">Delete the account</h2>
+      <details>
+        <summary>Delete your account</summary>
+        <Form
+          action="Delete my account"
+          isPending={remove.isPending}
+          validate={({ password: typed = "" }) => ({ password: passwordError(typed, "signin") })}
+          onSend={({ password: typed = "" }) => setPassword(typed)}
+          notice={remove.isError && <DeletionError error={remove.error} />}
+        >
+          {(errors) => (
+            <>
+              <p>
+                You are signed out everywhere, and your unsold tickets are taken off sale. Orders and payments
+                stay in our books without your name. This cannot be undone.
+              </p>
+              <HiddenEmail email={email} />
+              <KnownPasswordField
+                label="Password of the account"
+                error={errors.password ?? wrongPassword(remove.error, "password")}
+              />
+            </>
+          )}
+        </Form>
+        {password !== null && (
+          <Notice tone="plain" title="Delete your account for good?">
+            <button
+              type="button"
+              className="danger"
+              onClick={() => remove.mutate(password, { onSettled: () => setPassword(null) })}
+              disabled={remove.isPending}
+            >
+              {remove.isPending ? "Deleting" : "Delete for good"}
+            </button>
+            <button type="button" onClick={() => setPassword(null)} disabled={remove.isPending}>
+              Keep the account
+            </button>
+          </Notice>
+        )}
+      </details>
+    </section>
+  );
+}
+
+function DeletionError({ error }: { error: unknown }) {
+  switch (codeOf(error)) {
+    case "order_open":
+      return (
+        <Notice tone="error" title="You have an open order.">
+          <p>
+            Pay for it or cancel it in <Link to="/orders">your orders</Link>, or wait until it has expired.
+          </p>
+        </Notice>
+      );
+    case "ticket_held":
+      return (
+        <Notice tone="error" title="A buyer holds one of your tickets.">
+          <p>
+            Try again once it is sold or free: see <Link to="/selling">your tickets</Link>.
+          </p>
+        </Notice>
+      );
+    default:
+      return <AccountError error={error} />;
+  }
 }
 
 function wrongPassword(error: unknown, field: string): string | undefined {
