@@ -305,8 +305,7 @@ def _needed(service: str, operation: str, request: dict[str, Any]) -> Iterator[t
         yield "ses:SendEmail", "/Identity", sender
         if "ConfigurationSetName" in request:
             yield "ses:SendEmail", "/ConfigurationSet", sender
-    elif service == "lambda":
-        assert operation == "Invoke"
+    elif operation == "Invoke":
         yield "lambda:InvokeFunction", f"{request['FunctionName'].title()}/PersonalData/Function", {}
     else:
         # The permission for a call with a batch is that for single messages.
