@@ -1,6 +1,6 @@
-import { CARDS, expect, payWith, test, uniqueTitle } from "./fixtures";
+import { CARDS, expect, mailedLink, payWith, SUBJECTS, test, uniqueTitle } from "./fixtures";
 
-test("a visitor signs up and buys a ticket", async ({ page, seller }) => {
+test("a visitor signs up, confirms the address and buys a ticket", async ({ page, seller }) => {
   const name = uniqueTitle("Nina Simone tribute");
   await seller.createTicket(name, "45.00");
 
@@ -9,10 +9,17 @@ test("a visitor signs up and buys a ticket", async ({ page, seller }) => {
   await page.getByRole("link", { name }).click();
   await page.getByRole("link", { name: "Sign in to buy for $45.00" }).click();
   await page.getByRole("link", { name: "Sign up" }).click();
-  await page.getByLabel("E-mail").fill(`visitor-${Date.now()}@example.com`);
+  const email = `visitor-${Date.now()}@example.com`;
+  await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill("correct horse");
   await page.getByRole("button", { name: "Sign up" }).click();
 
+  await expect(page.getByRole("button", { name: "Buy for $45.00" })).toBeVisible();
+  const ticketPage = page.url();
+  await page.goto(await mailedLink(email, SUBJECTS.verify));
+  await page.getByRole("button", { name: "Confirm this address" }).click();
+  await expect(page.getByText("Your address is confirmed.")).toBeVisible();
+  await page.goto(ticketPage);
   await page.getByRole("button", { name: "Buy for $45.00" }).click();
   await expect(page).toHaveURL(/\/orders\/\w+$/);
   await expect(page.getByRole("timer")).toHaveText(/^\d:\d\d$/);
