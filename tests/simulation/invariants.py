@@ -363,7 +363,7 @@ def _only_verified_users_trade(cloud: Cloud, orders: dict[str, Item]) -> None:
 
 
 def _a_deleted_user_has_nothing_open(cloud: Cloud, orders: dict[str, Item]) -> None:
-    """Guarantee 6: whoever is erased has no order that can still be paid, and sells nothing any more."""
+    """Guarantee 6: an erased user has no order that can still be paid, and no ticket that can be bought."""
     users = {item["id"] for item in cloud.database.items(cloud.table("auth")) if item["pk"].startswith("user#")}
     for order in orders.values():
         is_open = order["status"] in ("created", "awaiting:payment")
