@@ -22,7 +22,7 @@ from local.cloud.local_aws import LocalAws
 from local.supervision.ports import Ports
 from shared import clock
 from shared.ids import OrderID, PaymentID, TicketID, UserID, new_id
-from shared.money import MinorUnits, Price
+from shared.money import FeeRule, MinorUnits, Price
 from shared.table import Item, Put, Table, Write, _to_dynamodb
 from stripe_emulator import StripeAccount
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
@@ -157,7 +157,12 @@ def _overdue_order() -> tuple[Item, Item]:
         id=TicketID(new_id()), seller_id=UserID(new_id()), title="Row 1, seat 1", price=Price("10.00"), currency="usd"
     )
     order = Order.place(
-        ticket, order_id=OrderID(new_id()), buyer=UserID(new_id()), now=deadline - WINDOW, deadline=deadline
+        ticket,
+        order_id=OrderID(new_id()),
+        buyer=UserID(new_id()),
+        fee=FeeRule.parse(percent="5", fixed="0"),
+        now=deadline - WINDOW,
+        deadline=deadline,
     )
     table = _Collected("orders", has_sort_key=True)
     store = OrderStore(table)

@@ -79,6 +79,8 @@ class Orders(Construct):
                 **table,
                 "ORDER_WINDOW_SECONDS": str(stage.order_window_seconds),
                 "HOLDS_PER_BUYER": str(stage.holds_per_buyer),
+                "FEE_PERCENT": stage.fee_percent,
+                "FEE_FIXED": stage.fee_fixed,
             },
         )
         orders.allow(api, "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")

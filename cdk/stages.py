@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -29,6 +30,11 @@ class Stage:
     order_window_seconds: int = 300
     holds_per_buyer: int = 10
     """How many unpaid orders one buyer may have at once."""
+    fee_percent: str = "5"
+    """The part of a ticket's price that the marketplace keeps, in percent: a decimal from 0 to 100."""
+    fee_fixed: str = "0"
+    """What the marketplace keeps of each sale besides, in the currency's main unit. Both together take no more than the
+    price. An order keeps the fee of the time at which it was placed."""
     log_retention: RetentionDays = RetentionDays.TWO_WEEKS
     stripe_api_base: str | None = None
     """The URL of an emulator of Stripe's API; None for Stripe itself."""
@@ -123,6 +129,9 @@ LOCAL = Stage(
     mail_from="mail@admit-one.example",
 )
 
+ZERO_DECIMAL_CURRENCIES = {"jpy"}
+"""Currencies without decimals, of those in which a stage can sell (`shared/money.py`)."""
+
 FOLDER = ROOT / "stages"
 _LOG_RETENTIONS = {
     1: RetentionDays.ONE_DAY,
@@ -214,6 +223,11 @@ def _check_values(stage: Stage) -> None:
             raise ValueError(f"{setting} must be 2 to 1000, not {getattr(stage, setting)}")
     if not 1 <= stage.holds_per_buyer <= 100:
         raise ValueError(f"holds_per_buyer must be 1 to 100, not {stage.holds_per_buyer}")
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", stage.fee_percent) or Decimal(stage.fee_percent) > 100:
+        raise ValueError(f"fee_percent must be a decimal from 0 to 100, not {stage.fee_percent!r}")
+    decimals = 0 if stage.currency in ZERO_DECIMAL_CURRENCIES else 2
+    if not re.fullmatch(rf"[0-9]{{1,6}}(\.[0-9]{{1,{decimals}}})?" if decimals else "[0-9]{1,6}", stage.fee_fixed):
+        raise ValueError(f"fee_fixed must be an amount in {stage.currency.upper()}, not {stage.fee_fixed!r}")
     if not 1 <= stage.mails_per_second <= 1000:
         raise ValueError(f"mails_per_second must be 1 to 1000, not {stage.mails_per_second}")
     if stage.sign_ups_per_network < 1:

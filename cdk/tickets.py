@@ -59,7 +59,12 @@ class Tickets(Construct):
             timeout=Duration.seconds(10),
             monitoring=monitoring,
             synchronous=True,
-            environment={"TABLE_NAME": tickets.table.table_name, "CURRENCY": stage.currency},
+            environment={
+                "TABLE_NAME": tickets.table.table_name,
+                "CURRENCY": stage.currency,
+                "FEE_PERCENT": stage.fee_percent,
+                "FEE_FIXED": stage.fee_fixed,
+            },
         )
         tickets.allow(api, "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem")
         tickets.allow_query(api, index="on-sale")
@@ -83,6 +88,7 @@ class Tickets(Construct):
             # orders if requests pass the cache by: for many tickets at once, or because they ask for it.
             Route("GET /api/tickets", api, public=True, throttle=Throttle(rate=1000, burst=2000)),
             Route("GET /api/tickets/{id}", api, public=True, throttle=Throttle(rate=2000, burst=4000)),
+            Route("GET /api/fee", api, public=True, throttle=Throttle(rate=1000, burst=2000)),
             Route("GET /api/tickets/mine", api),
             Route("POST /api/tickets", api),
             Route("PUT /api/tickets/{id}", api),

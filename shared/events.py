@@ -85,7 +85,10 @@ class TicketChangeDeclined(TicketChangeDecision):
 
 
 class OrderedTicket(BaseModel):
-    """The ticket as it was ordered. `hold` is the hold version: it counts the hold's changes over all orders."""
+    """The ticket as it was ordered. `hold` is the hold version: it counts the hold's changes over all orders.
+
+    `fee` is the marketplace's fee on the sale, as of when the order was placed. Older events lack it and the seller.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
 
@@ -94,6 +97,8 @@ class OrderedTicket(BaseModel):
     price: Price
     currency: str
     hold: int
+    sellerID: UserID | None = None
+    fee: Price | None = None
 
 
 class Refund(BaseModel):

@@ -6,7 +6,7 @@ decimals, so that equal prices are equal strings. `MinorUnits` is the integer un
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NewType
 
 Price = NewType("Price", str)
@@ -57,6 +57,25 @@ CURRENCIES = {
         ("usd", 2, 50),
     )
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeRule:
+    """The marketplace's fee on a sale: `percent` of the price, and a `fixed` part in the currency's main unit."""
+
+    percent: Decimal
+    fixed: Decimal
+
+    @classmethod
+    def parse(cls, *, percent: str, fixed: str) -> "FeeRule":
+        """Read the rule from two plain decimals. Raises BadPrice."""
+        return cls(percent=parse_decimal(percent), fixed=parse_decimal(fixed))
+
+    def fee_of(self, price: Price, currency: Currency) -> Price:
+        """Return the fee on a price: rounded once, half to even, to minor units, and never more than the price."""
+        exact = Decimal(price) * self.percent / 100 + self.fixed
+        rounded = exact.scaleb(currency.exponent).to_integral_value(rounding=ROUND_HALF_EVEN)
+        return format_amount(MinorUnits(min(int(rounded), to_minor_units(price, currency))), currency)
 
 
 def parse_price(text: str, currency: Currency) -> Price:

@@ -27,6 +27,7 @@ from functions.orders.store import OrderStore
 from shared import clock
 from shared.ids import OrderID, TicketID, UserID, is_id, new_id
 from shared.listener import TooEarly
+from shared.money import FeeRule
 from shared.replication_lag import is_recent
 from shared.telemetry import count
 from shared.unit_of_work import VersionConflict, retry_on_conflict
@@ -35,17 +36,22 @@ MAX_PLACE_ATTEMPTS = 3  # few: a conflicting write to the ticket is most often a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The settings of a stage for holds: the duration of a hold, and the number of unpaid holds of one buyer."""
+class Terms:
+    """The settings of a stage for new orders.
+
+    `window` is the duration of a hold, `holds_per_buyer` the number of unpaid holds of one buyer, `fee` the fee on a
+    sale.
+    """
 
     window: timedelta
     holds_per_buyer: int
+    fee: FeeRule
 
 
 def place_order(
-    store: OrderStore, *, buyer: UserID, ticket_id: str, shown_price: Decimal | None, limits: Limits
+    store: OrderStore, *, buyer: UserID, ticket_id: str, shown_price: Decimal | None, terms: Terms
 ) -> tuple[Order, bool]:
-    """Place an order, which holds the ticket for the window of `limits`.
+    """Place an order, which holds the ticket for the window of `terms`.
 
     Returns the new order and True, or the buyer's existing live order for the ticket and False. Without contention it
     takes two eventually consistent reads and one transaction; if the ticket is held, only one read. Raises
@@ -64,7 +70,7 @@ def place_order(
             if found:
                 return found, False
             holds = holds or store.recent_holds(buyer)
-            return _place_order(store, ticket, holds, limits), True
+            return _place_order(store, ticket, holds, terms), True
         except VersionConflict as conflict:
             changed = store.recent_holds_in(conflict, buyer)
             holds = changed or holds
@@ -101,18 +107,25 @@ def _own_live_order(
     return None
 
 
-def _place_order(store: OrderStore, ticket: HoldableTicket, holds: RecentHolds, limits: Limits) -> Order:
+def _place_order(store: OrderStore, ticket: HoldableTicket, holds: RecentHolds, terms: Terms) -> Order:
     """Place an order on this copy of the ticket, with the buyer's recent holds.
 
     Raises TooManyHolds, RecentlyLapsed, and VersionConflict if one of the two is stale.
     """
     now = clock.now()
     buyer = holds.user_id
-    after = _add_hold(store, holds, ticket.id, limits)
-    order = Order.place(ticket, order_id=OrderID(new_id()), buyer=buyer, now=now, deadline=after.windows[ticket.id])
+    after = _add_hold(store, holds, ticket.id, terms)
+    order = Order.place(
+        ticket,
+        order_id=OrderID(new_id()),
+        buyer=buyer,
+        fee=terms.fee,
+        now=now,
+        deadline=after.windows[ticket.id],
+    )
     lapsed = _expire_lapsed(store, ticket.hold)
     store.hold_ticket(ticket, ticket.held_by(order))
-    store.replace_recent_holds(holds, after, window=limits.window)
+    store.replace_recent_holds(holds, after, window=terms.window)
     store.insert_order(order)
     if lapsed:
         store.replace_order(*lapsed)
@@ -123,13 +136,13 @@ def _place_order(store: OrderStore, ticket: HoldableTicket, holds: RecentHolds, 
     return order
 
 
-def _add_hold(store: OrderStore, holds: RecentHolds, ticket_id: TicketID, limits: Limits) -> RecentHolds:
+def _add_hold(store: OrderStore, holds: RecentHolds, ticket_id: TicketID, terms: Terms) -> RecentHolds:
     """Return the buyer's recent holds with one more. Only if they are full, reads which of them have ended.
 
     No hold needs a write when it ends: until then the record is an upper bound.
     """
     now = clock.now()
-    limit, window = limits.holds_per_buyer, limits.window
+    limit, window = terms.holds_per_buyer, terms.window
     try:
         return holds.add(ticket_id, limit=limit, window=window, now=now)
     except TooManyHolds:

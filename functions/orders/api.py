@@ -23,6 +23,7 @@ from functions.orders.schemas import OrderList, OrderOut, PlaceOrder
 from functions.orders.store import OrderStore
 from shared import settings
 from shared.http import Api, Cursor, Limit
+from shared.money import FeeRule
 from shared.pagination import DEFAULT_LIMIT, Page
 from shared.problems import FieldError, Problem, problem_type
 from shared.table import Table
@@ -32,10 +33,13 @@ from shared.table import Table
 class Settings:
     """Environment of the Orders API. `order_window_seconds` is the duration of a hold.
 
-    `holds_per_buyer` is the number of unpaid holds that one buyer may have.
+    `holds_per_buyer` is the number of unpaid holds that one buyer may have. `fee_percent` and `fee_fixed` are the two
+    parts of the fee on a sale, as decimals.
     """
 
     table_name: str
+    fee_percent: str
+    fee_fixed: str
     order_window_seconds: int = 300
     holds_per_buyer: int = 10
 
@@ -47,9 +51,13 @@ OfTicket = Annotated[
 OfTicketAlias = Annotated[str | None, Query(alias="ticketId", description="Alias of `ticketID`.")]
 
 
-def _limits() -> actions.Limits:
+def _terms() -> actions.Terms:
     env = settings.load(Settings)
-    return actions.Limits(window=timedelta(seconds=env.order_window_seconds), holds_per_buyer=env.holds_per_buyer)
+    return actions.Terms(
+        window=timedelta(seconds=env.order_window_seconds),
+        holds_per_buyer=env.holds_per_buyer,
+        fee=FeeRule.parse(percent=env.fee_percent, fixed=env.fee_fixed),
+    )
 
 
 def _retry_after(error: TooManyHolds | RecentlyLapsed) -> dict[str, object]:
@@ -103,7 +111,7 @@ def place_order(body: Annotated[PlaceOrder, Body()]) -> Response[OrderOut]:
         buyer=api.user.id,
         ticket_id=body.ticket_id,
         shown_price=body.shown_price,
-        limits=_limits(),
+        terms=_terms(),
     )
     return api.success(OrderOut.of(order)) if is_new else Response(200, "application/json", OrderOut.of(order))
 

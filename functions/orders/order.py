@@ -28,7 +28,7 @@ from enum import StrEnum
 from typing import Literal
 
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import CURRENCIES, MinorUnits, Price, format_amount
+from shared.money import CURRENCIES, FeeRule, MinorUnits, Price, format_amount
 from shared.refunds import Refund, RefundReason
 
 type CancelReason = Literal["cancelled_by_buyer", "expired", "payment_failed"]
@@ -240,13 +240,19 @@ class HoldableTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderedTicket:
-    """The ticket as it was ordered. `hold_version` is that of this order's latest change of the hold."""
+    """The ticket as it was ordered. `hold_version` is that of this order's latest change of the hold.
+
+    `fee` is the marketplace's fee on the sale, as of when the order was placed. Orders placed before there was one have
+    no `seller_id` and no `fee`.
+    """
 
     id: TicketID
     title: str
     price: Price
     currency: str
     hold_version: int
+    seller_id: UserID | None = None
+    fee: Price | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,12 +271,19 @@ class Order:
 
     @classmethod
     def place(
-        cls, ticket: HoldableTicket, *, order_id: OrderID, buyer: UserID, now: datetime, deadline: datetime
+        cls,
+        ticket: HoldableTicket,
+        *,
+        order_id: OrderID,
+        buyer: UserID,
+        fee: FeeRule,
+        now: datetime,
+        deadline: datetime,
     ) -> "Order":
         """Create an order for a ticket that is free, or whose hold has lapsed (a takeover).
 
-        The order holds the ticket until `deadline`. A takeover raises the hold version by two: for the cancellation of
-        the lapsed order and for the creation of this one.
+        The order holds the ticket until `deadline`, and its fee never changes. A takeover raises the hold version by
+        two: for the cancellation of the lapsed order and for the creation of this one.
         """
         return cls(
             id=order_id,
@@ -283,6 +296,8 @@ class Order:
                 price=ticket.price,
                 currency=ticket.currency,
                 hold_version=ticket.hold_version + (2 if ticket.hold else 1),
+                seller_id=ticket.seller_id,
+                fee=fee.fee_of(ticket.price, CURRENCIES[ticket.currency]),
             ),
             version=1,
             created_at=now,

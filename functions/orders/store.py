@@ -318,6 +318,8 @@ def _to_item(order: Order) -> Item:
         "price": ticket.price,
         "currency": ticket.currency,
         "hold": ticket.hold_version,
+        "sellerID": ticket.seller_id,
+        "fee": ticket.fee,
         "version": order.version,
         "createdAt": clock.to_millis(order.created_at),
         "reason": order.reason,
@@ -339,6 +341,8 @@ def _to_order(item: Item) -> Order:
             price=item["price"],
             currency=item["currency"],
             hold_version=item["hold"],
+            seller_id=item.get("sellerID"),
+            fee=item.get("fee"),
         ),
         version=item["version"],
         created_at=clock.from_millis(item["createdAt"]),
@@ -375,6 +379,8 @@ def _to_event(order: Order) -> events.OrderEvent:
                 "price": ticket.price,
                 "currency": ticket.currency,
                 "hold": ticket.hold_version,
+                "sellerID": ticket.seller_id,
+                "fee": ticket.fee,
             },
         }
     )

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from functions.tickets import actions
-from functions.tickets.schemas import OwnTicketList, OwnTicketOut, TicketEdit, TicketIn, TicketList, TicketOut
+from functions.tickets.schemas import FeeOut, OwnTicketList, OwnTicketOut, TicketEdit, TicketIn, TicketList, TicketOut
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import (
     ChangePending,
@@ -21,7 +21,7 @@ from functions.tickets.ticket import (
 from shared import clock, settings
 from shared.http import Api, Cursor, Limit
 from shared.ids import new_id
-from shared.money import CURRENCIES, BadPrice, Currency, Price, parse_price
+from shared.money import CURRENCIES, BadPrice, Currency, FeeRule, Price, parse_price
 from shared.pagination import DEFAULT_LIMIT, Page
 from shared.problems import FieldError, Problem, problem_type
 from shared.table import Table
@@ -31,22 +31,27 @@ OfTicket = Annotated[str | None, Query(alias="ticketID", description="Return onl
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Environment of the Tickets API. `currency` is that of this stage, as a lower-case ISO code."""
+    """Environment of the Tickets API. `currency` is that of this stage, as a lower-case ISO code.
+
+    `fee_percent` and `fee_fixed` are the two parts of the fee on a sale, as decimals.
+    """
 
     table_name: str
     currency: str
+    fee_percent: str
+    fee_fixed: str
 
 
 def _table() -> Table:
     return Table(settings.load(Settings).table_name)
 
 
-PUBLIC = ("GET /api/tickets", "GET /api/tickets/{id}")
+ON_SALE = ("GET /api/tickets", "GET /api/tickets/{id}")
 
 api = Api(
     table=_table,
-    public=PUBLIC,
-    cached=PUBLIC,
+    public=[*ON_SALE, "GET /api/fee"],
+    cached=ON_SALE,
     problems={
         TicketNotFound: problem_type(404, "ticket_not_found"),
         NotYours: problem_type(403, "not_your_ticket"),
@@ -105,6 +110,17 @@ def list_mine(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None, ticket: OfTic
 def get_ticket(ticket_id: Annotated[str, Path()]) -> TicketOut:
     """Get a ticket."""
     return TicketOut.of(actions.get_ticket(TicketStore(_table()), ticket_id), clock.now())
+
+
+@api.get("/api/fee")
+def get_fee() -> FeeOut:
+    """Get the fee on a sale.
+
+    The seller gets the price less `percent` of it and `fixed`, rounded half to even to the currency's smallest unit,
+    and never less than nothing. The fee of an order is that of the time at which it was placed.
+    """
+    env, currency = settings.load(Settings), _currency()
+    return FeeOut.of(FeeRule.parse(percent=env.fee_percent, fixed=env.fee_fixed), currency)
 
 
 UNDECIDED = {

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from functions.tickets.ticket import MAX_TITLE_LENGTH, Content, Ticket, TicketStatus, parse_title
 from shared.http import DecimalText, Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import HIGHEST_PRICE, Price
+from shared.money import HIGHEST_PRICE, Currency, FeeRule, Price
 from shared.pagination import Page
 from shared.refunds import Refund, RefundReason
 
@@ -112,6 +112,20 @@ class OwnTicketOut(TicketOut):
         pending = PendingChangeOut.of(ticket.pending.content) if ticket.pending else None
         own = {"orderID": ticket.order_id(now), "refund": refund, "pendingChange": pending}
         return super().of(ticket, now).model_copy(update=own)
+
+
+class FeeOut(Output):
+    """The marketplace's fee on a sale: `percent` of the price and a `fixed` amount, in `currency`."""
+
+    percent: str = Field(examples=["5"])
+    fixed: Price = Field(examples=["0.50"])
+    currency: str
+
+    @classmethod
+    def of(cls, rule: FeeRule, currency: Currency) -> Self:
+        """Build the response from the fee's rule."""
+        fixed = Price(f"{rule.fixed:.{currency.exponent}f}")
+        return cls(percent=f"{rule.percent.normalize():f}", fixed=fixed, currency=currency.code)
 
 
 class TicketList(Output):

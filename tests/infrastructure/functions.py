@@ -1,6 +1,7 @@
 """The expected functions: their handlers, timeouts and settings."""
 
 EDGE = {"EDGE_PROOF"}
+FEE = {"FEE_PERCENT", "FEE_FIXED"}
 OPEN = {"TICKETS_FUNCTION", "ORDERS_FUNCTION"}
 """The functions that are asked what of a user is open."""
 LINKS = {"PUBLIC_ORIGIN"}
@@ -30,14 +31,14 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
         5,
         {"TABLE_NAME", "JWT_SECRET_ARN", "EMAIL_VERIFICATION"},
     ),
-    "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | EDGE),
+    "tickets api": ("functions.tickets.api.handler", 10, {"TABLE_NAME", "CURRENCY"} | FEE | EDGE),
     "tickets listener": ("functions.tickets.listener.handler", 10, {"TABLE_NAME"}),
     "tickets personal_data": ("functions.tickets.personal_data.handler", 10, {"TABLE_NAME"}),
     "tickets relay": ("functions.relay.relay.handler", 30, RELAY),
     "orders api": (
         "functions.orders.api.handler",
         10,
-        {"TABLE_NAME", "ORDER_WINDOW_SECONDS", "HOLDS_PER_BUYER"} | EDGE,
+        {"TABLE_NAME", "ORDER_WINDOW_SECONDS", "HOLDS_PER_BUYER"} | FEE | EDGE,
     ),
     "orders listener": ("functions.orders.listener.handler", 10, {"TABLE_NAME"}),
     "orders sweep": ("functions.orders.sweep.handler", 240, {"TABLE_NAME", "OVERDUE_QUEUE_URL"}),

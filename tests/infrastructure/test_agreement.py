@@ -7,7 +7,7 @@ import pytest
 
 from cdk import edge
 from cdk.bundle import PACKAGES, SERVICES
-from cdk.stages import LOCAL, Stage, read_stage
+from cdk.stages import LOCAL, ZERO_DECIMAL_CURRENCIES, Stage, read_stage
 from functions.auth import client_ip, device, session_cookie
 from functions.payments import reconciler, webhook
 from local import stack
@@ -15,7 +15,7 @@ from local.cli import run
 from local.cloud import deployment
 from local.edge import cache, proxy
 from operations import stage as operations_stage
-from shared import admission, http
+from shared import admission, http, money
 from stripe_emulator import account as stripe_account
 from tests.infrastructure.template import Template
 from tests.support.lambda_events import PUBLISHERS, WITH_TABLE
@@ -32,6 +32,10 @@ def test_the_edge_proves_itself_with_one_header() -> None:
 
 def test_the_edge_caches_for_as_long_as_the_api_says() -> None:
     assert edge.CACHE_SECONDS == http.CACHE_SECONDS == cache.MAX_SECONDS
+
+
+def test_stages_and_services_know_the_same_currencies_without_decimals() -> None:
+    assert {code for code, currency in money.CURRENCIES.items() if currency.exponent == 0} == ZERO_DECIMAL_CURRENCIES
 
 
 def test_a_request_for_a_fresh_response_has_one_header() -> None:

@@ -189,6 +189,14 @@ def test_the_settings_that_are_commented_out_are_valid(tmp_path: Path, name: str
     assert stage.reserved_concurrency
 
 
+@pytest.mark.parametrize(
+    "settings", ['fee_percent = "2.9"\nfee_fixed = "0.30"', 'currency = "jpy"\nfee_fixed = "50"', 'fee_percent = "100"']
+)
+def test_a_fee_may_have_the_decimals_of_the_currency(tmp_path: Path, settings: str) -> None:
+    (tmp_path / "ada.toml").write_text(settings)
+    assert read_stage("ada", folder=tmp_path).name == "ada"
+
+
 def test_production_has_a_firewall_and_its_data_protected() -> None:
     stage = read_stage("prod")
     assert (stage.firewall, stage.keep_data, stage.rollback_minutes) == (True, True, 15)
@@ -217,6 +225,13 @@ def test_production_is_not_deployed_without_a_recipient_of_alarms(monkeypatch: p
         ('mail_from = "Admit One <mail@example.com>"', "without a name"),
         ('mail_from = "mail@localhost"', "must be an address"),
         ("mails_per_second = 0", "1 to 1000"),
+        ("fee_percent = 5", "fee_percent cannot be 5"),
+        ('fee_percent = "100.01"', "from 0 to 100"),
+        ('fee_percent = "-1"', "from 0 to 100"),
+        ('fee_percent = "5%"', "from 0 to 100"),
+        ('fee_fixed = "0.505"', "an amount in USD"),
+        ('fee_fixed = "-0.50"', "an amount in USD"),
+        ('currency = "jpy"\nfee_fixed = "0.5"', "an amount in JPY"),
         ('domain_name = "tickets.example"', "must be set together"),
         ('firewall = true\nweb_acl_arn = "arn:aws:wafv2:1"', "exclude each other"),
     ],

@@ -141,8 +141,8 @@ REACTIONS: dict[tuple[str, str, Scenario], Cost] = {
     ("payments.listener", "order:cancelled", operations.cancelled_while_paying): Cost(
         READ_AND_PUT_TWICE, reads=2, writes=3, stripe=2
     ),
-    ("orders.listener", "payment:partly-refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
-    ("orders.listener", "payment:refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    ("orders.listener", "payment:partly-refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=6),
+    ("orders.listener", "payment:refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=6),
     ("tickets.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=1),
     ("payments.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
     ("expiration.listener", "order:created", operations.bought): Cost({"CreateSchedule": 1}),

@@ -83,6 +83,7 @@ MATRIX = [
     public("GET /api/health", "200"),
     public("GET /api/tickets", "200"),
     *(public("GET /api/tickets/{id}", "200", path=f"/api/tickets/{{{name}}}") for name in ("available", "sold")),
+    public("GET /api/fee", "200"),
     public("POST /api/payments/webhook", "400 bad_signature", body=WEBHOOK),
     AccessCase("GET /api/users/sessions", "/api/users/sessions", SIGN_IN, "200", "200"),
     AccessCase("DELETE /api/users/sessions", "/api/users/sessions", SIGN_IN, "204", "204"),

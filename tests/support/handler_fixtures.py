@@ -19,6 +19,8 @@ os.environ |= {
     "STAGE": "test",
     "ORDER_WINDOW_SECONDS": "300",
     "CURRENCY": "usd",
+    "FEE_PERCENT": "5",
+    "FEE_FIXED": "0",
     "EDGE_SECRET_ARN": "edge",
     "SESSION_COOKIE": "__Host-admit-one",
     "EMAIL_VERIFICATION": "optional",

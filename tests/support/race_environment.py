@@ -144,6 +144,8 @@ def _worker_pool(aws: LocalAws, stripe_url: str) -> "Iterator[subprocess.Popen[b
     environment = aws.environment() | {
         "STAGE": "races",
         "CURRENCY": "usd",
+        "FEE_PERCENT": "5",
+        "FEE_FIXED": "0",
         "ORDER_WINDOW_SECONDS": str(int(WINDOW.total_seconds())),
         "STRIPE_API_BASE": stripe_url,
         "POWERTOOLS_SERVICE_NAME": "races",

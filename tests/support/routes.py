@@ -11,6 +11,7 @@ PUBLIC = {
     "GET /api/health": "auth api",
     "GET /api/tickets": "tickets api",
     "GET /api/tickets/{id}": "tickets api",
+    "GET /api/fee": "tickets api",
     "POST /api/payments/webhook": "payments webhook",
 }
 SIGNED_IN = {

@@ -11,6 +11,7 @@ from shared.money import (
     HIGHEST_PRICE,
     BadPrice,
     Currency,
+    FeeRule,
     MinorUnits,
     Price,
     format_amount,
@@ -139,3 +140,42 @@ def test_any_text_is_either_refused_or_a_chargeable_price(currency: Currency, te
     assert Decimal(price) == Decimal(text)
     assert parse_price(price, currency) == price
     assert to_minor_units(price, currency) >= currency.minimum
+
+
+@pytest.mark.parametrize(
+    ("price", "percent", "fixed", "fee"),
+    [
+        ("45.00", "5", "0", "2.25"),
+        ("45.00", "5", "0.50", "2.75"),
+        ("45.00", "0", "0", "0.00"),
+        ("0.50", "5", "0", "0.02"),  # 0.025
+        ("0.70", "5", "0", "0.04"),  # 0.035
+        ("0.50", "5", "0.01", "0.04"),  # 0.035: one rounding, not 0.02 and 0.01
+        ("0.50", "2.9", "0.30", "0.31"),
+        ("0.50", "0", "0.75", "0.50"),
+        ("12.50", "100", "0", "12.50"),
+        ("999999.99", "33.333333", "0", "333333.33"),
+    ],
+)
+def test_the_fee_is_rounded_once_half_to_even_and_never_exceeds_the_price(
+    price: str, percent: str, fixed: str, fee: str
+) -> None:
+    assert FeeRule.parse(percent=percent, fixed=fixed).fee_of(Price(price), USD) == fee
+
+
+def test_a_fee_in_yen_has_no_decimals() -> None:
+    rule = FeeRule.parse(percent="5", fixed="0")
+
+    assert [rule.fee_of(Price(price), JPY) for price in ("50", "70", "1000")] == ["2", "4", "50"]
+
+
+@given(currencies, st.data())
+def test_fee_and_rest_are_the_price(currency: Currency, data: st.DataObject) -> None:
+    amount = MinorUnits(data.draw(st.integers(currency.minimum, int(HIGHEST_PRICE.scaleb(currency.exponent)))))
+    percent, fixed = data.draw(st.decimals(0, 100, places=2)), data.draw(st.decimals(0, 100, places=0))
+    price = format_amount(amount, currency)
+    fee = to_minor_units(FeeRule(percent=percent, fixed=fixed).fee_of(price, currency), currency)
+
+    assert 0 <= fee <= amount
+    exact = Decimal(amount) * percent / 100 + fixed.scaleb(currency.exponent)
+    assert abs(Decimal(fee) - min(exact, Decimal(amount))) <= Decimal("0.5")

@@ -24,12 +24,13 @@ from functions.orders.order import (
     TicketWithdrawn,
 )
 from shared.ids import OrderID, TicketID, UserID
-from shared.money import MinorUnits, Price
+from shared.money import FeeRule, MinorUnits, Price
 from shared.refunds import Refund
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BUYER = UserID("buyer")
 OTHER = UserID("other")
+FEE = FeeRule.parse(percent="5", fixed="0.50")
 FREE = HoldableTicket(
     id=TicketID("ticket"),
     seller_id=UserID("seller"),
@@ -45,8 +46,16 @@ def held(by: UserID, *, until: datetime | None) -> HoldableTicket:
 
 
 def order(status: OrderStatus = OrderStatus.CREATED, ticket: HoldableTicket = FREE) -> Order:
-    placed = Order.place(ticket, order_id=OrderID("order"), buyer=BUYER, now=NOW, deadline=NOW + timedelta(minutes=5))
+    placed = Order.place(
+        ticket, order_id=OrderID("order"), buyer=BUYER, fee=FEE, now=NOW, deadline=NOW + timedelta(minutes=5)
+    )
     return replace(placed, status=status)
+
+
+def test_an_order_keeps_its_seller_and_its_fee() -> None:
+    placed = order(ticket=replace(FREE, price=Price("12.50")))
+
+    assert (placed.ticket.seller_id, placed.ticket.fee) == ("seller", "1.12")  # 1.125, half to even
 
 
 @pytest.mark.parametrize(

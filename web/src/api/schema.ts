@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/fee": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the fee on a sale
+         * @description The seller gets the price less `percent` of it and `fixed`, rounded half to even to the currency's smallest unit, and never less than nothing. The fee of an order is that of the time at which it was placed.
+         */
+        get: operations["get_fee"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -521,6 +541,15 @@ export interface components {
                 [key: string]: unknown;
             }[];
             nextCursor: string | null;
+        };
+        /** @description The marketplace's fee on a sale: `percent` of the price and a `fixed` amount, in `currency`. */
+        Fee: {
+            /** @example 5 */
+            percent: string;
+            /** @example 0.50 */
+            fixed: string;
+            /** @example usd */
+            currency: string;
         };
         /** @description The address to which a link shall be mailed. */
         ForgotPassword: {
@@ -1484,6 +1513,32 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_fee: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Fee"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            403: components["responses"]["403_not_through_edge"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
     health: {
         parameters: {
             query?: never;
