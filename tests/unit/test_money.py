@@ -1,6 +1,8 @@
 """Prices: validation, notation, and the amounts that Stripe charges."""
 
+import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,9 @@ from shared.money import (
 )
 
 USD, JPY = CURRENCIES["usd"], CURRENCIES["jpy"]
+
+FEES = json.loads(Path(__file__).with_name("fees.json").read_text())
+"""Fees of prices, which the form of the web client must show, too (`web/src/rules/fee.test.ts`)."""
 
 currencies = st.sampled_from(list(CURRENCIES.values()))
 
@@ -142,31 +147,11 @@ def test_any_text_is_either_refused_or_a_chargeable_price(currency: Currency, te
     assert to_minor_units(price, currency) >= currency.minimum
 
 
-@pytest.mark.parametrize(
-    ("price", "percent", "fixed", "fee"),
-    [
-        ("45.00", "5", "0", "2.25"),
-        ("45.00", "5", "0.50", "2.75"),
-        ("45.00", "0", "0", "0.00"),
-        ("0.50", "5", "0", "0.02"),  # 0.025
-        ("0.70", "5", "0", "0.04"),  # 0.035
-        ("0.50", "5", "0.01", "0.04"),  # 0.035: one rounding, not 0.02 and 0.01
-        ("0.50", "2.9", "0.30", "0.31"),
-        ("0.50", "0", "0.75", "0.50"),
-        ("12.50", "100", "0", "12.50"),
-        ("999999.99", "33.333333", "0", "333333.33"),
-    ],
-)
-def test_the_fee_is_rounded_once_half_to_even_and_never_exceeds_the_price(
-    price: str, percent: str, fixed: str, fee: str
-) -> None:
-    assert FeeRule.parse(percent=percent, fixed=fixed).fee_of(Price(price), USD) == fee
+@pytest.mark.parametrize("case", FEES, ids=lambda case: case["why"])
+def test_the_fee_is_rounded_once_half_to_even_and_never_exceeds_the_price(case: dict[str, str]) -> None:
+    rule = FeeRule.parse(percent=case["percent"], fixed=case["fixed"])
 
-
-def test_a_fee_in_yen_has_no_decimals() -> None:
-    rule = FeeRule.parse(percent="5", fixed="0")
-
-    assert [rule.fee_of(Price(price), JPY) for price in ("50", "70", "1000")] == ["2", "4", "50"]
+    assert rule.fee_of(Price(case["price"]), CURRENCIES[case["currency"]]) == case["fee"]
 
 
 @given(currencies, st.data())

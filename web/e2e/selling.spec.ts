@@ -13,6 +13,7 @@ test("a seller creates, edits and withdraws a ticket", async ({ page, context, s
   await expect(page.getByRole("alert")).toContainText("Please correct the marked fields.");
   await expect(page.getByLabel(/^Price/)).toHaveAccessibleDescription(/0\.50/);
   await page.getByLabel(/^Price/).fill("20,5");
+  await expect(page.getByText("You get $19.48 ($20.50 less a fee of $1.02).")).toBeVisible();
   await page.getByRole("button", { name: "Put on sale" }).click();
   await expect(page.getByRole("heading", { name })).toBeVisible();
   await expect(page.getByRole("article")).toContainText("$20.50");
@@ -20,7 +21,9 @@ test("a seller creates, edits and withdraws a ticket", async ({ page, context, s
 
   await page.getByRole("link", { name: "Edit" }).click();
   await expect(page.getByLabel("Price in USD")).toHaveValue("20.50");
+  await expect(page.getByText("You get $19.48 ($20.50 less a fee of $1.02).")).toBeVisible();
   await page.getByLabel("Price in USD").fill("25");
+  await expect(page.getByText("You get $23.75 ($25.00 less a fee of $1.25).")).toBeVisible();
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("article")).toContainText("$25.00");
 

@@ -6,6 +6,7 @@ export type ChangeEmail = Schemas["ChangeEmail"];
 export type ChangePassword = Schemas["ChangePassword"];
 export type CurrentUser = Schemas["CurrentUser"];
 export type Export = Schemas["Export"];
+export type Fee = Schemas["Fee"];
 export type Order = Schemas["Order"];
 export type OrderList = Schemas["OrderList"];
 export type OwnTicket = Schemas["OwnTicket"];

@@ -59,7 +59,6 @@ function Form({ ticket }: { ticket: Ticket }) {
     <TicketForm
       draft={draft}
       ticket={ticket}
-      currency={ticket.currency}
       action="Save"
       isPending={edit.isPending}
       error={edit.error}

@@ -1,7 +1,5 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate } from "react-router";
 import { useCreateTicket } from "../api/mutations";
-import { ticketsOnSale } from "../api/queries";
 import { Title } from "../components/Title";
 import { useDraft } from "../components/useDraft";
 import { TicketForm } from "./TicketForm";
@@ -10,14 +8,12 @@ export function Sell() {
   const navigate = useNavigate();
   const create = useCreateTicket(useDraft("sell-idempotency-key"));
   const draft = useDraft("sell");
-  const onSale = useInfiniteQuery(ticketsOnSale);
   return (
     <div className="narrow">
       <Title text="Sell a ticket" />
       <h1>Sell a ticket</h1>
       <TicketForm
         draft={draft}
-        currency={onSale.data?.pages[0]?.tickets[0]?.currency}
         action="Put on sale"
         isPending={create.isPending}
         error={create.error}

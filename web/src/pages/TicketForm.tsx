@@ -1,8 +1,10 @@
+import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { codeOf, explain, fieldError, PendingError } from "../api/errors";
 import type { Ticket } from "../api/types";
 import { Field, fillIn, focusFirstError, formValues } from "../components/Field";
 import { Notice, NoticeBox } from "../components/states";
+import { fee as feeQuery } from "../payouts/queries";
 import type { DraftStorage } from "../rules/drafts";
 import {
   type EditConflict,
@@ -11,6 +13,7 @@ import {
   type TicketContent,
   validate,
 } from "../rules/edit";
+import { describeEarnings } from "../rules/fee";
 import { parsePrice } from "../rules/price";
 
 const EMPTY: TicketContent = { title: "", price: "" };
@@ -19,7 +22,6 @@ const EMPTY: TicketContent = { title: "", price: "" };
 export function TicketForm({
   draft,
   ticket,
-  currency,
   action,
   isPending,
   isPendingDecision = false,
@@ -30,8 +32,6 @@ export function TicketForm({
   draft: DraftStorage;
   /** The current ticket, for an edit. It may change while the form is open. */
   ticket?: Ticket;
-  /** The currency of the stage, if any ticket has been loaded. */
-  currency: string | undefined;
   action: string;
   isPending: boolean;
   /** The server has accepted the change and not decided it yet. */
@@ -45,6 +45,9 @@ export function TicketForm({
   const [base, setBase] = useState(initial.base);
   const [conflicts, setConflicts] = useState<EditConflict[]>([]);
   const [errors, setErrors] = useState<ReturnType<typeof validate> | null>(null);
+  const [price, setPrice] = useState(initial.price);
+  const fee = useQuery(feeQuery).data;
+  const currency = ticket?.currency ?? fee?.currency;
 
   useEffect(() => {
     const { current } = form;
@@ -53,6 +56,7 @@ export function TicketForm({
     for (const { field, isUntouched, now } of found) if (isUntouched) fillIn(current, field, now);
     const newest = baseOf(ticket);
     saveDraft(draft, current, newest);
+    setPrice(contentOf(current).price);
     setBase(newest);
     setConflicts((before) => [
       ...before.filter(({ field }) => !found.some((conflict) => conflict.field === field)),
@@ -62,6 +66,7 @@ export function TicketForm({
 
   const onInput = ({ currentTarget }: FormEvent<HTMLFormElement>) => {
     saveDraft(draft, currentTarget, base);
+    setPrice(contentOf(currentTarget).price);
     if (errors !== null) setErrors(validate(contentOf(currentTarget)));
   };
   const submit = (event: FormEvent<HTMLFormElement>) => {
@@ -70,14 +75,16 @@ export function TicketForm({
     saveDraft(draft, event.currentTarget, base);
     const content = contentOf(event.currentTarget);
     const found = validate(content);
-    const price = parsePrice(content.price);
+    const parsed = parsePrice(content.price);
     setErrors(found);
-    if (price === null || found.title !== undefined) focusFirstError(form.current);
-    else onSave({ title: content.title, price }, base.version);
+    if (parsed === null || found.title !== undefined) focusFirstError(form.current);
+    else onSave({ title: content.title, price: parsed }, base.version);
   };
   const choose = (field: FieldName, text: string) => {
+    if (form.current === null) return;
     fillIn(form.current, field, text);
-    if (form.current !== null) saveDraft(draft, form.current, base);
+    saveDraft(draft, form.current, base);
+    setPrice(contentOf(form.current).price);
   };
   const conflictOf = (name: FieldName) => {
     const conflict = conflicts.find(({ field }) => field === name);
@@ -107,6 +114,9 @@ export function TicketForm({
         autoComplete="off"
         error={errors?.price ?? fieldError(error, "price")}
       >
+        <p className="hint" role="status">
+          {fee && fee.currency === currency && describeEarnings(price, fee)}
+        </p>
         {conflictOf("price")}
       </Field>
       <button type="submit" className="primary" disabled={isPending}>
