@@ -1,6 +1,7 @@
-"""`make test`: run all layers of tests in two parallel lanes of about the same duration.
+"""`make test`: run all layers of tests in three parallel lanes.
 
-The output of the second lane is shown when the first has ended. Options are passed on to pytest: `python -m tests -x`.
+Tests against running processes wait for half of their time, so three lanes keep two processors busy. The output of a
+lane is shown when the ones before it have ended. Options are passed on to pytest: `python -m tests -x`.
 The first lane measures the coverage of functions and shared code, in its own process only: lines, or branches if the
 tests are thorough. `tool.coverage` in pyproject.toml has the floor.
 
@@ -23,7 +24,7 @@ from tests.support.thoroughness import THOROUGH
 TESTS = Path(__file__).parent
 TARGET_LOOPS = 600
 LANES = {
-    # The layers that use both processors come first, while the other lane spends most of its time waiting.
+    # The layers that use both processors come first, while the other lanes spend most of their time waiting.
     "first": (
         "unit",
         "model",
@@ -32,12 +33,13 @@ LANES = {
         "integration",
         "security",
     ),
-    "second": ("e2e", "concurrency", "infrastructure", "operations", "emulator"),
+    "second": ("e2e", "concurrency"),
+    "third": ("emulator", "infrastructure", "operations"),
 }
 
 
 def main() -> int:
-    """Run both lanes; return the exit code of a lane that failed, or 0."""
+    """Run all lanes; return the exit code of a lane that failed, or 0."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     code = 0
