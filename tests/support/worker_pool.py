@@ -28,6 +28,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from tests.support.aws_response import ResponseBody
 from tests.support.faults import FaultKind
+from tests.support.functions import NAMES, in_process
 from tests.support.lambda_events import CHANGE_EVENTS, WITH_TABLE, LambdaContext, envelope, sqs_batch
 
 FUNCTIONS = (
@@ -223,7 +224,10 @@ def _run(race: Race) -> list[list[Any]]:
 
 
 def _runner(race: Race, jobs: Sequence[Job], number: int) -> list[Any]:
-    os.environ.update(race.environment)
+    from shared import aws
+
+    os.environ.update({**race.environment, **NAMES})
+    setattr(aws, "functions", lambda: in_process(race.environment))  # noqa: B010  # mypy refuses an assignment
     if race.fault_profile != NO_FAULTS:
         _inject_faults(race.fault_profile, number)
     return [job.run(race.environment) for job in jobs]
