@@ -27,7 +27,7 @@ OUTLASTS_STRIPE = Duration.hours(24)
 class Payments(Construct):
     """The Payments service: its table, API, webhook, listener, and reconciler with its settler.
 
-    `routes` are its routes; `stripe_keys` is the secret that an operator fills.
+    `routes` are its routes; `table` is its table; `stripe_keys` is the secret that an operator fills.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Payments(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._stage, self._bus, self._monitoring = stage, bus, monitoring
-        self._payments = ServiceTable(
+        self.table = ServiceTable(
             self,
             "Payments",
             stage=stage,
@@ -54,7 +54,7 @@ class Payments(Construct):
         )
         self.stripe_keys = self._add_stripe_keys()
         self._environment = {
-            "TABLE_NAME": self._payments.table.table_name,
+            "TABLE_NAME": self.table.table.table_name,
             "STRIPE_SECRET_ARN": self.stripe_keys.secret_arn,
         }
         if stage.stripe_api_base:
@@ -73,7 +73,7 @@ class Payments(Construct):
             *("GetItem", "BatchGetItem"),
             stage=stage,
             service=SERVICE,
-            table=self._payments,
+            table=self.table,
             monitoring=monitoring,
         )
 
@@ -115,7 +115,7 @@ class Payments(Construct):
             synchronous=True,
             environment=self._environment,
         )
-        self._payments.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        self.table.allow(api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
         return api
 
     def _add_webhook(self) -> ServiceFunction:
@@ -131,7 +131,7 @@ class Payments(Construct):
             environment=self._environment,
             memory_mb=WAITING_MB,
         )
-        self._payments.allow(webhook, "GetItem", "PutItem", "UpdateItem")
+        self.table.allow(webhook, "GetItem", "PutItem", "UpdateItem")
         return webhook
 
     def _add_listener(self) -> ServiceFunction:
@@ -146,7 +146,7 @@ class Payments(Construct):
             environment=self._environment,
             memory_mb=WAITING_MB,
         )
-        self._payments.allow(listener, "GetItem", "PutItem")
+        self.table.allow(listener, "GetItem", "PutItem")
         EventListener(
             self,
             "Events",
@@ -179,7 +179,7 @@ class Payments(Construct):
             memory_mb=WAITING_MB,
             is_worker=True,
         )
-        self._payments.allow(settler, "GetItem", "PutItem")
+        self.table.allow(settler, "GetItem", "PutItem")
         due = WorkQueue(
             self,
             "Due",
@@ -205,8 +205,8 @@ class Payments(Construct):
             memory_mb=WAITING_MB,
             async_failures=failures,
         )
-        self._payments.allow(reconciler, "GetItem", "PutItem")
-        self._payments.allow_query(reconciler, index="unsettled")
+        self.table.allow(reconciler, "GetItem", "PutItem")
+        self.table.allow_query(reconciler, index="unsettled")
         due.grant_send(reconciler)
         Recurring(self, "EveryFiveMinutes", function=reconciler, every=Duration.minutes(5), failures=failures)
         return reconciler

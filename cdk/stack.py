@@ -12,6 +12,7 @@ from cdk.http_api import HttpApi
 from cdk.monitoring import Monitoring
 from cdk.orders import Orders
 from cdk.payments import Payments
+from cdk.payouts import Payouts
 from cdk.stages import Stage
 from cdk.tickets import Tickets
 
@@ -42,6 +43,7 @@ class AdmitOneStack(Stack):
         orders = Orders(self, "Orders", stage=stage, bus=bus, monitoring=monitoring)
         Expiration(self, "Expiration", stage=stage, bus=bus, monitoring=monitoring)
         payments = Payments(self, "Payments", stage=stage, bus=bus, monitoring=monitoring)
+        payouts = Payouts(payments, "Payouts", stage=stage, table=payments.table, monitoring=monitoring)
         auth.set_personal_data(
             tickets=tickets.personal_data, orders=orders.personal_data, payments=payments.personal_data
         )
@@ -51,19 +53,25 @@ class AdmitOneStack(Stack):
             stage=stage,
             authorizer=auth.authorizer,
             edge_proof=auth.edge_proof,
-            routes=[*auth.routes, *tickets.routes, *orders.routes, *payments.routes],
+            routes=[*auth.routes, *tickets.routes, *orders.routes, *payments.routes, *payouts.routes],
         )
         monitoring.complete(api.api)
         if stage.has_edge:
             edge = Edge(self, "Edge", stage=stage, api=api.api, proof=auth.edge_proof)
             auth.set_public_origin(edge.url)
+            payouts.set_public_origin(edge.url)
             CfnOutput(self, "Url", value=edge.url, description="Address of the web client")
         if stage.public_origin:
             auth.set_public_origin(stage.public_origin)
+            payouts.set_public_origin(stage.public_origin)
         _check_reservations(self, stage)
         Tags.of(self).add("application", "admit-one")
         Tags.of(self).add("stage", stage.name)
+        self._add_outputs(api=api, auth=auth, payments=payments, payouts=payouts, monitoring=monitoring)
 
+    def _add_outputs(
+        self, *, api: HttpApi, auth: Auth, payments: Payments, payouts: Payouts, monitoring: Monitoring
+    ) -> None:
         CfnOutput(
             self, "ApiUrl", value=api.api.api_endpoint, description="Address of the API, also for Stripe's webhook"
         )
@@ -79,6 +87,12 @@ class AdmitOneStack(Stack):
             "StripeSecretName",
             value=payments.stripe_keys.secret_arn,
             description="Secret for Stripe's keys; set it with `aws secretsmanager put-secret-value`",
+        )
+        CfnOutput(
+            self,
+            "PayoutSecretName",
+            value=payouts.keys.secret_arn,
+            description="Secret for Stripe's key for sellers' money; set it like the other one",
         )
         CfnOutput(
             self,

@@ -26,6 +26,7 @@ TEMPORARY = LOCAL / "temporary"
 LOCK_NAME = "lock"
 REAL_STRIPE = "https://api.stripe.com"
 WEBHOOK_PATH = "/api/payments/webhook"
+CONNECT_WEBHOOK_PATH = "/api/payouts/webhook"
 FINISHES_WITHIN = 2.5
 """Seconds that a stop waits for work in flight. Unfinished work continues at the next start."""
 
@@ -46,6 +47,7 @@ class StripeKeys:
     secret: str = field(repr=False)
     publishable: str
     webhook: str = field(repr=False)
+    connect_webhook: str = field(repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self | None:
@@ -59,6 +61,7 @@ class StripeKeys:
             secret=secret,
             publishable=environment.get("STRIPE_PUBLISHABLE_KEY", ""),
             webhook=environment.get("STRIPE_WEBHOOK_SECRET", ""),
+            connect_webhook=environment.get("STRIPE_CONNECT_WEBHOOK_SECRET", ""),
         )
 
 
@@ -66,6 +69,7 @@ LOCAL_STRIPE_KEYS = StripeKeys(
     secret=stripe_account.SECRET_KEY,
     publishable=stripe_account.PUBLISHABLE_KEY,
     webhook=stripe_account.WEBHOOK_SECRET,
+    connect_webhook=stripe_account.CONNECT_WEBHOOK_SECRET,
 )
 
 
@@ -161,6 +165,7 @@ class LocalStack:
                 secret_key=keys.secret,
                 publishable_key=keys.publishable,
                 webhook_secret=keys.webhook,
+                connect_webhook_secret=keys.connect_webhook,
             )
             say("deployed by CDK" if changed else "unchanged")
         with self._step("Start the edge proxy") as say:
@@ -256,6 +261,8 @@ class LocalStack:
             *("--port", str(self.ports.stripe)),
             *("--webhook-url", f"{self.url}{WEBHOOK_PATH}"),
             *("--webhook-secret", LOCAL_STRIPE_KEYS.webhook),
+            *("--connect-webhook-url", f"{self.url}{CONNECT_WEBHOOK_PATH}"),
+            *("--connect-webhook-secret", LOCAL_STRIPE_KEYS.connect_webhook),
             *(("--state", str(self.folder / "stripe.json")) if self._keep else ()),
             *(("--resend-since", str(saved.stat().st_mtime)) if self._keep and saved.exists() else ()),
         ]

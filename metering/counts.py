@@ -126,7 +126,7 @@ def _sum(one: Row, other: Row) -> Row:
 
 def _endpoint(call: str) -> str:
     """The call with `{id}` in place of an object's id, as Stripe counts it: `get /v1/payment_intents/{id}`."""
-    return re.sub(r"/(pi|re|ch)_\w+", "/{id}", call)
+    return re.sub(r"/(pi|re|ch|acct)_\w+", "/{id}", call)
 
 
 def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

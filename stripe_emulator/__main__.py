@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET, StripeAccount
+from stripe_emulator.account import CONNECT_WEBHOOK_SECRET, PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET, StripeAccount
 from stripe_emulator.server import StripeServer
 from stripe_emulator.state import BadJournal
 from stripe_emulator.webhooks import WebhookEndpoint
@@ -23,6 +23,8 @@ def main() -> int:
     parser.add_argument("--resend-since", type=float, help="redeliver events created since this Unix time")
     parser.add_argument("--webhook-url", help="URL that events are posted to")
     parser.add_argument("--webhook-secret", default=WEBHOOK_SECRET)
+    parser.add_argument("--connect-webhook-url", help="URL that events of connected accounts are posted to")
+    parser.add_argument("--connect-webhook-secret", default=CONNECT_WEBHOOK_SECRET)
     parser.add_argument("--secret-key", default=SECRET_KEY)
     parser.add_argument("--publishable-key", default=PUBLISHABLE_KEY)
     parser.add_argument("--public-url", help="URL of this server for browsers, if not its own address")
@@ -34,7 +36,8 @@ def main() -> int:
     def open_account(url: str) -> StripeAccount:
         account = StripeAccount(
             state=args.state,
-            webhook=WebhookEndpoint(args.webhook_url, args.webhook_secret) if args.webhook_url else None,
+            webhook=_endpoint(args.webhook_url, args.webhook_secret),
+            connect_webhook=_endpoint(args.connect_webhook_url, args.connect_webhook_secret),
             secret_key=args.secret_key,
             publishable_key=args.publishable_key,
             public_url=args.public_url or url,
@@ -61,6 +64,10 @@ def main() -> int:
     finally:
         server.stop()
     return 0
+
+
+def _endpoint(url: str | None, secret: str) -> WebhookEndpoint | None:
+    return WebhookEndpoint(url, secret) if url else None
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ from stripe_emulator.wire import (
 SECRET_KEY = "sk_test_local_admit_one"  # noqa: S105 - accepted by this emulator only
 PUBLISHABLE_KEY = "pk_test_local_admit_one"
 WEBHOOK_SECRET = "whsec_local_admit_one"  # noqa: S105 - signs the events of this emulator only
+CONNECT_WEBHOOK_SECRET = "whsec_local_admit_one_connect"  # noqa: S105 - as above, those of connected accounts
 IDEMPOTENCY_SECONDS = 24 * 3600
 
 _log = logging.getLogger(__name__)
@@ -116,9 +117,10 @@ def random_ids(source: random.Random | None = None) -> Callable[[str], str]:
 class StripeAccount:
     """Deterministic given `clock` (Unix seconds) and `ids` (prefix → new id), and safe to call from many threads.
 
-    `state` is the file that keeps the account through a restart. `webhook` is the account's one endpoint; without it
-    events are only listed. `on_request(method, path)` is called after an idempotency key has been claimed and before
-    any effect: it may sleep, or raise StripeError to simulate an outage.
+    `state` is the file that keeps the account through a restart. `webhook` is the endpoint of the account's
+    own events, `connect_webhook` that of events of connected accounts; without it they are only listed.
+    `on_request(method, path)` is called after an idempotency key has been claimed and before any effect: it may sleep,
+    or raise StripeError to simulate an outage.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class StripeAccount:
         ids: Callable[[str], str] | None = None,
         state: Path | None = None,
         webhook: WebhookEndpoint | None = None,
+        connect_webhook: WebhookEndpoint | None = None,
         secret_key: str = SECRET_KEY,
         publishable_key: str = PUBLISHABLE_KEY,
         public_url: str = "http://127.0.0.1:12111",
@@ -136,6 +139,7 @@ class StripeAccount:
         self._clock = clock
         self._ids = ids or random_ids()
         self._webhook = webhook
+        self._connect_webhook = connect_webhook
         self._secret_key = secret_key
         self._publishable_key = publishable_key
         self._on_request = on_request
@@ -248,7 +252,7 @@ class StripeAccount:
             for event in self._tables.newest("events"):
                 if event["created"] < since:
                     break
-                if self._webhook is not None and self._tables.get("deliveries", event["id"]) is None:
+                if self._endpoint(event) is not None and self._tables.get("deliveries", event["id"]) is None:
                     self._tables.put("deliveries", event["id"], {"due": now, "created": now, "attempts": 0})
             self._tables.commit()
 
@@ -705,22 +709,24 @@ class StripeAccount:
         event = objects.event(self._ids("evt_"), int(self._clock()), kind, subject, self._request)
         if account is not None:
             event["account"] = account
-        if self._webhook is not None:
+        if self._endpoint(event) is not None:
             event["pending_webhooks"] = 1
             now = self._clock()
             self._tables.put("deliveries", event["id"], {"due": now, "created": now, "attempts": 0})
         self._tables.put("events", event["id"], event)
 
+    def _endpoint(self, event: Json) -> WebhookEndpoint | None:
+        """The endpoint of the event: those of connected accounts have one of their own."""
+        return self._connect_webhook if event.get("account") else self._webhook
+
     def _undelivered(self, due_by: float = math.inf) -> list[str]:
-        if self._webhook is None:
-            return []
         waiting = [(row["due"], event_id) for event_id, row in self._tables.rows("deliveries")]
         # Sorted by time only: equal times keep the order in which the events happened.
         return [event_id for due, event_id in sorted(waiting, key=lambda item: item[0]) if due <= due_by]
 
     def _signed(self, event_id: str) -> PendingWebhook:
-        endpoint = self._webhook or WebhookEndpoint("", "")
         event = self._tables.get("events", event_id) or {}
+        endpoint = self._endpoint(event) or WebhookEndpoint("", "")
         delivery = self._tables.get("deliveries", event_id) or {}
         body = json.dumps(event, indent=2).encode()
         headers = {

@@ -1,8 +1,8 @@
 """`make openapi`: generates docs/openapi.json from the routes.
 
 Bodies and parameters come from the routes' types, refusals from the route's own list (`Api.raises`). The refusals of
-the HTTP edge are listed below, as is Stripe's webhook, which has no `Api`. Tests check that the file is current, that
-its routes are those of the CDK app, and that every answer conforms to it.
+the HTTP edge are listed below, as are Stripe's webhooks, which have no `Api`. Tests check that the file is current,
+that its routes are those of the CDK app, and that every answer conforms to it.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any
 from functions.auth.api import api as auth
 from functions.orders.api import api as orders
 from functions.payments.api import api as payments
+from functions.payments.payouts_api import api as payouts
 from functions.payments.webhook import TYPES
 from functions.tickets.api import api as tickets
 from shared.http import MAX_KEY_LENGTH, Api
@@ -24,9 +25,8 @@ from shared.problems import CONTENT_TYPE
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 
-SERVICES = {"auth": auth, "tickets": tickets, "orders": orders, "payments": payments}
-"""The services with an API."""
-WEBHOOK_PATH = "/api/payments/webhook"
+SERVICES = {"auth": auth, "tickets": tickets, "orders": orders, "payments": payments, "payouts": payouts}
+"""The APIs: those of the services, and that of payouts, a second one of Payments."""
 
 DESCRIPTION = """\
 A ticket marketplace: every ticket sells exactly once, and nobody pays for a ticket they did not get.
@@ -72,6 +72,7 @@ PATH_PARAMETERS = {
     "tickets": {"ticket_id": "id"},
     "orders": {"order_id": "id"},
     "payments": {"order_id": "orderId"},
+    "payouts": {},
 }
 """API Gateway's names of the routes' parameters."""
 
@@ -92,6 +93,26 @@ STRIPE_EVENT: Json = {
                         "id": {"type": ["string", "null"]},
                         "payment_intent": {"type": ["string", "null"]},
                     },
+                }
+            },
+            "required": ["object"],
+        },
+    },
+    "required": ["type", "data"],
+}
+
+CONNECT_EVENT: Json = {
+    "type": "object",
+    "description": "As much of Stripe's event as is read: of which account and user it speaks.",
+    "properties": {
+        "id": {"type": "string"},
+        "type": {"type": "string", "examples": ["account.updated"]},
+        "data": {
+            "type": "object",
+            "properties": {
+                "object": {
+                    "type": "object",
+                    "properties": {"id": {"type": ["string", "null"]}, "metadata": {}},
                 }
             },
             "required": ["object"],
@@ -175,9 +196,12 @@ def document() -> Json:
             for name, schema in its_schemas.items():
                 if schemas.setdefault(name, schema) != schema:
                     raise ValueError(f"two services have different schemas named {name}")
-    paths[WEBHOOK_PATH] = {"post": _webhook()}
+    paths["/api/payments/webhook"] = {"post": _webhook("webhook", "a Stripe webhook", "payments", "StripeEvent")}
+    paths["/api/payouts/webhook"] = {
+        "post": _webhook("payouts_webhook", "a Stripe webhook about a seller's account", "payouts", "ConnectEvent")
+    }
     refused = {each for path in paths.values() for operation in path.values() for each in operation.pop("x-refusals")}
-    schemas["StripeEvent"] = STRIPE_EVENT
+    schemas |= {"StripeEvent": STRIPE_EVENT, "ConnectEvent": CONNECT_EVENT}
     schemas["Problem"] = _problem_schema(sorted({code for _, codes in refused for code in codes}))
     return {
         "openapi": "3.1.0",
@@ -262,20 +286,20 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
     return {name: value for name, value in operation.items() if value or name == "security"}
 
 
-def _webhook() -> Json:
+def _webhook(name: str, what: str, tag: str, schema: str) -> Json:
     refused = _by_status(WEBHOOK)
     return {
-        "operationId": "webhook",
-        "summary": "Receive a Stripe webhook",
+        "operationId": name,
+        "summary": f"Receive {what}",
         "description": "Signed over the raw body. Stripe retries after any answer but 200.",
-        "tags": ["payments"],
+        "tags": [tag],
         "security": [],
         "parameters": [
             {"name": "Stripe-Signature", "in": "header", "required": True, "schema": {"type": "string"}},
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/StripeEvent"}}},
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
         },
         "responses": {
             "200": _success(

@@ -191,7 +191,67 @@ class LogPage:
     has_more: bool
 
 
-class StripeGateway:
+class StripeCalls:
+    """Base of the gateways: a client of Stripe with one secret key.
+
+    `_call` makes each call, and `_raise` translates its errors. Outcomes are reported to the circuit breaker.
+    """
+
+    def __init__(
+        self,
+        secret_key: str,
+        *,
+        stage: str,
+        api_base: str,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
+        self.stage = stage
+        self._breaker = breaker
+        self._retry_until = clock.now() + RETRY_WITHIN
+        self._client = stripe.StripeClient(
+            secret_key,
+            base_addresses={"api": api_base},
+            http_client=http_client(timeout_seconds),
+            max_network_retries=0,
+        )
+
+    def _call(self, call: Any, *, acts: bool = False) -> Any:
+        """Make the call, at most twice. `acts`: it moves money, and the caller reads the state after a refusal."""
+        try:
+            answer = self._attempt(call)
+        except stripe.StripeError as error:
+            self._record(is_outage=_is_outage(error))
+            self._raise(error, acts=acts)
+        self._record(is_outage=False)
+        return answer
+
+    def _attempt(self, call: Any) -> Any:
+        try:
+            return call()
+        except stripe.StripeError as error:
+            if not (_may_be_repeated(error) and clock.now() < self._retry_until):
+                raise
+        clock.sleep(RETRY_AFTER_SECONDS)
+        return call()
+
+    def _record(self, *, is_outage: bool) -> None:
+        if self._breaker:
+            self._breaker.record(clock.now(), is_outage=is_outage)
+
+    def _raise(self, error: stripe.StripeError, *, acts: bool) -> NoReturn:
+        """Raise the error that this one means to the caller."""
+        raise NotImplementedError
+
+
+def closed_circuit() -> CircuitBreaker:
+    """Return the circuit breaker of this process. Raises StripeUnavailable while the circuit is open."""
+    if _breaker.is_open(clock.now()):
+        raise StripeUnavailable("Stripe does not respond at the moment; try again")
+    return _breaker
+
+
+class StripeGateway(StripeCalls):
     """The Stripe calls of a payment.
 
     Every method may raise StripeUnavailable and PaymentsNotConfigured and, depending on the call, WrongState,
@@ -200,14 +260,12 @@ class StripeGateway:
 
     def __init__(self, *, timeout_seconds: float = TIMEOUT_SECONDS, breaker: CircuitBreaker | None = None) -> None:
         env = settings.load(Settings)
-        self.stage = env.stage
-        self._breaker = breaker
-        self._retry_until = clock.now() + RETRY_WITHIN
-        self._client = stripe.StripeClient(
+        super().__init__(
             keys().secret,
-            base_addresses={"api": env.stripe_api_base},
-            http_client=http_client(timeout_seconds),
-            max_network_retries=0,
+            stage=env.stage,
+            api_base=env.stripe_api_base,
+            timeout_seconds=timeout_seconds,
+            breaker=breaker,
         )
 
     @classmethod
@@ -216,9 +274,7 @@ class StripeGateway:
 
         Raises StripeUnavailable while the circuit is open, and PaymentsNotConfigured.
         """
-        if _breaker.is_open(clock.now()):
-            raise StripeUnavailable("Stripe does not respond at the moment; try again")
-        return cls(timeout_seconds=BUYER_TIMEOUT_SECONDS, breaker=_breaker)
+        return cls(breaker=closed_circuit(), timeout_seconds=BUYER_TIMEOUT_SECONDS)
 
     def create(self, order: PayableOrder) -> Intent:
         """Create an unconfirmed PaymentIntent for the order: cards only, manual capture."""
@@ -342,28 +398,8 @@ class StripeGateway:
         )
         return found.data
 
-    def _call(self, call: Any, *, acts: bool = False) -> Any:
-        """Make the call, at most twice. `acts`: it moves money, and the caller reads the state after a refusal."""
-        try:
-            answer = self._attempt(call)
-        except stripe.StripeError as error:
-            self._record(is_outage=_is_outage(error))
-            _raise(error, acts=acts)
-        self._record(is_outage=False)
-        return answer
-
-    def _attempt(self, call: Any) -> Any:
-        try:
-            return call()
-        except stripe.StripeError as error:
-            if not (_may_be_repeated(error) and clock.now() < self._retry_until):
-                raise
-        clock.sleep(RETRY_AFTER_SECONDS)
-        return call()
-
-    def _record(self, *, is_outage: bool) -> None:
-        if self._breaker:
-            self._breaker.record(clock.now(), is_outage=is_outage)
+    def _raise(self, error: stripe.StripeError, *, acts: bool) -> NoReturn:
+        _raise(error, acts=acts)
 
 
 def _refund_status(refunds: list[stripe.Refund]) -> RefundStatus | None:

@@ -2,36 +2,23 @@
 
 The signature covers the raw body. Of a verified event only the type and the ids of PaymentIntent and order are used;
 the state is read from Stripe, unless the event reports a capture that is recorded already: most captures are ours.
-
-Responses:
-
-    200  processed, or ignored because the PaymentIntent is not ours
-    400  not signed, wrong signature, or signed too long ago
-    500  ours but not recorded yet; Stripe retries
-    503  Stripe or AWS did not respond; Stripe retries
 """
 
 import re
 from dataclasses import dataclass
 from typing import Any
 
-import stripe
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from functions.payments import actions, stripe_gateway
-from functions.payments.payment import NotRecordedYet, PaymentsNotConfigured, StripeUnavailable
+from functions.payments.signed_webhook import receive
 from functions.payments.store import PaymentStore
 from functions.payments.stripe_gateway import StripeGateway
 from shared import settings
-from shared.admission import raw_body
-from shared.http import problem_response
 from shared.ids import OrderID, is_id
-from shared.problems import Problem
-from shared.table import Contention, Table
-from shared.telemetry import Trace, follow, logger
+from shared.table import Table
+from shared.telemetry import logger
 
-TOLERANCE_SECONDS = 300  # the default of Stripe's SDK
 TYPES = frozenset(
     {
         "payment_intent.amount_capturable_updated",
@@ -103,23 +90,10 @@ class StripeEvent(BaseModel):
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Handle one webhook delivery."""
-    request_id = event["requestContext"]["requestId"]
-    with follow(Trace(correlation_id=request_id, causation_id=request_id)):
-        try:
-            _receive(event)
-        except Problem as problem:
-            logger.warning("webhook rejected", code=problem.code, status=problem.status)
-            return problem_response(problem, event)
-        except NotRecordedYet as error:
-            return problem_response(Problem(500, "not_recorded_yet", str(error)), event)
-        except (StripeUnavailable, PaymentsNotConfigured, Contention, BotoCoreError, ClientError) as error:
-            logger.warning("webhook failed; Stripe will retry", reason=str(error))
-            return problem_response(Problem(503, "unavailable", "temporarily unavailable; try again"), event)
-    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": "{}", "isBase64Encoded": False}
+    return receive(event, StripeEvent, secret=lambda: stripe_gateway.keys().webhook, act=_receive)
 
 
-def _receive(request: dict[str, Any]) -> None:
-    event = _verified(request)
+def _receive(event: StripeEvent) -> None:
     if event.type not in TYPES or event.account or event.data.stripe_id is None:
         return
     stripe_id = event.data.stripe_id
@@ -133,25 +107,3 @@ def _receive(request: dict[str, Any]) -> None:
         declined_charge=event.data.declined_charge if event.type == "payment_intent.payment_failed" else None,
         is_capture=event.type == "payment_intent.succeeded",
     )
-
-
-def _verified(request: dict[str, Any]) -> StripeEvent:
-    """Verify the signature and its age, and return the event.
-
-    Raises Problem: 400 for a bad signature or body, 503 if the stage has no webhook secret.
-    """
-    secret = stripe_gateway.keys().webhook
-    if not secret:
-        raise Problem(503, "payments_not_configured", "the Stripe secret of this stage holds no webhook secret")
-    signature = request.get("headers", {}).get("stripe-signature", "")
-    try:
-        body = raw_body(request).decode()
-        if not signature.isascii():  # the SDK cannot compare it
-            signature = ""
-        stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_SECONDS)
-        return StripeEvent.model_validate_json(body)
-    except stripe.SignatureVerificationError as error:
-        logger.info("webhook signature rejected", reason=str(error))  # Stripe's advice is meant for the operator
-        raise Problem(400, "bad_signature", "the signature is missing, not made for us, or too old") from None
-    except ValueError:
-        raise Problem(400, "invalid_request", "the body is not a Stripe event") from None

@@ -36,6 +36,7 @@ class Deployed:
 
     api_id: str
     stripe_secret: str
+    payout_secret: str
     edge_secret: str
 
 
@@ -153,10 +154,13 @@ def _find(aws: LocalAws) -> Deployed | None:
     if status is None or status[0] not in _READY:
         return None
     outputs = status[1]
-    if not {"ApiId", "StripeSecretName", "EdgeSecretName"} <= outputs.keys():
+    if not {"ApiId", "StripeSecretName", "PayoutSecretName", "EdgeSecretName"} <= outputs.keys():
         return None
     return Deployed(
-        api_id=outputs["ApiId"], stripe_secret=outputs["StripeSecretName"], edge_secret=outputs["EdgeSecretName"]
+        api_id=outputs["ApiId"],
+        stripe_secret=outputs["StripeSecretName"],
+        payout_secret=outputs["PayoutSecretName"],
+        edge_secret=outputs["EdgeSecretName"],
     )
 
 
@@ -180,15 +184,27 @@ def edge_proof(aws: LocalAws, deployed: Deployed) -> str:
 
 
 def give_stripe_keys(
-    aws: LocalAws, deployed: Deployed, *, secret_key: str, publishable_key: str, webhook_secret: str
+    aws: LocalAws,
+    deployed: Deployed,
+    *,
+    secret_key: str,
+    publishable_key: str,
+    webhook_secret: str,
+    connect_webhook_secret: str,
 ) -> None:
-    """Store Stripe's keys as an operator does after a deployment; writes nothing if they are already stored."""
+    """Store Stripe's keys as an operator does after a deployment; writes nothing if they are already stored.
+
+    One secret key serves both secrets, as no other process of this machine can be kept from it.
+    """
     keys = {"secretKey": secret_key, "publishableKey": publishable_key, "webhookSecret": webhook_secret}
+    _store(aws, deployed.stripe_secret, keys)
+    _store(aws, deployed.payout_secret, {"secretKey": secret_key, "connectWebhookSecret": connect_webhook_secret})
+
+
+def _store(aws: LocalAws, secret: str, keys: dict[str, str]) -> None:
     secrets = aws.secrets()
     try:
-        current = secrets.get_secret_value(SecretId=deployed.stripe_secret)["SecretString"]
-        if json.loads(current) == keys:
-            return
-        secrets.put_secret_value(SecretId=deployed.stripe_secret, SecretString=json.dumps(keys))
+        if json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"]) != keys:
+            secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(keys))
     except (ClientError, BotoCoreError, ValueError) as error:
         raise DeploymentFailed(f"Stripe's keys could not be stored: {error}") from error

@@ -32,6 +32,28 @@ def test_one_key_puts_one_ticket_on_sale(sandbox: Sandbox) -> None:
     assert [item["id"] for item in tickets] == [answers["id"]]
 
 
+def test_a_seller_who_connects_many_times_has_one_account(sandbox: Sandbox) -> None:
+    seller = person()
+
+    outcomes = sandbox.at_once([http("POST", "/api/payouts/account", by=seller) for _ in range(20)])
+
+    # Stripe refuses a call under a key while another one is in progress.
+    assert {(outcome.status, outcome.code) for outcome in outcomes} <= {(200, ""), (503, "stripe_unavailable")}
+    connected = [outcome.json["url"] for outcome in outcomes if outcome.status == 200]
+    assert connected
+    assert len(set(connected)) == len(connected)
+    ours = [
+        account
+        for account in sandbox.stripe("/v1/accounts?limit=100")["data"]
+        if account["metadata"].get("userID") == seller.id
+    ]
+    [item] = [item for item in sandbox.items("payments") if item["pk"].startswith("account#")]
+    assert [account["id"] for account in ours] == [item["stripeAccount"]]
+    assert item["attempt"] == 1
+    pages = [url.partition("/local/")[2] for url in connected]
+    assert {sandbox.stripe(f"/local/{page}/open", "")["account"] for page in pages} == {item["stripeAccount"]}
+
+
 def test_one_key_with_two_bodies_has_one_effect(sandbox: Sandbox) -> None:
     first, second = sandbox.on_sale(2)
     buyer = person()

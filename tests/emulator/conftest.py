@@ -41,6 +41,7 @@ class Core:
             ids=random_ids(random.Random(seed)),  # noqa: S311 - ids, no secrets
             state=state,
             webhook=WebhookEndpoint("http://127.0.0.1:9/hook", "whsec_test"),
+            connect_webhook=WebhookEndpoint("http://127.0.0.1:9/connect", "whsec_connect"),
             on_request=on_request,
         )
 

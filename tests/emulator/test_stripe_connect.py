@@ -104,7 +104,9 @@ def test_account_events_name_the_account_and_are_listed_there(core: Core) -> Non
     assert (event["type"], event["account"]) == ("account.updated", account)
     assert event["data"]["object"]["capabilities"] == {"transfers": "active"}
     assert core.events() == [], "the platform's own events"
-    assert [webhook.event_type for webhook in core.account.pending_webhooks()] == ["account.updated"]
+    [webhook] = core.account.pending_webhooks()
+    assert (webhook.event_type, webhook.url) == ("account.updated", "http://127.0.0.1:9/connect")
+    stripe.WebhookSignature.verify_header(webhook.body.decode(), webhook.headers["Stripe-Signature"], "whsec_connect")
 
 
 # Onboarding

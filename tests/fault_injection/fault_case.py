@@ -13,7 +13,7 @@ from unittest.mock import patch
 import boto3
 
 from functions.auth.keys import key_ring
-from functions.payments import stripe_gateway
+from functions.payments import payout_gateway, stripe_gateway
 from shared import aws, clock, settings
 from shared.idempotency import LEASE
 from tests.fault_injection.fault_proxy import Fault, bypassing_the_proxy, faulty
@@ -166,6 +166,7 @@ def _forget() -> None:
     settings.load.cache_clear()
     key_ring.cache_clear()
     stripe_gateway._cached = stripe_gateway._CachedKeys()
+    payout_gateway._cached = payout_gateway._CachedKeys()
 
 
 def _answer(outcome: Outcome) -> str:

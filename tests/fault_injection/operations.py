@@ -22,6 +22,7 @@ from shared.table import Table, _to_dynamodb
 from tests.fault_injection.fault_case import Act, FaultCase
 from tests.support.lambda_events import Person, sqs_batch
 from tests.support.race_environment import (
+    account_webhook,
     ask_stripe,
     delivery,
     expired,
@@ -914,6 +915,74 @@ def _settle_due(fault_case: FaultCase) -> Act:
         assert payment["version"] in (1, 2)
 
     return Act(task, right)
+
+
+# Sellers' accounts
+
+ACCOUNT = "/api/payouts/account"
+
+
+@operation("connect an account")
+def _connect(fault_case: FaultCase) -> Act:
+    fault_case.table("payments")
+
+    def right(outcome: Outcome) -> None:
+        """The link leads to the recorded account, whatever else was created."""
+        account = _stripe(fault_case, f"/v1/accounts/{_account(fault_case)['stripeAccount']}")
+        page = outcome.json["url"].removeprefix(fault_case.environment["STRIPE_API_BASE"])
+        assert account["metadata"]["userID"] == fault_case.seller.id
+        assert _stripe(fault_case, f"{page}/open", "")["account"] == account["id"]
+
+    return Act(http("POST", ACCOUNT, by=fault_case.seller, key="key"), right, good=(200,))
+
+
+@operation("connect an account that was closed")
+def _connect_again(fault_case: FaultCase) -> Act:
+    first = _connected(fault_case)
+    ask_stripe(fault_case.environment["STRIPE_API_BASE"], f"/v1/accounts/{first['id']}", method="DELETE")
+
+    def right(_: Outcome) -> None:
+        assert _account(fault_case)["stripeAccount"] != first["id"]
+        assert "closed" not in _account(fault_case)
+
+    return Act(http("POST", ACCOUNT, by=fault_case.seller), right, good=(200,))
+
+
+@operation("look at an account")
+def _look_at_account(fault_case: FaultCase) -> Act:
+    account = _connected(fault_case)
+    _stripe(fault_case, f"/local/accounts/{account['id']}", "status=ready")
+
+    def right(outcome: Outcome) -> None:
+        """While Stripe does not respond, the recorded status is shown."""
+        assert outcome.json["status"] in ("incomplete", "ready")
+        later = fault_case.run(http("GET", ACCOUNT, by=fault_case.seller, at=clock.now() + 2 * _MOMENT))
+        assert later.json == {"status": "ready", "requirements": []}
+
+    return Act(http("GET", ACCOUNT, by=fault_case.seller, at=clock.now() + _MOMENT), right, good=(200,))
+
+
+@operation("webhook of an account")
+def _account_webhook(fault_case: FaultCase) -> Act:
+    account = _connected(fault_case)
+    _stripe(fault_case, f"/local/accounts/{account['id']}", "status=restricted")
+
+    def right(_: Outcome) -> None:
+        assert _account(fault_case)["accountStatus"] == "restricted"
+
+    return Act(account_webhook(account), right, good=(200,))
+
+
+def _connected(fault_case: FaultCase) -> dict[str, Any]:
+    """Connect an account of the seller and return it as Stripe shows it."""
+    fault_case.table("payments")
+    fault_case.http("POST", ACCOUNT, by=fault_case.seller)
+    return dict(_stripe(fault_case, f"/v1/accounts/{_account(fault_case)['stripeAccount']}"))
+
+
+def _account(fault_case: FaultCase) -> dict[str, Any]:
+    [item] = fault_case.items("payments", "account#")
+    return item
 
 
 # Events and timers

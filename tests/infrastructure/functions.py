@@ -6,6 +6,7 @@ OPEN = {"TICKETS_FUNCTION", "ORDERS_FUNCTION"}
 """The functions that are asked what of a user is open."""
 LINKS = {"PUBLIC_ORIGIN"}
 PAYMENTS = {"TABLE_NAME", "STRIPE_SECRET_ARN"}
+PAYOUTS = {"TABLE_NAME", "PAYOUT_SECRET_ARN"}
 RELAY = {"EVENT_BUS_NAME", "EVENT_SOURCE", "RELAY_DLQ_URL"}
 SCHEDULES = {"SCHEDULE_GROUP", "EXPIRE_FUNCTION_ARN", "SCHEDULER_ROLE_ARN", "SCHEDULE_DLQ_ARN"}
 
@@ -52,6 +53,8 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "payments listener": ("functions.payments.listener.handler", 30, PAYMENTS),
     "payments reconciler": ("functions.payments.reconciler.handler", 240, PAYMENTS | {"DUE_QUEUE_URL"}),
     "payments settler": ("functions.payments.settler.handler", 30, PAYMENTS),
+    "payments payouts_api": ("functions.payments.payouts_api.handler", 29, PAYOUTS | LINKS | EDGE),
+    "payments payouts_webhook": ("functions.payments.payouts_webhook.handler", 29, PAYOUTS),
     "payments personal_data": ("functions.payments.personal_data.handler", 10, {"TABLE_NAME"}),
     "payments relay": ("functions.relay.relay.handler", 30, RELAY),
 }

@@ -82,8 +82,10 @@ def test_each_folder_of_functions_has_a_zip_and_is_independent() -> None:
 
 
 def test_the_document_has_every_service_with_an_api() -> None:
-    with_api = {file.parent.name for file in (ROOT / "functions").glob("*/api.py")}
-    assert openapi.SERVICES.keys() == with_api
+    modules = {file.relative_to(ROOT).with_suffix("") for file in (ROOT / "functions").glob("*/*api.py")}
+    assert {".".join(module.parts) for module in modules} == {
+        f"functions.payments.{name}_api" if name == "payouts" else f"functions.{name}.api" for name in openapi.SERVICES
+    }
 
 
 def test_tools_and_tests_know_the_services_with_tables_and_streams(aws: Template) -> None:
@@ -98,11 +100,12 @@ def test_tools_and_tests_know_the_services_with_tables_and_streams(aws: Template
     assert set(PUBLISHERS) == set(operations_stage.SERVICES) == publishing
 
 
-def test_one_path_receives_webhooks(aws: Template) -> None:
+def test_webhooks_have_one_path_each(aws: Template) -> None:
     routes = [route["RouteKey"] for route in aws.all_of("AWS::ApiGatewayV2::Route").values()]
-    assert f"POST {stack.WEBHOOK_PATH}" in routes
-    assert openapi.WEBHOOK_PATH == stack.WEBHOOK_PATH
-    assert f"`<ApiUrl>{stack.WEBHOOK_PATH}`" in README
+    for path in (stack.WEBHOOK_PATH, stack.CONNECT_WEBHOOK_PATH):
+        assert f"POST {path}" in routes
+        assert path in openapi.document()["paths"]
+        assert f"`<ApiUrl>{path}`" in README
 
 
 def test_the_readme_lists_the_webhooks_to_subscribe_to() -> None:

@@ -124,11 +124,13 @@ def test_timer_failures_share_one_dead_letter_queue(aws: Template) -> None:
 
 def test_aws_generates_the_signing_key_and_stripe_keys_are_empty(aws: Template) -> None:
     secrets = {aws.say({"Ref": name}): secret for name, secret in aws.all_of("AWS::SecretsManager::Secret").items()}
-    assert set(secrets) == {"Auth/SigningKey", "Auth/EdgeProof", "Payments/StripeKeys"}
+    assert set(secrets) == {"Auth/SigningKey", "Auth/EdgeProof", "Payments/StripeKeys", "Payments/Payouts/PayoutKeys"}
     for name in ("Auth/SigningKey", "Auth/EdgeProof"):
         assert secrets[name]["GenerateSecretString"] == {"PasswordLength": 64, "ExcludePunctuation": True}
     empty: dict[str, Any] = dict(secrets["Payments/StripeKeys"])
     assert empty["SecretString"] == '{"secretKey": "", "publishableKey": "", "webhookSecret": ""}'
+    empty = dict(secrets["Payments/Payouts/PayoutKeys"])
+    assert empty["SecretString"] == '{"secretKey": "", "connectWebhookSecret": ""}'
 
 
 def test_the_stack_outputs_what_operators_need(aws: Template) -> None:
@@ -138,6 +140,7 @@ def test_the_stack_outputs_what_operators_need(aws: Template) -> None:
         "ApiId",
         "EdgeSecretName",
         "StripeSecretName",
+        "PayoutSecretName",
         "RollbackAlarms",
     }
 

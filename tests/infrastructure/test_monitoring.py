@@ -97,7 +97,7 @@ def test_asynchronous_functions_raise_an_alarm_on_errors(aws: Template) -> None:
     unattended = {
         logical_id
         for name, (logical_id, _) in aws.functions().items()
-        if name.split()[1] not in {"api", "authorizer", "personal_data", "webhook"}
+        if name.split()[1] not in {"api", "authorizer", "payouts_api", "payouts_webhook", "personal_data", "webhook"}
     }
     assert {function for function, _ in aws.functions().values() if function in watched} == unattended
 

@@ -115,6 +115,16 @@ def test_only_lambda_assumes_a_functions_role(aws: Template, name: str) -> None:
     assert [statement["Principal"] for statement in trust] == [{"Service": "lambda.amazonaws.com"}]
 
 
+def test_only_functions_for_sellers_money_read_its_key(aws: Template) -> None:
+    """The key that can make accounts and transfers; they cannot read the key of all other calls to Stripe."""
+    readers = {
+        secret: {name for name in GRANTS if f"secretsmanager:GetSecretValue on {secret}" in _role_grants(aws, name)}
+        for secret in ("Payments/Payouts/PayoutKeys", "Payments/StripeKeys")
+    }
+    assert readers["Payments/Payouts/PayoutKeys"] == {"payments payouts_api", "payments payouts_webhook"}
+    assert not readers["Payments/Payouts/PayoutKeys"] & readers["Payments/StripeKeys"]
+
+
 @each_function
 def test_a_function_touches_nothing_of_another_service(aws: Template, name: str) -> None:
     service = name.split()[0].title()

@@ -93,6 +93,10 @@ def test_expensive_and_public_routes_have_throttles_of_their_own(aws: Template) 
         "GET /api/payments/{orderId}": (500, 1000),
         "HEAD /api/payments/{orderId}": (500, 1000),
         "POST /api/payments/webhook": (200, 400),
+        "POST /api/payouts/account": (20, 40),
+        "GET /api/payouts/account": (100, 200),
+        "HEAD /api/payouts/account": (100, 200),
+        "POST /api/payouts/webhook": (20, 40),
     }
 
 

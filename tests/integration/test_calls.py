@@ -94,6 +94,12 @@ COSTS = {
     ),
     "get a payment": Cost(READ, reads=1),
     "get a payment that is open": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
+    # The record of the key, the attempt, and the account with the response.
+    "connect an account": Cost({"PutItem": 1, "GetItem": 1, "UpdateItem": 3}, reads=1, writes=4, stripe=2),
+    "connect an account again": Cost(READ, reads=1, stripe=1),
+    "get an account": Cost(READ, reads=1),
+    "get an account that is not ready": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
+    "webhook of an account": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
     "webhook authorised": Cost(READ_AND_PUT, reads=1, writes=1, stripe=1),
     "webhook captured": Cost({"GetItem": 1}, reads=1),
     "webhook refunded": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),

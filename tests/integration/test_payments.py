@@ -206,7 +206,9 @@ def test_a_payment_intent_unknown_to_stripe_has_its_own_error(
 ) -> None:
     """This happens after the stage's keys are changed to those of another account."""
     pay(world, order, buyer, token=None)
-    stripe.account = type(stripe)(world.time, secret_arn=stripe.secret_arn).account
+    stripe.account = type(stripe)(
+        world.time, secret_arn=stripe.secret_arn, payout_secret_arn=stripe.payout_secret_arn
+    ).account
 
     assert world.call("GET", f"/api/payments/{order['id']}", by=buyer).json["status"] == "open"
     answer = pay(world, order, buyer)
@@ -895,7 +897,7 @@ def test_a_webhook_without_a_valid_signature_is_refused(
     world: World, order: dict[str, Any], buyer: Person, stripe: Stripe
 ) -> None:
     event = {"type": "payment_intent.succeeded", "data": {"object": {"object": "payment_intent", "id": "pi_1"}}}
-    unsigned = world.call("POST", "/api/payments/webhook", event, function="webhook")
+    unsigned = world.call("POST", "/api/payments/webhook", event)
     forged = deliver_webhook(world, event, secret="whsec_other")
     too_old = deliver_webhook(world, event, age=301)
 
@@ -907,7 +909,7 @@ def test_a_webhook_without_a_valid_signature_is_refused(
 def test_a_refused_webhook_has_our_own_error_text(world: World, stripe: Stripe) -> None:
     """The text of Stripe's SDK is for developers and describes how the signature is checked."""
     answers = [
-        world.call("POST", "/api/payments/webhook", {}, headers=headers, function="webhook")
+        world.call("POST", "/api/payments/webhook", {}, headers=headers)
         for headers in ({}, {"Stripe-Signature": "t=1,v1=x"}, {"Stripe-Signature": "nonsense"})
     ]
     answers.append(deliver_webhook(world, {}, age=301))

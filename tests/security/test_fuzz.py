@@ -37,7 +37,7 @@ from tests.security.api_gateway import OWN, URL, InProcessApiGateway, body_of
 from tests.security.scenario import PASSWORD, Scenario
 from tests.support.lambda_events import Person
 from tests.support.routes import PUBLIC, SIGNED_IN
-from tests.support.stripe_in_process import WEBHOOK_SECRET
+from tests.support.stripe_in_process import CONNECT_WEBHOOK_SECRET, WEBHOOK_SECRET
 from tests.support.thoroughness import THOROUGH
 
 EXAMPLES = 120 if THOROUGH else 40
@@ -105,7 +105,8 @@ def test_every_response_conforms_to_the_document(
     # While the call waits, or later: 200 and 204, or 202. First what this route has answered less often.
     answers = {status: count for (label, status), count in seen.items() if label == case.operation.label}
     scenario.world.orders_decides = answers.get(202, 0) > answers.get(200, 0) + answers.get(204, 0)
-    signed = Signed() if case.path.endswith("/webhook") and dice.random() < 0.8 else None
+    secret = {"/api/payments/webhook": WEBHOOK_SECRET, "/api/payouts/webhook": CONNECT_WEBHOOK_SECRET}.get(case.path)
+    signed = Signed(secret) if secret and dice.random() < 0.8 else None
     response = case.call(session=client, base_url=URL, headers={"Authorization": f"Bearer {caller}"}, auth=signed)
     if OWN.lower() in response.headers:
         return
@@ -161,10 +162,13 @@ def link(scenario: Scenario, purpose: Purpose) -> str:
 
 
 class Signed(requests.auth.AuthBase):
-    """Sign the request to the webhook as Stripe does."""
+    """Sign the request to a webhook as Stripe does."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Stripe-Signature"] = signature_header(body_of(request), WEBHOOK_SECRET, int(time.time()))
+        request.headers["Stripe-Signature"] = signature_header(body_of(request), self._secret, int(time.time()))
         return request
 
 

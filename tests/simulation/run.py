@@ -24,7 +24,7 @@ from ulid import ULID
 
 from functions.auth import link, passwords
 from functions.auth.keys import key_ring
-from functions.payments import stripe_gateway
+from functions.payments import payout_gateway, stripe_gateway
 from functions.payments.circuit_breaker import CircuitBreaker
 from shared import aws, clock, ids, telemetry
 from shared.telemetry import logger
@@ -61,6 +61,9 @@ OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}), frozenset
 """The operations that fail while EventBridge, Secrets Manager or Stripe is down."""
 MAX_OUTAGE_HOURS = 4
 WEBHOOK_SECRET = "whsec_simulation"
+CONNECT_WEBHOOK_SECRET = "whsec_simulation_connect"
+WEBHOOK = ("/api/payments/webhook", WEBHOOK_SECRET)
+CONNECT_WEBHOOK = ("/api/payouts/webhook", CONNECT_WEBHOOK_SECRET)
 CLIENTS = ("dynamodb", "events", "scheduler", "secretsmanager", "ses", "sqs")
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -129,11 +132,16 @@ def _history(
         "PaymentsStripeKeys",
         json.dumps({"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}),
     )
+    cloud.put_secret(
+        "PaymentsPayoutsPayoutKeys",
+        json.dumps({"secretKey": SECRET_KEY, "connectWebhookSecret": CONNECT_WEBHOOK_SECRET}),
+    )
     key_ring.cache_clear()
     account = StripeAccount(
         clock=lambda: time_.instant.timestamp(),
         ids=random_ids(random.Random(seed)),  # noqa: S311  # for tests
         webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET),
+        connect_webhook=WebhookEndpoint("http://unused.invalid", CONNECT_WEBHOOK_SECRET),
     )
     random.seed(seed)
     with ExitStack() as patches:
@@ -149,6 +157,7 @@ def _history(
             (passwords, "PASSES", QUICK_HASHER.time_cost),
             (link, "secrets", SimpleNamespace(token_urlsafe=_seeded_secrets(seed))),
             (stripe_gateway, "_cached", stripe_gateway._CachedKeys()),
+            (payout_gateway, "_cached", payout_gateway._CachedKeys()),
             (stripe_gateway, "http_client", lambda timeout: StripeTransport(account, network, time_, timeout)),
             (stripe_gateway, "_breaker", CircuitBreaker()),
             (telemetry, "_put", lambda metric, _value, _unit: outcome.counts.update([metric])),
@@ -322,9 +331,11 @@ class SimulationRun:
 
     def _deliver_webhook(self) -> None:
         webhook = self._stripe.webhook(self._choices.pick(self._due_webhooks()))
-        event = http_event("POST", "/api/payments/webhook", raw=webhook.body.decode())
-        event["headers"]["stripe-signature"] = signature_header(webhook.body, WEBHOOK_SECRET, int(time.time()))
-        self._log(f"webhook {webhook.event_type} {json.loads(webhook.body)['data']['object'].get('id')}")
+        content = json.loads(webhook.body)
+        path, secret = CONNECT_WEBHOOK if "account" in content else WEBHOOK
+        event = http_event("POST", path, raw=webhook.body.decode())
+        event["headers"]["stripe-signature"] = signature_header(webhook.body, secret, int(time.time()))
+        self._log(f"webhook {webhook.event_type} {content['data']['object'].get('id')}")
         if self._choices.chance(self._cloud.network.profile.webhook_lost):
             self._cloud.network.note("webhook lost")
             self._stripe.webhook_answered(webhook.event_id, None)

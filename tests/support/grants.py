@@ -132,6 +132,18 @@ GRANTS: dict[str, set[str]] = {
         "sqs:GetQueueAttributes on Payments/Events/Queue",
         "sqs:ReceiveMessage on Payments/Events/Queue",
     },
+    "payments payouts_api": {
+        "dynamodb:DeleteItem on Payments/Payments/Table",
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:UpdateItem on Payments/Payments/Table",
+        "secretsmanager:GetSecretValue on Payments/Payouts/PayoutKeys",
+    },
+    "payments payouts_webhook": {
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:UpdateItem on Payments/Payments/Table",
+        "secretsmanager:GetSecretValue on Payments/Payouts/PayoutKeys",
+    },
     "payments personal_data": {
         "dynamodb:BatchGetItem on Payments/Payments/Table",
         "dynamodb:GetItem on Payments/Payments/Table",
@@ -223,8 +235,8 @@ CLOCKS: dict[str, set[str]] = {
 
 ENTRY_POINT = re.compile(
     r"functions\.(\w+)\."
-    r"(api|authorizer|eraser|expire|feedback|expirer|listener|mail_sender|personal_data|reconciler|relay|settler|sweep"
-    r"|webhook)"
+    r"(api|authorizer|eraser|expire|feedback|expirer|listener|mail_sender|payouts_api|payouts_webhook|personal_data|reconciler"
+    r"|relay|settler|sweep|webhook)"
 )
 
 

@@ -36,7 +36,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from functions.payments import stripe_gateway
+from functions.payments import payout_gateway, stripe_gateway
 from functions.payments.circuit_breaker import CircuitBreaker
 from shared import aws, clock, settings
 from shared.ids import new_id
@@ -46,7 +46,7 @@ from tests.support.functions import replaced as replaced_functions
 from tests.support.moto_tables import MotoTables
 from tests.support.ses import Ses
 from tests.support.ses import replaced as replaced_ses
-from tests.support.stripe_in_process import WEBHOOK_SECRET, Stripe
+from tests.support.stripe_in_process import CONNECT_WEBHOOK_SECRET, WEBHOOK_SECRET, Stripe
 from tests.support.world import World
 
 
@@ -97,14 +97,18 @@ def freeze_clock(patch: pytest.MonkeyPatch) -> FakeClock:
 
 
 def replace_stripe(time: FakeClock, patch: pytest.MonkeyPatch) -> Stripe:
-    """Replace Payments' connection to Stripe by the local Stripe, and put its keys into the stage's secret."""
+    """Replace Payments' connection to Stripe by the local Stripe, and put its keys into the stage's two secrets."""
     secrets = boto3.client("secretsmanager")
     keys = {"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}
     arn = secrets.create_secret(Name=f"stripe-{new_id()}", SecretString=json.dumps(keys))["ARN"]
     patch.setenv("STRIPE_SECRET_ARN", arn)
+    payout_keys = {"secretKey": SECRET_KEY, "connectWebhookSecret": CONNECT_WEBHOOK_SECRET}
+    payout_arn = secrets.create_secret(Name=f"payouts-{new_id()}", SecretString=json.dumps(payout_keys))["ARN"]
+    patch.setenv("PAYOUT_SECRET_ARN", payout_arn)
     patch.setattr(stripe_gateway, "_cached", stripe_gateway._CachedKeys())
+    patch.setattr(payout_gateway, "_cached", payout_gateway._CachedKeys())
     settings.load.cache_clear()
-    made = Stripe(time, secret_arn=arn)
+    made = Stripe(time, secret_arn=arn, payout_secret_arn=payout_arn)
     patch.setattr(stripe_gateway, "http_client", made.with_timeout)
     patch.setattr(stripe_gateway, "_breaker", CircuitBreaker())
     return made

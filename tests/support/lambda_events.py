@@ -146,6 +146,24 @@ def http_event(
     return event
 
 
+def function_of(path: str) -> str:
+    """Return the function that handles the route of a path (`orders.api`)."""
+    noun, *rest = path.partition("?")[0].strip("/").split("/")[1:]
+    match noun, rest:
+        case (("users" | "health"), _):
+            return "auth.api"
+        case "fee", _:
+            return "tickets.api"
+        case "payments", ["webhook"]:
+            return "payments.webhook"
+        case "payouts", ["webhook"]:
+            return "payments.payouts_webhook"
+        case "payouts", _:
+            return "payments.payouts_api"
+        case _:
+            return f"{noun}.api"
+
+
 def route_of(path: str) -> str:
     """Return the route that API Gateway would choose for a path."""
     match path.strip("/").split("/"):

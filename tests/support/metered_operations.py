@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from functions.orders.order import HoldableTicket
 from functions.orders.store import OrderStore
-from functions.payments import stripe_gateway
+from functions.payments import payout_gateway, stripe_gateway
 from functions.tickets.ticket import MAX_TITLE_LENGTH
 from metering.ledger import Run
 from shared.ids import TicketID
@@ -328,6 +328,43 @@ def get_a_payment_that_is_open(stack: MeteredStack) -> Run:
 def webhook_authorised(stack: MeteredStack) -> Run:
     stack.authorise(stack.pay(stack.ordered()).json)
     stack.webhooks()
+    return stack.last
+
+
+@operation
+def connect_an_account(stack: MeteredStack) -> Run:
+    payout_gateway.keys()
+    assert stack.call("POST", "/api/payouts/account", by=stack.seller, key=True).status == 200
+    return stack.last
+
+
+@operation
+def connect_an_account_again(stack: MeteredStack) -> Run:
+    connect_an_account(stack)
+    assert stack.call("POST", "/api/payouts/account", by=stack.seller).status == 200
+    return stack.last
+
+
+@operation
+def get_an_account(stack: MeteredStack) -> Run:
+    """It is ready, and was read from Stripe within the last hour."""
+    webhook_of_an_account(stack)
+    return _read(stack, "/api/payouts/account", by=stack.seller)
+
+
+@operation
+def get_an_account_that_is_not_ready(stack: MeteredStack) -> Run:
+    connect_an_account(stack)
+    stack.time.advance(seconds=2)
+    return _read(stack, "/api/payouts/account", by=stack.seller)
+
+
+@operation
+def webhook_of_an_account(stack: MeteredStack) -> Run:
+    connect_an_account(stack)
+    [account] = stack.stripe.api("GET", "/v1/accounts")["data"]
+    stack.stripe.api("POST", f"/local/accounts/{account['id']}", "status=ready")
+    assert [answer.status for answer in stack.stripe.webhooks(stack.world)] == [200]
     return stack.last
 
 

@@ -29,11 +29,21 @@ from shared.ids import UserID, new_id
 from stripe_emulator.account import PUBLISHABLE_KEY, SECRET_KEY
 from stripe_emulator.webhooks import signature_header
 from tests.support.grants import FROM
-from tests.support.lambda_events import PUBLISHERS, Person, envelope, http_event, new_event, sqs_batch, subscribers
+from tests.support.lambda_events import (
+    PUBLISHERS,
+    Person,
+    envelope,
+    function_of,
+    http_event,
+    new_event,
+    sqs_batch,
+    subscribers,
+)
 from tests.support.moto_tables import definitions
 from tests.support.worker_pool import NO_FAULTS, Courier, FaultProfile, Invocation, Job, Outcome, Race
 
 WEBHOOK_SECRET = "whsec_races"
+CONNECT_WEBHOOK_SECRET = "whsec_races_connect"
 WINDOW = timedelta(seconds=300)
 RECEIPTS = 8  # deliveries of a message, under the heaviest fault profile
 BATCH = 10  # events in one batch of a listener
@@ -69,8 +79,10 @@ class RaceEnvironment:
         aws.mails().create_email_identity(EmailIdentity=FROM.rpartition("@")[2])
         secrets = aws.secrets()
         keys = {"secretKey": SECRET_KEY, "publishableKey": PUBLISHABLE_KEY, "webhookSecret": WEBHOOK_SECRET}
+        payout_keys = {"secretKey": SECRET_KEY, "connectWebhookSecret": CONNECT_WEBHOOK_SECRET}
         self.environment = {
             "STRIPE_API_BASE": stripe_url,
+            "PAYOUT_SECRET_ARN": secrets.create_secret(Name="payouts", SecretString=json.dumps(payout_keys))["ARN"],
             "STRIPE_SECRET_ARN": secrets.create_secret(Name="stripe", SecretString=json.dumps(keys))["ARN"],
             "EDGE_SECRET_ARN": "edge",
             "SESSION_COOKIE": "__Host-admit-one",
@@ -286,12 +298,13 @@ class Sandbox:
         return ask_stripe(self.race_environment.stripe_url, path, form)
 
 
-def ask_stripe(url: str, path: str, form: str | None = None) -> Any:
-    """Call the local Stripe as its owner and return the answer."""
+def ask_stripe(url: str, path: str, form: str | None = None, *, method: str | None = None) -> Any:
+    """Call the local Stripe as its owner and return the answer; with a form it is a POST, unless a method is given."""
     request = urllib.request.Request(  # noqa: S310  # our own local server
         f"{url}{path}",
         data=None if form is None else form.encode(),
         headers={"Authorization": f"Bearer {SECRET_KEY}"},
+        method=method,
     )
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         return json.loads(answer.read())
@@ -351,10 +364,9 @@ def http(
     key: str | None = None,
 ) -> Invocation:
     """A request in API Gateway's form."""
-    noun = path.split("/")[2].partition("?")[0]
     headers = {"Idempotency-Key": key} if key else None
     event = http_event(method, path, body, by=by, headers=headers)
-    return Invocation(f"{'auth' if noun == 'users' else noun}.api", event, at)
+    return Invocation(function_of(path), event, at)
 
 
 def receipt(buyer: Person, order_id: str) -> Invocation:
@@ -407,10 +419,20 @@ def expired(placed: Mapping[str, Any], *, at: datetime) -> Invocation:
 
 def webhook(notification: object, stamp: int | None = None) -> Invocation:
     """A webhook, signed now."""
+    return _signed("/api/payments/webhook", notification, WEBHOOK_SECRET, stamp)
+
+
+def account_webhook(account: Mapping[str, Any]) -> Invocation:
+    """The webhook that reports a change of a connected account, signed now."""
+    notification = {"type": "account.updated", "account": account["id"], "data": {"object": account}}
+    return _signed("/api/payouts/webhook", notification, CONNECT_WEBHOOK_SECRET, None)
+
+
+def _signed(path: str, notification: object, secret: str, stamp: int | None) -> Invocation:
     body = json.dumps(notification)
-    signature = signature_header(body.encode(), WEBHOOK_SECRET, stamp or int(time.time()))
-    event = http_event("POST", "/api/payments/webhook", raw=body, headers={"Stripe-Signature": signature})
-    return Invocation("payments.webhook", event)
+    signature = signature_header(body.encode(), secret, stamp or int(time.time()))
+    event = http_event("POST", path, raw=body, headers={"Stripe-Signature": signature})
+    return Invocation(function_of(path), event)
 
 
 def _from_dynamodb(item: Mapping[str, Any]) -> dict[str, Any]:

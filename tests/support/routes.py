@@ -13,6 +13,7 @@ PUBLIC = {
     "GET /api/tickets/{id}": "tickets api",
     "GET /api/fee": "tickets api",
     "POST /api/payments/webhook": "payments webhook",
+    "POST /api/payouts/webhook": "payments payouts_webhook",
 }
 SIGNED_IN = {
     "GET /api/users/sessions": "auth api",
@@ -33,4 +34,6 @@ SIGNED_IN = {
     "DELETE /api/orders/{id}": "orders api",
     "POST /api/payments": "payments api",
     "GET /api/payments/{orderId}": "payments api",
+    "POST /api/payouts/account": "payments payouts_api",
+    "GET /api/payouts/account": "payments payouts_api",
 }

@@ -16,6 +16,7 @@ from tests.support.faults import RESPONSE_LOST, UNREACHABLE, FaultKind
 from tests.support.world import Response, World
 
 WEBHOOK_SECRET = "whsec_test"
+CONNECT_WEBHOOK_SECRET = "whsec_connect"
 
 type Saved = dict[str, dict[str, dict[str, Any]]]
 """The account's rows by table and id."""
@@ -29,12 +30,15 @@ class Stripe(stripe.HTTPClient):
 
     name = "in-process"
 
-    def __init__(self, clock: FakeClock, *, secret_arn: str) -> None:
+    def __init__(self, clock: FakeClock, *, secret_arn: str, payout_secret_arn: str) -> None:
         super().__init__()
         self.account = StripeAccount(
-            clock=lambda: clock.now().timestamp(), webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET)
+            clock=lambda: clock.now().timestamp(),
+            webhook=WebhookEndpoint("http://unused.invalid", WEBHOOK_SECRET),
+            connect_webhook=WebhookEndpoint("http://unused.invalid", CONNECT_WEBHOOK_SECRET),
         )
         self.secret_arn = secret_arn
+        self.payout_secret_arn = payout_secret_arn
         self.calls: list[str] = []
         self.seconds_per_call = 0.0
         self.timeout_seconds = 0.0
@@ -113,7 +117,8 @@ class Stripe(stripe.HTTPClient):
         for pending in self.account.pending_webhooks():
             notification = json.loads(pending.body)
             if only is None or notification["type"] == only:
-                answers.append(deliver_webhook(world, notification))
+                deliver = deliver_connect_webhook if "account" in notification else deliver_webhook
+                answers.append(deliver(world, notification))
             self.account.webhook_answered(pending.event_id, 200)
         return answers
 
@@ -123,7 +128,17 @@ def deliver_webhook(
 ) -> Response:
     """Deliver one webhook, signed `age` seconds ago."""
     body = raw if raw is not None else json.dumps(notification)
+    return _deliver(world, "/api/payments/webhook", body, secret=secret, age=age)
+
+
+def deliver_connect_webhook(
+    world: World, notification: object, *, secret: str = CONNECT_WEBHOOK_SECRET, age: int = 0, raw: str | None = None
+) -> Response:
+    """The same for an event of a connected account."""
+    body = raw if raw is not None else json.dumps(notification)
+    return _deliver(world, "/api/payouts/webhook", body, secret=secret, age=age)
+
+
+def _deliver(world: World, path: str, body: str, *, secret: str, age: int) -> Response:
     signature = signature_header(body.encode(), secret, int(time.time()) - age)
-    return world.call(
-        "POST", "/api/payments/webhook", raw=body, headers={"Stripe-Signature": signature}, function="webhook"
-    )
+    return world.call("POST", path, raw=body, headers={"Stripe-Signature": signature})

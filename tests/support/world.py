@@ -20,6 +20,7 @@ from tests.support.lambda_events import (
     LambdaContext,
     Person,
     envelope,
+    function_of,
     http_event,
     sqs_batch,
     subscribers,
@@ -82,14 +83,11 @@ class World:
         headers: Mapping[str, str] | None = None,
         raw: str | None = None,
         route: str | None = None,
-        function: str | None = None,
         source_ip: str = "203.0.113.7",
     ) -> Response:
         """Call a route as API Gateway does; `raw` sends a body as it is."""
-        noun = path.split("/")[2].partition("?")[0]
-        service = {"users": "auth", "health": "auth", "fee": "tickets"}.get(noun, noun)
         event = http_event(method, path, body, by=by, headers=headers, raw=raw, route=route, source_ip=source_ip)
-        response = self.invoke(f"{service}.{function or 'api'}", event)
+        response = self.invoke(function_of(path), event)
         return Response(
             response["statusCode"], response.get("headers", {}), response.get("body") or "", response.get("cookies", [])
         )

@@ -140,6 +140,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/payouts/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the status of the caller's account at Stripe. It is read from Stripe while it is not ready */
+        get: operations["get_account"];
+        put?: never;
+        /**
+         * Connect the caller's account at Stripe, to which earnings are paid: make it if there is none
+         * @description The response has a link to the pages on which Stripe asks for the details that are missing. It works once, until `expiresAt`; call this again for another one. However often this is called, a user has one account.
+         */
+        post: operations["connect_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/payouts/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive a Stripe webhook about a seller's account
+         * @description Signed over the raw body. Stripe retries after any answer but 200.
+         */
+        post: operations["payouts_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tickets": {
         parameters: {
             query?: never;
@@ -470,6 +511,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description A seller's account at Stripe.
+         *
+         *     `none`: there is none. `incomplete`: details are missing, or Stripe is checking them. `ready`: earnings are sent to
+         *     it. `restricted`: it can receive nothing until more details are entered, or at all. `requirements` says in plain
+         *     words what is missing.
+         */
+        Account: {
+            status: components["schemas"]["AccountStatus"];
+            requirements: string[];
+        };
         /** @description The account. The password is stored as a hash only, and the secrets of links as digests, which are left out. */
         AccountExport: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -486,6 +538,22 @@ export interface components {
             sessions: components["schemas"]["Session"][];
             links: components["schemas"]["Link"][];
         };
+        /** @description A seller's account with a link to Stripe's pages, which works once, until `expiresAt`. */
+        AccountLink: {
+            status: components["schemas"]["AccountStatus"];
+            requirements: string[];
+            url: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:05:00.000Z
+             */
+            expiresAt: string;
+        };
+        /**
+         * @description The status of a seller's account. The values are part of the API.
+         * @enum {string}
+         */
+        AccountStatus: "none" | "incomplete" | "ready" | "restricted";
         /** @enum {string} */
         CancelReason: "cancelled_by_buyer" | "expired" | "payment_failed";
         /** @description The new address, and the current password. */
@@ -500,6 +568,18 @@ export interface components {
             current: string;
             /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters; neither a very common password nor the e-mail address. */
             new: string;
+        };
+        /** @description As much of Stripe's event as is read: of which account and user it speaks. */
+        ConnectEvent: {
+            id?: string;
+            /** @example account.updated */
+            type: string;
+            data: {
+                object: {
+                    id?: string | null;
+                    metadata?: unknown;
+                };
+            };
         };
         /** @description The signed-in user, or null. */
         CurrentUser: {
@@ -738,7 +818,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_open" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
+            code: "account_rejected" | "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_open" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
             errors: {
                 message: string;
                 field?: string;
@@ -1196,6 +1276,20 @@ export interface components {
                     status?: 404;
                     /** @enum {unknown} */
                     code?: "ticket_not_found";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Conflict: `account_rejected`, `idempotency_in_progress`. */
+        "409_account_rejected.idempotency_in_progress": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "account_rejected" | "idempotency_in_progress";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1822,6 +1916,97 @@ export interface operations {
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_payments_not_configured.unavailable"];
+        };
+    };
+    get_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    connect_account: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountLink"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge"];
+            409: components["responses"]["409_account_rejected.idempotency_in_progress"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_idempotency_key_reused"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_payments_not_configured.stripe_unavailable.unavailable"];
+        };
+    };
+    payouts_webhook: {
+        parameters: {
+            query?: never;
+            header: {
+                "Stripe-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConnectEvent"];
+            };
+        };
+        responses: {
+            /** @description Handled, or ignored because the event belongs to another stage or account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: components["responses"]["400_bad_signature.invalid_json.invalid_request"];
+            500: components["responses"]["500_not_recorded_yet"];
             503: components["responses"]["503_payments_not_configured.unavailable"];
         };
     };

@@ -1,0 +1,84 @@
+"""Payouts: sellers' accounts at Stripe, and the only key that can move money to them."""
+
+from aws_cdk import Duration, RemovalPolicy, SecretValue
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdk.function import ServiceFunction
+from cdk.http_api import Route, Throttle
+from cdk.monitoring import Monitoring
+from cdk.nag_suppressions import suppress
+from cdk.payments import SERVICE, WAITING_MB
+from cdk.stages import Stage
+from cdk.table import ServiceTable
+
+
+class Payouts(Construct):
+    """The functions of Payments that may use the key for sellers' money: their API and the webhook of accounts.
+
+    `routes` are their routes; `keys` is the secret that an operator fills. `table` is that of Payments.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        table: ServiceTable,
+        monitoring: Monitoring,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._stage, self._monitoring = stage, monitoring
+        self.keys = self._add_keys()
+        self._environment = {
+            "TABLE_NAME": table.table.table_name,
+            "PAYOUT_SECRET_ARN": self.keys.secret_arn,
+        }
+        if stage.stripe_api_base:
+            self._environment["STRIPE_API_BASE"] = stage.stripe_api_base
+
+        self._api = self._add_function("Api", "payouts_api")
+        webhook = self._add_function("Webhook", "payouts_webhook", memory_mb=WAITING_MB)
+        table.allow(self._api, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        table.allow(webhook, "GetItem", "UpdateItem")
+        for caller in (self._api, webhook):
+            caller.grant_read_secret(self.keys)
+
+        self.routes = [
+            # Each call waits for Stripe, which takes 25 calls a second to one endpoint.
+            Route("POST /api/payouts/account", self._api, throttle=Throttle(rate=20, burst=40)),
+            Route("GET /api/payouts/account", self._api, throttle=Throttle(rate=100, burst=200)),
+            # Stripe sends a webhook again if it gets a 429.
+            Route("POST /api/payouts/webhook", webhook, public=True, direct=True, throttle=Throttle(rate=20, burst=40)),
+        ]
+
+    def set_public_origin(self, origin: str) -> None:
+        """Set the address of the client, to which Stripe's onboarding pages lead back."""
+        self._api.function.add_environment("PUBLIC_ORIGIN", origin)
+
+    def _add_keys(self) -> secretsmanager.Secret:
+        # Created with empty keys, which deployments do not overwrite, as `StripeKeys` in `cdk/payments.py`.
+        keys = secretsmanager.Secret(
+            self,
+            "PayoutKeys",
+            description=f"Admit One ({self._stage.name}): Stripe's key for sellers' money, as JSON",
+            secret_string_value=SecretValue.unsafe_plain_text('{"secretKey": "", "connectWebhookSecret": ""}'),
+            removal_policy=RemovalPolicy.RETAIN if self._stage.keep_data else RemovalPolicy.DESTROY,
+        )
+        suppress(keys, "SMG4", "Only Stripe can create its keys; operators rotate them there.")
+        return keys
+
+    def _add_function(self, construct_id: str, module: str, *, memory_mb: int = 1024) -> ServiceFunction:
+        return ServiceFunction(
+            self,
+            construct_id,
+            stage=self._stage,
+            service=SERVICE,
+            handler=f"functions.payments.{module}.handler",
+            timeout=Duration.seconds(29),  # an HTTP API times out after 30
+            monitoring=self._monitoring,
+            synchronous=True,
+            environment=self._environment,
+            memory_mb=memory_mb,
+        )
