@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/node_modules/.node:$(PATH)
 WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
 	-prune -o -type f -print)
 
-.PHONY: help install run demo reset test pr e2e screenshots simulate soak bench plan check format openapi lock web browser synth deploy destroy smoke republish redrive restore clean
+.PHONY: help install run demo reset test pr e2e screenshots simulate soak bench plan check format openapi lock web browser synth deploy destroy smoke republish redrive restore ledger clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -116,6 +116,10 @@ redrive: .venv/.installed ## Publish the events again that a relay has set aside
 restore: .venv/.installed ## Replace a table's content with a restored copy: see docs/operations.md
 	@$(BIN)/python -m operations.restore --stage $(needs_stage) --table $(or $(TABLE),$(error Which table? TABLE=orders)) \
 	  --source $(or $(FROM),$(error From which table? FROM=...)) --confirm "$(CONFIRM)"
+
+ledger: .venv/.installed ## Compare the table of Payments with Stripe: make ledger STAGE=dev FROM=2026-11-01 (TO=)
+	@$(BIN)/python -m operations.ledger --stage $(needs_stage) \
+	  --since $(or $(FROM),$(error From which day? FROM=2026-11-01)) $(if $(TO),--until $(TO))
 
 needs_stage = $(or $(STAGE),$(error Which stage? STAGE=dev))
 

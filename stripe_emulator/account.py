@@ -61,6 +61,14 @@ _EXPANDABLE = {
     "source_transaction": "charges",
     "transfer": "transfers",
 }
+# The tables of the sources of balance transactions, by the prefix of their ids.
+_SOURCES = {
+    "ch": "charges",
+    "du": "disputes",
+    "re": "refunds",
+    "tr": "transfers",
+    "trr": "transfer_reversals",
+}
 _FILTERS = ("charge", "currency", "destination", "payment_intent", "source", "transfer_group")
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -689,6 +697,9 @@ class StripeAccount:
             holder[step] = self._refunds_of(holder)
         elif isinstance(holder, dict) and holder.get("object") == "list" and step == "data":
             return holder["data"]
+        elif isinstance(holder, dict) and (holder.get("object"), step) == ("balance_transaction", "source"):
+            table = _SOURCES.get(str(holder[step]).partition("_")[0])
+            holder[step] = (table and self._tables.get(table, holder[step])) or holder[step]
         elif not isinstance(holder, dict) or step not in holder or step not in _EXPANDABLE:
             raise StripeError(400, f"This property cannot be expanded ({name}).", param="expand")
         elif isinstance(holder[step], str):
