@@ -47,7 +47,7 @@ def item(world: World, key: str) -> dict[str, Any]:
     return next(each for each in world.items("payments") if each["pk"] == key)
 
 
-def change(world: World, key: str, **values: object) -> None:
+def change(world: World, key: str, **values: Any) -> None:
     """Change attributes of an item, as a defect would."""
     table = world.tables.resource.Table("payments")
     for name, value in values.items():
