@@ -1,21 +1,7 @@
-import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
-import { CARDS, expect, payWith, test, uniqueTitle } from "./fixtures";
+import { CARDS, checkAccessibility, expect, payWith, test, uniqueTitle } from "./fixtures";
 
 const WIDTHS = { phone: 360, desktop: 1280 };
 const SCHEMES = ["light", "dark"] as const;
-
-/** Checks a page with axe, and that nothing is wider than the screen. */
-async function check(page: Page, where: string): Promise<void> {
-  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const found = violations.map(
-    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join("\n")}`,
-  );
-  expect.soft(found, `axe on ${where}`).toEqual([]);
-  const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect.soft(excess, `the width of ${where}`).toBeLessThanOrEqual(0);
-}
 
 for (const colorScheme of SCHEMES) {
   for (const [device, width] of Object.entries(WIDTHS)) {
@@ -29,19 +15,19 @@ for (const colorScheme of SCHEMES) {
         );
         for (const path of ["/", `/tickets/${ticket}`, "/signin", "/signup", "/no/such/page"]) {
           await page.goto(path);
-          await check(page, path);
+          await checkAccessibility(page, path);
         }
         await page.goto("/signup");
         await page.getByRole("button", { name: "Sign up" }).click();
         await expect(page.getByText("Enter your e-mail address.")).toBeVisible();
-        await check(page, "/signup with errors");
+        await checkAccessibility(page, "/signup with errors");
       });
 
       test("the API reference", async ({ page }) => {
         await page.goto("/docs");
         await page.locator(".opblock-summary-control").first().click();
         await expect(page.getByRole("button", { name: "Execute" })).toBeVisible();
-        await check(page, "/docs");
+        await checkAccessibility(page, "/docs");
       });
 
       test("a seller’s pages", async ({ page, context, seller, buyer }) => {
@@ -57,14 +43,14 @@ for (const colorScheme of SCHEMES) {
           `/tickets/${held}`,
         ]) {
           await page.goto(path);
-          await check(page, path);
+          await checkAccessibility(page, path);
         }
         await page.goto(`/tickets/${ticket}/edit`);
         await page.getByLabel("Title").fill("Seller, row 1");
         await seller.call("PUT", `/api/tickets/${ticket}`, { title: "Seller, row 2", price: "99.00" });
         await page.getByRole("button", { name: "Save" }).click();
         await expect(page.getByRole("group", { name: /^The title was changed elsewhere/ })).toBeVisible();
-        await check(page, "an edit with a conflict");
+        await checkAccessibility(page, "an edit with a conflict");
       });
 
       test("a buyer’s pages", async ({ page, context, seller, buyer }) => {
@@ -74,23 +60,23 @@ for (const colorScheme of SCHEMES) {
         await page.goto(`/orders/${order}`);
         await payWith(page, CARDS.declined);
         await expect(page.getByRole("alert")).toBeVisible();
-        await check(page, "an order with a declined card");
+        await checkAccessibility(page, "an order with a declined card");
         await page.route("**/confirm", (route) => route.abort());
         await payWith(page, CARDS.accepted);
         await expect(page.getByText("We don’t know yet whether your card was charged.")).toBeVisible();
-        await check(page, "a payment with an unknown outcome");
+        await checkAccessibility(page, "a payment with an unknown outcome");
         await page.unroute("**/confirm");
         await page.reload();
         await payWith(page, CARDS.threeDSecure);
         await expect(page.getByRole("dialog")).toBeVisible();
-        await check(page, "3-D Secure");
+        await checkAccessibility(page, "3-D Secure");
         await page.getByRole("button", { name: "Complete authentication" }).click();
         await expect(page.getByText("It’s yours.")).toBeVisible();
-        await check(page, "a paid order");
+        await checkAccessibility(page, "a paid order");
         await page.goto("/orders");
-        await check(page, "/orders");
+        await checkAccessibility(page, "/orders");
         await page.goto(`/tickets/${ticket}`);
-        await check(page, "a sold ticket");
+        await checkAccessibility(page, "a sold ticket");
       });
     });
   }

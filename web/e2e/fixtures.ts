@@ -1,6 +1,7 @@
 /** Fixtures of the browser tests. Users, tickets and orders are created over the API, so that each test starts quickly. */
 
 import { randomUUID } from "node:crypto";
+import AxeBuilder from "@axe-core/playwright";
 import { type Browser, type BrowserContext, test as base, expect, type Page } from "@playwright/test";
 
 const URL = process.env.ADMIT_ONE_URL ?? "";
@@ -190,4 +191,16 @@ export async function payWith(page: Page, number: string): Promise<void> {
 /** A ticket title that no other test uses. */
 export function uniqueTitle(name: string): string {
   return `${name} ${randomUUID().slice(0, 8)}`;
+}
+
+/** Checks a page with axe, and that nothing is wider than the screen. */
+export async function checkAccessibility(page: Page, where: string): Promise<void> {
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join("\n")}`,
+  );
+  expect.soft(found, `axe on ${where}`).toEqual([]);
+  const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect.soft(excess, `the width of ${where}`).toBeLessThanOrEqual(0);
 }
