@@ -70,6 +70,10 @@ export const ROUTES: RouteObject[] = [
               },
               { path: "orders", lazy: async () => ({ Component: (await import("./pages/Orders")).Orders }) },
               {
+                path: "payouts",
+                lazy: async () => ({ Component: (await import("./pages/Payouts")).Payouts }),
+              },
+              {
                 path: "account",
                 lazy: async () => ({ Component: (await import("./pages/Account")).Account }),
               },

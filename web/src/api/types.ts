@@ -12,6 +12,7 @@ export type OrderList = Schemas["OrderList"];
 export type OwnTicket = Schemas["OwnTicket"];
 export type OwnTicketList = Schemas["OwnTicketList"];
 export type Payment = Schemas["Payment"];
+export type PayoutAccount = Schemas["Account"];
 export type Problem = Schemas["Problem"];
 export type Refund = Schemas["Refund"];
 export type ResetPassword = Schemas["ResetPassword"];

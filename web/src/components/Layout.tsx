@@ -38,6 +38,7 @@ export function Layout() {
           <NavLink to="/sell">Sell</NavLink>
           <NavLink to="/selling">My tickets</NavLink>
           <NavLink to="/orders">My orders</NavLink>
+          <NavLink to="/payouts">Get paid</NavLink>
         </nav>
         <Account />
       </header>

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { useParams } from "react-router";
 import { isNotFound } from "../api/errors";
 import { ticket as ticketQuery } from "../api/queries";
@@ -12,7 +13,11 @@ import { formatDateTime } from "../rules/date";
 import { STATUS_LABELS } from "../rules/ticket";
 import { Buy, SignInToBuy } from "./Buy";
 import { NotFound } from "./NotFound";
-import { OwnTicketActions } from "./OwnTicketActions";
+
+// Most visitors are not the seller.
+const OwnTicketActions = lazy(async () => ({
+  default: (await import("./OwnTicketActions")).OwnTicketActions,
+}));
 
 export function TicketPage() {
   const { id = "" } = useParams();
@@ -54,7 +59,13 @@ function Actions({ ticket }: { ticket: Ticket }) {
   if (user.data === null) return <SignInToBuy ticket={ticket} />;
   return (
     <SignedIn user={user.data}>
-      {user.data.id === ticket.userID ? <OwnTicketActions ticket={ticket} /> : <Buy ticket={ticket} />}
+      {user.data.id === ticket.userID ? (
+        <Suspense fallback={<Loading />}>
+          <OwnTicketActions ticket={ticket} />
+        </Suspense>
+      ) : (
+        <Buy ticket={ticket} />
+      )}
     </SignedIn>
   );
 }
