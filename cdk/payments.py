@@ -48,7 +48,11 @@ class Payments(Construct):
                     sort_key="expiresAt",
                     sort_key_type=NUMBER,
                     attributes=["awaitsRefund"],
-                )
+                ),
+                Index(name="by-seller", partition_key="sellerID", sort_key="orderID"),
+                Index(
+                    name="due-looks", partition_key="lookPartition", sort_key="lookAt", sort_key_type=NUMBER
+                ),
             ],
             published_on=bus,
         )
@@ -143,10 +147,10 @@ class Payments(Construct):
             handler="functions.payments.listener.handler",
             timeout=Duration.seconds(30),
             monitoring=self._monitoring,
-            environment=self._environment,
+            environment=self._environment | {"PAYOUT_HOLD_SECONDS": str(self._stage.payout_hold_seconds)},
             memory_mb=WAITING_MB,
         )
-        self.table.allow(listener, "GetItem", "PutItem")
+        self.table.allow(listener, "GetItem", "PutItem", "UpdateItem")
         EventListener(
             self,
             "Events",

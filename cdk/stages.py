@@ -35,6 +35,8 @@ class Stage:
     fee_fixed: str = "0"
     """What the marketplace keeps of each sale besides, in the currency's main unit. Both together take no more than the
     price. An order keeps the fee of the time at which it was placed."""
+    payout_hold_seconds: int = 7 * 24 * 3600
+    """How long after a sale its seller is paid at the earliest, up to 90 days: time for the buyer to complain."""
     log_retention: RetentionDays = RetentionDays.TWO_WEEKS
     stripe_api_base: str | None = None
     """The URL of an emulator of Stripe's API; None for Stripe itself."""
@@ -123,6 +125,7 @@ LOCAL = Stage(
     name="local",
     local=True,
     sign_ups_per_network=1_000_000,
+    payout_hold_seconds=30,
     log_retention=RetentionDays.ONE_DAY,
     stripe_api_base="http://127.0.0.1:12111",
     public_origin="http://127.0.0.1:3000",
@@ -218,6 +221,8 @@ def _has_type(value: object, expected: Any) -> bool:
 def _check_values(stage: Stage) -> None:
     if not 1 <= stage.order_window_seconds <= 86_400:
         raise ValueError(f"order_window_seconds must be 1 to 86400, not {stage.order_window_seconds}")
+    if not 0 <= stage.payout_hold_seconds <= 90 * 86_400:
+        raise ValueError(f"payout_hold_seconds must be 0 to 7776000, not {stage.payout_hold_seconds}")
     for setting in ("listener_concurrency", "settler_concurrency"):
         if not 2 <= getattr(stage, setting) <= 1000:
             raise ValueError(f"{setting} must be 2 to 1000, not {getattr(stage, setting)}")

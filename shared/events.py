@@ -225,6 +225,44 @@ class PaymentRefunded(PaymentEvent):
     amountRefunded: MinorUnits | None = None
 
 
+class PaidTicket(BaseModel):
+    """The ticket that a seller is paid for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
+
+    id: TicketID
+    title: str
+
+
+class PayoutEvent(Data):
+    """Common fields of the events of a seller's earnings from an order. `id` is the order's, `userID` the seller's."""
+
+    id: OrderID
+    version: int
+    userID: UserID
+    ticket: PaidTicket
+    amount: Price
+    currency: str
+
+
+class PayoutCreated(PayoutEvent):
+    """The amount was transferred to the seller's account."""
+
+    type: ClassVar[str] = "payout:created"
+
+
+class PayoutReversed(PayoutEvent):
+    """The amount, the total so far, was taken back from the seller's account: the order was refunded, or lost."""
+
+    type: ClassVar[str] = "payout:reversed"
+
+
+class PayoutBlocked(PayoutEvent):
+    """The amount, which is due, is not sent for now: the buyer disputes the payment, or a refund is under way."""
+
+    type: ClassVar[str] = "payout:blocked"
+
+
 CONTRACTS: Mapping[str, type[Data]] = {
     contract.type: contract
     for contract in (
@@ -245,6 +283,9 @@ CONTRACTS: Mapping[str, type[Data]] = {
         PaymentVoided,
         PaymentPartlyRefunded,
         PaymentRefunded,
+        PayoutCreated,
+        PayoutReversed,
+        PayoutBlocked,
     )
 }
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from functions.payments.declines import Attempt, begin_attempt, check_buyer, end_attempt, new_attempt, record_decline
+from functions.payments.earning_store import EarningStore, to_sale, written
+from functions.payments.earnings import Sale, earned
 from functions.payments.payment import (
     CardDeclined,
     EventType,
@@ -86,8 +88,10 @@ def get_payment(store: PaymentStore, *, user_id: UserID, order_id: str) -> Payme
     return payment
 
 
-def follow_order(store: PaymentStore, event: OrderEvent) -> None:
+def follow_order(store: PaymentStore, event: OrderEvent, *, payout_hold: timedelta) -> None:
     """Record the order's new state and perform the action it requires: capture, void or refund.
+
+    What the seller earns of an order that has completed is recorded with it, to be paid after `payout_hold`.
 
     The order that is to be captured is recorded together with its capture. Every other state is recorded first, so that
     nobody starts the payment of a cancelled order while Stripe does not respond.
@@ -99,7 +103,7 @@ def follow_order(store: PaymentStore, event: OrderEvent) -> None:
         except PaymentNotFound:
             _record_order(store, order)
         return
-    payment = _record_order(store, order)
+    payment = _record_order(store, order, sale=to_sale(event), payout_hold=payout_hold)
     if payment.stripe_id is None:
         return
     match event:
@@ -381,8 +385,13 @@ def _record(
 
 
 @retry_on_conflict(attempts=MAX_ATTEMPTS)
-def _record_order(store: PaymentStore, order: PayableOrder) -> Payment:
-    """Record the order's state; one older than the recorded state changes nothing. Returns the payment."""
+def _record_order(
+    store: PaymentStore, order: PayableOrder, *, sale: Sale | None = None, payout_hold: timedelta = timedelta()
+) -> Payment:
+    """Record the order's state; one older than the recorded state changes nothing. Returns the payment.
+
+    If the order has completed, the seller's earnings from this `sale` are recorded in the same transaction.
+    """
     before = store.payment(order.id)
     payment = before.with_order(order) if before else Payment(order=order)
     if payment == before:
@@ -391,11 +400,22 @@ def _record_order(store: PaymentStore, order: PayableOrder) -> Payment:
         payment = store.replace(before, payment)
     else:
         store.insert(payment)
+    if sale and order.has_completed():
+        _record_earning(store, sale, order, payout_hold)
     store.commit()
     is_completed = order.status is OrderStatus.COMPLETED and (before is None or before.order.status is not order.status)
     if is_completed and payment.paid_at:
         measure("PaymentToTicket", (clock.now() - payment.paid_at).total_seconds())
     return payment
+
+
+def _record_earning(store: PaymentStore, sale: Sale, order: PayableOrder, hold: timedelta) -> None:
+    """Add the seller's earnings from an order, or the order's newer state in them."""
+    before, now = EarningStore(store.table).earning(sale.order_id), clock.now()
+    after = before.with_order(order, now) if before else earned(sale, order, now=now, hold=hold)
+    if after != before:
+        _, earning, seller = written(before, after)
+        store.add(earning, seller)
 
 
 def _find(store: PaymentStore, user_id: UserID, order_id: str) -> Payment:

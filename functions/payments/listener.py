@@ -1,6 +1,7 @@
 """Consume the events of Orders."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from functions.payments import actions
@@ -23,6 +24,7 @@ class Settings:
     """Environment variables of the Payments listener."""
 
     table_name: str
+    payout_hold_seconds: int
 
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -32,4 +34,6 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _follow(event: OrderEvent) -> None:
-    actions.follow_order(PaymentStore(Table(settings.load(Settings).table_name)), event)
+    env = settings.load(Settings)
+    store = PaymentStore(Table(env.table_name))
+    actions.follow_order(store, event, payout_hold=timedelta(seconds=env.payout_hold_seconds))

@@ -145,6 +145,7 @@ class OrderStatus(StrEnum):
     AWAITING_PAYMENT = "awaiting:payment"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
+    REFUNDING = "refunding"
     REFUNDED = "refunded"
 
 
@@ -247,6 +248,10 @@ class PayableOrder:
     currency: str
     version: int
     refunded: MinorUnits = NOTHING
+
+    def has_completed(self) -> bool:
+        """Whether the order has completed, even if it was refunded since."""
+        return self.status in (OrderStatus.COMPLETED, OrderStatus.REFUNDING, OrderStatus.REFUNDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

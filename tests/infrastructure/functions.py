@@ -50,7 +50,7 @@ FUNCTIONS: dict[str, tuple[str, int, set[str]]] = {
     "expiration expire": ("functions.expiration.expire.handler", 10, {"EVENT_BUS_NAME"}),
     "payments api": ("functions.payments.api.handler", 29, PAYMENTS | EDGE),
     "payments webhook": ("functions.payments.webhook.handler", 29, PAYMENTS),
-    "payments listener": ("functions.payments.listener.handler", 30, PAYMENTS),
+    "payments listener": ("functions.payments.listener.handler", 30, PAYMENTS | {"PAYOUT_HOLD_SECONDS"}),
     "payments reconciler": ("functions.payments.reconciler.handler", 240, PAYMENTS | {"DUE_QUEUE_URL"}),
     "payments settler": ("functions.payments.settler.handler", 30, PAYMENTS),
     "payments payouts_api": ("functions.payments.payouts_api.handler", 29, PAYOUTS | LINKS | EDGE),

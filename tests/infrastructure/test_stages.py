@@ -64,6 +64,8 @@ def test_local_lacks_only_what_local_aws_does_not_support(
         "Monitoring/TicketsTableThrottled/Resource",
         "Monitoring/AuthUsersClosingIndexThrottled/Resource",
         "Monitoring/OrdersOpenIndexThrottled/Resource",
+        "Monitoring/PaymentsBySellerIndexThrottled/Resource",
+        "Monitoring/PaymentsDueLooksIndexThrottled/Resource",
         "Monitoring/PaymentsUnsettledIndexThrottled/Resource",
         "Monitoring/TicketsBySellerIndexThrottled/Resource",
         "Monitoring/TicketsOnSaleIndexThrottled/Resource",
@@ -94,6 +96,7 @@ def test_resources_of_local_differ_only_as_listed(pair: tuple[Template, Template
         ),
         f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SESSION_COOKIE",
         f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SIGN_UPS_PER_NETWORK",
+        f"{aws.functions()['payments listener'][0]}/Properties/Environment/Variables/PAYOUT_HOLD_SECONDS",
     }
 
 
@@ -220,6 +223,7 @@ def test_production_is_not_deployed_without_a_recipient_of_alarms(monkeypatch: p
         ("reserved_concurrency = {orders-api = -1}", "negative"),
         ("listener_concurrency = 1", "2 to 1000"),
         ("order_window_seconds = 0", "1 to 86400"),
+        ("payout_hold_seconds = -1", "0 to 7776000"),
         ("log_retention_days = 15", "must be one of 1, 7"),
         ('mail_from = "Mail@example.com"', "lower case"),
         ('mail_from = "Admit One <mail@example.com>"', "without a name"),

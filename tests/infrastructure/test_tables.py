@@ -25,7 +25,11 @@ INDEXES: dict[str, dict[str, tuple[list[str], list[str] | str]]] = {
         "by-seller": (["userID:S", "id:S"], "KEYS_ONLY"),
     },
     "Orders/Orders/Table": {"open": (["openPartition:S", "expiresAt:N"], "KEYS_ONLY")},
-    "Payments/Payments/Table": {"unsettled": (["unsettledPartition:S", "expiresAt:N"], ["awaitsRefund"])},
+    "Payments/Payments/Table": {
+        "unsettled": (["unsettledPartition:S", "expiresAt:N"], ["awaitsRefund"]),
+        "by-seller": (["sellerID:S", "orderID:S"], "KEYS_ONLY"),
+        "due-looks": (["lookPartition:S", "lookAt:N"], "KEYS_ONLY"),
+    },
 }
 RELAYS = {
     "tickets relay": "Tickets/Tickets/Table",

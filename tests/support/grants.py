@@ -127,6 +127,7 @@ GRANTS: dict[str, set[str]] = {
     "payments listener": {
         "dynamodb:GetItem on Payments/Payments/Table",
         "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:UpdateItem on Payments/Payments/Table",
         "secretsmanager:GetSecretValue on Payments/StripeKeys",
         "sqs:DeleteMessage on Payments/Events/Queue",
         "sqs:GetQueueAttributes on Payments/Events/Queue",

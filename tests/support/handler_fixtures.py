@@ -21,6 +21,7 @@ os.environ |= {
     "CURRENCY": "usd",
     "FEE_PERCENT": "5",
     "FEE_FIXED": "0",
+    "PAYOUT_HOLD_SECONDS": "604800",
     "EDGE_SECRET_ARN": "edge",
     "SESSION_COOKIE": "__Host-admit-one",
     "EMAIL_VERIFICATION": "optional",

@@ -25,6 +25,9 @@ SUBSCRIPTIONS = {
     "payment:voided": [],
     "payment:partly-refunded": ["orders"],
     "payment:refunded": ["orders"],
+    "payout:created": [],
+    "payout:reversed": [],
+    "payout:blocked": [],
 }
 """The services that follow each event. Auth, which only reports some by mail, is left out."""
 DECIDED_CHANGES = ("edited", "withdrawn")  # the changes of ticket:updated that Orders subscribes to
