@@ -529,7 +529,8 @@ def _offers(cloud: Cloud) -> dict[str, Item]:
 
 def _payments(cloud: Cloud) -> dict[str, Item]:
     """Payments' items by order."""
-    return {item["orderID"]: item for item in cloud.database.items(cloud.table("payments")) if "orderID" in item}
+    items = cloud.database.items(cloud.table("payments"))
+    return {item["orderID"]: item for item in items if item["pk"].startswith("order#")}
 
 
 def _went_back(intent: dict[str, Any]) -> bool:
