@@ -154,6 +154,7 @@ class Monitoring(Construct):
         self._watch_api(api)
         self._watch_asynchronous()
         self._watch_business()
+        self._watch_payouts()
         if self._stage.mail_from:
             self._watch_mails()
         self._draw(api)
@@ -207,14 +208,14 @@ class Monitoring(Construct):
         )
         self._alarm(
             "workers-crash",
-            "Workers (settler, expirer, mail sender, feedback, eraser) fail.",
+            "Workers (settler, expirer, mail sender, feedback, eraser, payout finder and worker) fail.",
             _crashes(self._workers),
             threshold=3,
             for_minutes=(2, 3),
         )
         self._alarm(
             "repairs-failing",
-            "Payments could not be settled, orders not expired or accounts not erased, in three runs.",
+            "Payments were not settled, orders not expired, accounts not erased or payouts not made, in three runs.",
             self._counted("RepairsFailed", statistic="Sum", period=Duration.minutes(5)),
             threshold=1,
             periods=3,
@@ -272,6 +273,29 @@ class Monitoring(Construct):
             "reconciler-silent",
             "The reconciler, which runs every five minutes, has emitted no metric for half an hour.",
             self._counted("OldestAuthorization", statistic="SampleCount", period=quarter),
+            threshold=1,
+            below=True,
+            periods=2,
+        )
+
+    def _watch_payouts(self) -> None:
+        hour = Duration.hours(1)
+        self._alarm(
+            "payouts-overdue",
+            "Earnings have been due for a day, and neither their seller nor a dispute keeps them back.",
+            self._counted("PayoutsOverdue", statistic="Sum", period=hour),
+            threshold=1,
+        )
+        self._alarm(
+            "reversals-pending",
+            "Stripe refuses to take money back from a seller, who may lack it. Nothing is sent to the seller.",
+            self._counted("ReversalsPending", statistic="Sum", period=hour),
+            threshold=1,
+        )
+        self._alarm(
+            "payout-finder-silent",
+            "The payout finder, which runs every five minutes, has emitted no metric for half an hour.",
+            self._counted("PayoutLooks", statistic="SampleCount", period=Duration.minutes(15)),
             threshold=1,
             below=True,
             periods=2,

@@ -50,9 +50,7 @@ class Payments(Construct):
                     attributes=["awaitsRefund"],
                 ),
                 Index(name="by-seller", partition_key="sellerID", sort_key="orderID"),
-                Index(
-                    name="due-looks", partition_key="lookPartition", sort_key="lookAt", sort_key_type=NUMBER
-                ),
+                Index(name="due-looks", partition_key="lookPartition", sort_key="lookAt", sort_key_type=NUMBER),
             ],
             published_on=bus,
         )

@@ -8,7 +8,8 @@ dies in between leaves the attempt, which the next call completes under the same
 from dataclasses import dataclass
 
 from functions.payments.account_store import AccountStore
-from functions.payments.connected_account import AccountRejected, ConnectedAccount
+from functions.payments.connected_account import AccountRejected, AccountStatus, ConnectedAccount
+from functions.payments.earning_store import EarningStore
 from functions.payments.payment import PaymentsNotConfigured, StripeUnavailable
 from functions.payments.payout_gateway import AccountMissing, OnboardingLink, PayoutGateway, Refused, ServerError
 from shared import clock, settings
@@ -63,7 +64,8 @@ def get_account(store: AccountStore, user_id: UserID) -> ConnectedAccount | None
 def refresh(store: AccountStore, stripe: PayoutGateway, user_id: UserID) -> ConnectedAccount | None:
     """Read the user's account from Stripe, and record what it shows; None if the user has no account.
 
-    Raises StripeUnavailable, PaymentsNotConfigured, Refused, Contention.
+    Once it is ready, earnings that have waited for it are looked at. Raises StripeUnavailable, PaymentsNotConfigured,
+    Refused, Contention.
     """
     account = store.account(user_id)
     if account is None or account.stripe_id is None:
@@ -75,6 +77,8 @@ def refresh(store: AccountStore, stripe: PayoutGateway, user_id: UserID) -> Conn
     stored = store.replace(account, after)
     store.commit(stored)
     if stored.status is not account.status:
+        if stored.status is AccountStatus.READY:
+            EarningStore(store.table).wake_seller(user_id)
         logger.info("account changed", status=stored.status, before=account.status, account=stored.stripe_id)
     return stored
 

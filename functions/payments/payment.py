@@ -177,6 +177,8 @@ class Intent:
     created_at: datetime
     stage: str | None
     order_id: OrderID | None
+    charge_id: str | None = None
+    """The charge of the last confirmation, which pays for transfers to the seller."""
     captured: MinorUnits = NOTHING
     refunded: MinorUnits = NOTHING
     """The sum of the refunds that have succeeded."""

@@ -1,7 +1,7 @@
 """The calls to Stripe that concern sellers' money, with a key of their own.
 
 Only the functions that may read the secret `PayoutKeys` can make them: the key of the other functions of Payments has
-no rights to accounts and transfers, and this one has none to PaymentIntents (docs/operations.md).
+no rights to accounts and transfers, and this one cannot change PaymentIntents (docs/operations.md).
 
 Calls that act take their idempotency key from the caller, who has stored it before: Stripe answers a repetition with
 its first answer, whatever happened in between.
@@ -11,24 +11,33 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import stripe
 
 from functions.payments.circuit_breaker import CircuitBreaker
 from functions.payments.connected_account import AccountView
-from functions.payments.payment import PaymentError, PaymentsNotConfigured, StripeUnavailable
+from functions.payments.earnings import Answer, AtStripe, Operation, OperationKind, Reversal, Sale, Transfer
+from functions.payments.payment import Intent, PaymentError, PaymentsNotConfigured, StripeUnavailable
 from functions.payments.stripe_gateway import (
     BUYER_TIMEOUT_SECONDS,
     CURRENT_API,
     KEYS_TTL,
     TIMEOUT_SECONDS,
-    StripeCalls,
+    IntentReader,
     closed_circuit,
 )
 from shared import aws, clock, settings
-from shared.ids import UserID
+from shared.ids import OrderID, UserID
+from shared.money import MinorUnits
 from shared.secret_cache import SecretCache
+from shared.telemetry import logger
+
+if TYPE_CHECKING:
+    from stripe import RequestOptions
+    from stripe.params import TransferCreateParams
+
+PAGE = 100  # transfers or reversals, the maximum of Stripe
 
 
 class AccountMissing(PaymentError):
@@ -98,7 +107,7 @@ def keys() -> PayoutKeys:
     return found
 
 
-class PayoutGateway(StripeCalls):
+class PayoutGateway(IntentReader):
     """The Stripe calls about sellers.
 
     Every method may raise StripeUnavailable (ServerError after an answer), PaymentsNotConfigured, Refused and
@@ -167,6 +176,64 @@ class PayoutGateway(StripeCalls):
         )
         return OnboardingLink(made.url, clock.from_millis(made.expires_at * 1000))
 
+    def money(self, stripe_id: str, order_id: OrderID) -> AtStripe:
+        """Read what Stripe shows of an order's money: its PaymentIntent, and all transfers of the order's group."""
+        intent = self.retrieve(stripe_id)
+        page = self._call(lambda: self._client.v1.transfers.list({"transfer_group": order_id, "limit": PAGE}))
+        found = list(page.data)
+        while page.has_more:
+            page = self._call(page.next_page)
+            found += page.data
+        return AtStripe(intent=intent, transfers=tuple(map(self._transfer, found)))
+
+    def execute(self, operation: Operation, sale: Sale, intent: Intent) -> Answer | None:
+        """Let Stripe make a transfer or a reversal, under the operation's key. Returns None if it has made it.
+
+        Otherwise returns its final answer under this key. Raises StripeUnavailable if there is none: the same operation
+        may be repeated.
+        """
+        try:
+            self._call(lambda: self._move(operation, sale, intent))
+        except (Refused, AccountMissing) as refusal:
+            logger.warning("Stripe refused an operation", key=operation.key(sale.order_id), reason=str(refusal))
+            return Answer.REFUSED
+        except ServerError as error:
+            logger.warning("Stripe failed", key=operation.key(sale.order_id), reason=str(error))
+            return Answer.FAILED
+        return None
+
+    def _move(self, operation: Operation, sale: Sale, intent: Intent) -> object:
+        metadata = {"stage": self.stage, "orderID": sale.order_id, "number": str(operation.number)}
+        options: RequestOptions = {"idempotency_key": operation.key(sale.order_id)}
+        if operation.kind is OperationKind.REVERSAL:
+            reversals = self._client.v1.transfers.reversals
+            return reversals.create(operation.target, {"amount": operation.amount, "metadata": metadata}, options)
+        params: TransferCreateParams = {
+            "amount": operation.amount,
+            "currency": sale.currency,
+            "destination": operation.target,
+            "transfer_group": sale.order_id,
+            "metadata": metadata,
+        }
+        if intent.charge_id:
+            params["source_transaction"] = intent.charge_id
+        return self._client.v1.transfers.create(params, options)
+
+    def _transfer(self, found: stripe.Transfer) -> Transfer:
+        """Return a transfer with its reversals. More than ten of them take another call."""
+        embedded = found.reversals
+        reversals = embedded.data
+        if embedded.has_more:
+            reversals = self._call(lambda: self._client.v1.transfers.reversals.list(found.id, {"limit": PAGE})).data
+        return Transfer(
+            id=found.id,
+            number=_number(found.metadata),
+            amount=MinorUnits(found.amount),
+            reversals=tuple(
+                Reversal(number=_number(each.metadata), amount=MinorUnits(each.amount)) for each in reversals
+            ),
+        )
+
     def _account(self, call: Any) -> AccountView:
         found: stripe.Account = self._call(call)
         if getattr(found, "deleted", False):
@@ -200,6 +267,12 @@ class PayoutGateway(StripeCalls):
                 raise StripeUnavailable("Stripe did not respond; try again") from error
             case _:
                 raise error
+
+
+def _number(metadata: Any) -> int | None:
+    """Return the number of the operation that made an object; None if it was made by hand."""
+    number = (metadata.to_dict() if metadata else {}).get("number", "")
+    return int(number) if number.isdecimal() else None
 
 
 def _names_missing_account(error: stripe.StripeError) -> bool:

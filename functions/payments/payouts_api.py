@@ -8,11 +8,14 @@ from aws_lambda_powertools.event_handler import Response
 from functions.payments import onboarding
 from functions.payments.account_store import AccountStore
 from functions.payments.connected_account import AccountRejected
+from functions.payments.earning_store import EarningStore
 from functions.payments.payment import PaymentsNotConfigured, StripeUnavailable
 from functions.payments.payout_gateway import AccountMissing, Refused
-from functions.payments.payout_schemas import AccountLinkOut, AccountOut
+from functions.payments.payout_schemas import AccountLinkOut, AccountOut, PayoutPage
 from shared import settings
-from shared.http import Api
+from shared.http import Api, Cursor, Limit
+from shared.money import CURRENCIES
+from shared.pagination import DEFAULT_LIMIT
 from shared.problems import problem_type
 from shared.table import Table
 
@@ -22,6 +25,7 @@ class Settings:
     """Environment variables of the routes; those for Stripe are in `payout_gateway`."""
 
     table_name: str
+    currency: str
 
 
 def _table() -> Table:
@@ -67,3 +71,12 @@ def connect_account() -> Response[AccountLinkOut]:
 def get_account() -> AccountOut:
     """Get the status of the caller's account at Stripe. It is read from Stripe while it is not ready."""
     return AccountOut.of(onboarding.get_account(AccountStore(_table()), api.user.id))
+
+
+@api.get("/api/payouts")
+@api.raises()
+def list_payouts(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> PayoutPage:
+    """List what the caller earns from sold tickets, the newest orders first, with the totals by status."""
+    store = EarningStore(_table())
+    page = store.of_seller(api.user.id, limit=limit, cursor=cursor)
+    return PayoutPage.of(page, store.seller(api.user.id), CURRENCIES[settings.load(Settings).currency])

@@ -251,7 +251,57 @@ def closed_circuit() -> CircuitBreaker:
     return _breaker
 
 
-class StripeGateway(StripeCalls):
+class IntentReader(StripeCalls):
+    """Reads PaymentIntents with their charge, refunds and disputes."""
+
+    def retrieve(self, stripe_id: str) -> Intent:
+        """Read the PaymentIntent with its charge and refunds."""
+        expand: PaymentIntentRetrieveParams = {"expand": ["latest_charge.refunds"]}
+        return self._intent(lambda: self._client.v1.payment_intents.retrieve(stripe_id, expand))
+
+    def _intent(self, call: Any, *, acts: bool = False) -> Intent:
+        found: stripe.PaymentIntent = self._call(call, acts=acts)
+        charge = found.latest_charge if isinstance(found.latest_charge, stripe.Charge) else None
+        disputes = self._disputes(found.id) if charge and charge.disputed else []
+        refunds = self._refunds(charge) if charge else []
+        metadata: dict[str, str] = found.metadata.to_dict()
+        order_id = metadata.get("orderID")
+        return Intent(
+            id=found.id,
+            status=_STATUSES.get(found.status, IntentStatus.UNCONFIRMED),
+            client_secret=found.client_secret or "",
+            created_at=clock.from_millis(found.created * 1000),
+            stage=metadata.get("stage"),
+            order_id=OrderID(order_id) if order_id else None,
+            charge_id=charge.id if charge else None,
+            captured=MinorUnits(found.amount_received),
+            refunded=MinorUnits(sum(refund.amount for refund in refunds if refund.status == "succeeded")),
+            refund_status=_refund_status(refunds),
+            lost=MinorUnits(sum(dispute.amount for dispute in disputes if dispute.status == "lost")),
+            with_the_bank=any(
+                dispute.status not in ("lost", "won") and not dispute.is_charge_refundable for dispute in disputes
+            ),
+            cancellation_reason=found.cancellation_reason,
+        )
+
+    def _refunds(self, charge: stripe.Charge) -> list[stripe.Refund]:
+        """Return the charge's refunds, newest first. More than ten of them take another call."""
+        expanded = charge.refunds
+        if expanded is not None and not expanded.has_more:  # an empty list is falsy
+            return expanded.data
+        found: stripe.ListObject[stripe.Refund] = self._call(
+            lambda: self._client.v1.refunds.list({"charge": charge.id, "limit": 100})
+        )
+        return found.data
+
+    def _disputes(self, stripe_id: str) -> list[stripe.Dispute]:
+        found: stripe.ListObject[stripe.Dispute] = self._call(
+            lambda: self._client.v1.disputes.list({"payment_intent": stripe_id})
+        )
+        return found.data
+
+
+class StripeGateway(IntentReader):
     """The Stripe calls of a payment.
 
     Every method may raise StripeUnavailable and PaymentsNotConfigured and, depending on the call, WrongState,
@@ -286,16 +336,12 @@ class StripeGateway(StripeCalls):
                     "currency": order.currency,
                     "capture_method": "manual",
                     "allowed_payment_method_types": ["card"],
+                    "transfer_group": order.id,
                     "metadata": {"stage": self.stage, "orderID": order.id, "userID": order.user_id},
                 },
                 options,
             )
         )
-
-    def retrieve(self, stripe_id: str) -> Intent:
-        """Read the PaymentIntent with its charge and refunds."""
-        expand: PaymentIntentRetrieveParams = {"expand": ["latest_charge.refunds"]}
-        return self._intent(lambda: self._client.v1.payment_intents.retrieve(stripe_id, expand))
 
     def confirm(self, stripe_id: str, token: str) -> Intent:
         """Authorise the PaymentIntent with a Stripe token (`tok_…`) or payment method (`pm_…`)."""
@@ -357,46 +403,6 @@ class StripeGateway(StripeCalls):
         if metadata.get("stage") != self.stage or "orderID" not in metadata:
             return None
         return LogEntry(subject.id, OrderID(metadata["orderID"]))
-
-    def _intent(self, call: Any, *, acts: bool = False) -> Intent:
-        found: stripe.PaymentIntent = self._call(call, acts=acts)
-        charge = found.latest_charge if isinstance(found.latest_charge, stripe.Charge) else None
-        disputes = self._disputes(found.id) if charge and charge.disputed else []
-        refunds = self._refunds(charge) if charge else []
-        metadata: dict[str, str] = found.metadata.to_dict()
-        order_id = metadata.get("orderID")
-        return Intent(
-            id=found.id,
-            status=_STATUSES.get(found.status, IntentStatus.UNCONFIRMED),
-            client_secret=found.client_secret or "",
-            created_at=clock.from_millis(found.created * 1000),
-            stage=metadata.get("stage"),
-            order_id=OrderID(order_id) if order_id else None,
-            captured=MinorUnits(found.amount_received),
-            refunded=MinorUnits(sum(refund.amount for refund in refunds if refund.status == "succeeded")),
-            refund_status=_refund_status(refunds),
-            lost=MinorUnits(sum(dispute.amount for dispute in disputes if dispute.status == "lost")),
-            with_the_bank=any(
-                dispute.status not in ("lost", "won") and not dispute.is_charge_refundable for dispute in disputes
-            ),
-            cancellation_reason=found.cancellation_reason,
-        )
-
-    def _refunds(self, charge: stripe.Charge) -> list[stripe.Refund]:
-        """Return the charge's refunds, newest first. More than ten of them take another call."""
-        expanded = charge.refunds
-        if expanded is not None and not expanded.has_more:  # an empty list is falsy
-            return expanded.data
-        found: stripe.ListObject[stripe.Refund] = self._call(
-            lambda: self._client.v1.refunds.list({"charge": charge.id, "limit": 100})
-        )
-        return found.data
-
-    def _disputes(self, stripe_id: str) -> list[stripe.Dispute]:
-        found: stripe.ListObject[stripe.Dispute] = self._call(
-            lambda: self._client.v1.disputes.list({"payment_intent": stripe_id})
-        )
-        return found.data
 
     def _raise(self, error: stripe.StripeError, *, acts: bool) -> NoReturn:
         _raise(error, acts=acts)

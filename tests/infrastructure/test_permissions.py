@@ -121,7 +121,9 @@ def test_only_functions_for_sellers_money_read_its_key(aws: Template) -> None:
         secret: {name for name in GRANTS if f"secretsmanager:GetSecretValue on {secret}" in _role_grants(aws, name)}
         for secret in ("Payments/Payouts/PayoutKeys", "Payments/StripeKeys")
     }
-    assert readers["Payments/Payouts/PayoutKeys"] == {"payments payouts_api", "payments payouts_webhook"}
+    assert readers["Payments/Payouts/PayoutKeys"] == {
+        *("payments payouts_api", "payments payouts_webhook", "payments payout_worker"),
+    }
     assert not readers["Payments/Payouts/PayoutKeys"] & readers["Payments/StripeKeys"]
 
 

@@ -14,8 +14,8 @@ from shared.money import MinorUnits
 from shared.pagination import BadCursor
 from shared.table import ConditionFailed, Table
 from shared.unit_of_work import VersionConflict
-from tests.integration.placing import offer, place
-from tests.support.lambda_events import Person, new_event
+from tests.integration.earning import buy, order_event
+from tests.support.lambda_events import Person
 from tests.support.stripe_in_process import Stripe
 from tests.support.world import World
 
@@ -32,17 +32,6 @@ def store(world: World) -> EarningStore:
     return EarningStore(Table("payments"))
 
 
-def buy(world: World, seller: Person) -> dict[str, Any]:
-    """Sell a ticket for 12.50; return the completed order."""
-    buyer = world.person("buyer@example.com")
-    placed: dict[str, Any] = place(world, offer(world, seller), buyer).json
-    world.settle(without=("expiration", "tickets"))
-    paid = world.call("POST", "/api/payments", {"orderId": placed["id"], "token": "tok_visa"}, by=buyer)
-    assert paid.status == 201
-    world.settle(without=("expiration", "tickets"))
-    return placed
-
-
 def earning_of(store: EarningStore, order: dict[str, Any]) -> Earning:
     found = store.earning(OrderID(order["id"]))
     assert found
@@ -53,22 +42,6 @@ def change(store: EarningStore, before: Earning, **changes: Any) -> Earning:
     stored = store.replace(before, replace(before, **changes))
     store.commit()
     return stored
-
-
-def order_event(world: World, order: dict[str, Any], status: str, version: int, **more: Any) -> dict[str, Any]:
-    """Return an event of a completed order, in another status."""
-    item = next(item for item in world.items("orders") if item.get("id") == order["id"])
-    ticket = {
-        "id": item["ticketID"],
-        "title": item["title"],
-        "price": item["price"],
-        "currency": item["currency"],
-        "hold": int(item["hold"]),
-        "sellerID": item["sellerID"],
-        "fee": item["fee"],
-    }
-    data = {"id": order["id"], "version": version, "status": status, "userID": item["userID"], "ticket": ticket}
-    return new_event(f"order:{status}", data | {"expiresAt": "2026-11-23T12:05:00Z"} | more)
 
 
 @pytest.mark.usefixtures("stripe")

@@ -134,9 +134,11 @@ GRANTS: dict[str, set[str]] = {
         "sqs:ReceiveMessage on Payments/Events/Queue",
     },
     "payments payouts_api": {
+        "dynamodb:BatchGetItem on Payments/Payments/Table",
         "dynamodb:DeleteItem on Payments/Payments/Table",
         "dynamodb:GetItem on Payments/Payments/Table",
         "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:Query on Payments/Payments/Table/index/by-seller",
         "dynamodb:UpdateItem on Payments/Payments/Table",
         "secretsmanager:GetSecretValue on Payments/Payouts/PayoutKeys",
     },
@@ -144,6 +146,25 @@ GRANTS: dict[str, set[str]] = {
         "dynamodb:GetItem on Payments/Payments/Table",
         "dynamodb:UpdateItem on Payments/Payments/Table",
         "secretsmanager:GetSecretValue on Payments/Payouts/PayoutKeys",
+    },
+    "payments payout_finder": {
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:Query on Payments/Payments/Table/index/due-looks",
+        "sqs:GetQueueAttributes on Payments/Payouts/Looks/Queue",
+        "sqs:SendMessage on Payments/Payouts/FinderFailures",
+        "sqs:SendMessage on Payments/Payouts/Looks/Queue",
+    },
+    "payments payout_worker": {
+        "dynamodb:GetItem on Payments/Payments/Table",
+        "dynamodb:PutItem on Payments/Payments/Table",
+        "dynamodb:Query on Payments/Payments/Table/index/due-looks",
+        "dynamodb:UpdateItem on Payments/Payments/Table",
+        "secretsmanager:GetSecretValue on Payments/Payouts/PayoutKeys",
+        "sqs:DeleteMessage on Payments/Payouts/Looks/Queue",
+        "sqs:GetQueueAttributes on Payments/Payouts/Looks/Queue",
+        "sqs:ReceiveMessage on Payments/Payouts/Looks/Queue",
+        "sqs:SendMessage on Payments/Payouts/Looks/Queue",
     },
     "payments personal_data": {
         "dynamodb:BatchGetItem on Payments/Payments/Table",
@@ -228,6 +249,10 @@ CLOCKS: dict[str, set[str]] = {
         "lambda:InvokeFunction on Orders/Sweep/Function",
         "sqs:SendMessage on Orders/SweepFailures",
     },
+    "Payments/Payouts/EveryFiveMinutes/Role": {
+        "lambda:InvokeFunction on Payments/Payouts/Finder/Function",
+        "sqs:SendMessage on Payments/Payouts/FinderFailures",
+    },
     "Payments/EveryFiveMinutes/Role": {
         "lambda:InvokeFunction on Payments/Reconciler/Function",
         "sqs:SendMessage on Payments/ReconcilerFailures",
@@ -236,8 +261,8 @@ CLOCKS: dict[str, set[str]] = {
 
 ENTRY_POINT = re.compile(
     r"functions\.(\w+)\."
-    r"(api|authorizer|eraser|expire|feedback|expirer|listener|mail_sender|payouts_api|payouts_webhook|personal_data|reconciler"
-    r"|relay|settler|sweep|webhook)"
+    r"(api|authorizer|eraser|expire|feedback|expirer|listener|mail_sender|payout_finder|payout_worker|payouts_api"
+    r"|payouts_webhook|personal_data|reconciler|relay|settler|sweep|webhook)"
 )
 
 

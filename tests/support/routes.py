@@ -36,4 +36,5 @@ SIGNED_IN = {
     "GET /api/payments/{orderId}": "payments api",
     "POST /api/payouts/account": "payments payouts_api",
     "GET /api/payouts/account": "payments payouts_api",
+    "GET /api/payouts": "payments payouts_api",
 }

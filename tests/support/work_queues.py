@@ -13,6 +13,7 @@ WORKERS = {
     "DUE_QUEUE_URL": "payments.settler",
     "OVERDUE_QUEUE_URL": "orders.expirer",
     "MAIL_QUEUE_URL": "auth.mail_sender",
+    "PAYOUT_QUEUE_URL": "payments.payout_worker",
 }
 """Each queue's name in the environment of the function that fills it, and its worker."""
 

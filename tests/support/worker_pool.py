@@ -34,7 +34,7 @@ from tests.support.lambda_events import CHANGE_EVENTS, WITH_TABLE, LambdaContext
 FUNCTIONS = (
     *("auth.api", "tickets.api", "tickets.listener", "orders.api", "orders.listener", "orders.sweep", "orders.expirer"),
     *("payments.api", "payments.listener", "payments.webhook", "payments.reconciler", "payments.settler"),
-    *("payments.payouts_api", "payments.payouts_webhook"),
+    *("payments.payouts_api", "payments.payouts_webhook", "payments.payout_finder", "payments.payout_worker"),
     *("auth.authorizer", "auth.mail_sender", "auth.feedback", "expiration.listener", "expiration.expire"),
     *("auth.eraser", "tickets.personal_data", "orders.personal_data", "payments.personal_data"),
 )
