@@ -34,6 +34,10 @@ AUTHORIZER_RESULT_TTL = timedelta(seconds=30)
 LINK = re.compile(r"https://[^/]+(?P<page>/[^#\s]+)(#(?P<token>[\w.-]+))?", re.ASCII)
 """The link in the text of a mail."""
 EDGE_PROOF = "the proof of the edge"
+HOLD_SECONDS = 300
+"""How long a seller's earnings are held, in place of seven days."""
+FEE_PERCENT = "55.555"
+"""More than half of the price, so that Stripe itself would allow a second transfer; and an amount to be rounded."""
 
 type Resources = Mapping[str, Mapping[str, Any]]
 
@@ -251,6 +255,10 @@ class Cloud:
             variables = variables | {"EMAIL_VERIFICATION": self.email_verification}
         if "PUBLIC_ORIGIN" in variables:
             variables = variables | {"PUBLIC_ORIGIN": "https://tickets.example.com"}
+        if "PAYOUT_HOLD_SECONDS" in variables:
+            variables = variables | {"PAYOUT_HOLD_SECONDS": str(HOLD_SECONDS)}
+        if "FEE_PERCENT" in variables:
+            variables = variables | {"FEE_PERCENT": FEE_PERCENT}
         if "HOLDS_PER_BUYER" in variables:
             variables = variables | {"HOLDS_PER_BUYER": self.holds_per_buyer}
         environment = {name: _reference(value) for name, value in variables.items()}

@@ -55,19 +55,22 @@ class Profile:
     """Seconds by which a timer may fire early."""
     closing: float = 0.0
     """No fault: a user deletes their account, as a probability for each action. Some runs have it (`run.CLOSES`)."""
+    payouts: float = 0.0
+    """No fault: sellers connect accounts and sell, Stripe decides, and money moves by hand, as a probability for each
+    action. Some runs have it (`run.PAYS`)."""
     dead_letters: int = 0
     """Number of messages (or timers) that are lost for good, into a dead-letter queue."""
 
     @property
     def has_failing_calls(self) -> bool:
-        """Whether a process may not learn what a call has done, or die after it."""
-        return any((self.refused, self.unreachable, self.response_lost, self.crash))
+        """Whether a process may not learn what a call has done, or die after it, or the SDK makes it twice."""
+        return any((self.refused, self.unreachable, self.response_lost, self.crash, self.sdk_retry))
 
     @classmethod
     def draw(cls, choices: Choices) -> Self:
         """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
-        others = ("accounts", "closing", "dead_letters", "skew", "early_timers", "outage")
+        others = ("accounts", "closing", "payouts", "dead_letters", "skew", "early_timers", "outage")
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name not in others}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))

@@ -45,6 +45,7 @@ from tests.simulation.invariants import (
     intents,
     orders_and_tickets,
 )
+from tests.simulation.payouts import check_payouts, check_payouts_at_rest
 from tests.simulation.quick_moto import quick
 from tests.simulation.workload import Workload
 from tests.support.fake_clock import FakeClock
@@ -55,6 +56,9 @@ SETTLES_WITHIN = timedelta(minutes=45)
 UNVERIFIED = 20  # every twentieth run refuses the writes of users who have not verified their address
 CLOSES = 10  # in every tenth run users delete their accounts
 CLOSING = 0.1
+PAYS = 10  # in every tenth run sellers are paid
+PAYING = 0.7
+FINDER = "PaymentsPayoutsFinder"
 ERASER = "AuthEraser"
 STRICT = 4  # every fourth run allows each buyer one unpaid order only, so that simulated buyers reach the limit
 OUTAGES = (frozenset({"put_events"}), frozenset({"get_secret_value"}), frozenset({"stripe"}))
@@ -99,10 +103,11 @@ def run(
     drawn = Profile.draw(choices)
     if profile is None:
         profile = replace(drawn, closing=CLOSING) if seed % CLOSES == CLOSES - 1 else drawn
+        profile = replace(profile, payouts=PAYING) if seed % PAYS == PAYS - 6 else profile
     outcome = RunResult(seed, mode, profile, choices.made, [])
     with quick(), _history(template, seed, choices, profile, outcome) as history:
         try:
-            for _ in range(steps):
+            for _ in range(2 * steps if profile.payouts else steps):
                 history.step()
             if mode == "liveness":
                 history.come_to_rest()
@@ -125,6 +130,8 @@ def _history(
         cloud.email_verification = "required"
     if not profile.closing:  # else its runs, which find nothing, would change the choices of all runs
         cloud.recurring = [each for each in cloud.recurring if not each.function.startswith(ERASER)]
+    if not profile.payouts:  # as above
+        cloud.recurring = [each for each in cloud.recurring if not each.function.startswith(FINDER)]
     if seed % STRICT == 0:
         cloud.holds_per_buyer = 1
     cloud.put_secret("AuthSigningKey", "the key that signs tokens, first version")
@@ -198,6 +205,8 @@ class SimulationRun:
     def _check(self) -> None:
         skew = timedelta(seconds=self._cloud.network.profile.skew)
         check_after_step(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, skew=skew)
+        if self._outcome.profile.payouts:
+            check_payouts(self._cloud, self._stripe, self._cloud.network.profile.skew)
         if not self._outcome.profile.has_failing_calls:
             check_no_mail_is_sent_twice(self._cloud, self._cloud.mails)
 
@@ -257,6 +266,8 @@ class SimulationRun:
                 break
             self._cloud.clock.instant = self._next_instant()
         check_at_rest(self._cloud, self._stripe, self._changes, by_hand=self._people.by_hand, lost_messages=self._lost)
+        if self._outcome.profile.payouts:
+            check_payouts_at_rest(self._cloud, self._stripe)
         if not self._lost:
             check_sales_are_mailed(self._cloud, self._cloud.mails)
             self._people.accounts.check_erased()
@@ -268,6 +279,8 @@ class SimulationRun:
         orders, _ = orders_and_tickets(self._cloud)
         counts.update(f"orders {order['status']}" for order in orders.values())
         counts.update(f"intents {intent['status']}" for intent in intents(self._stripe))
+        counts["transfers"] += len(list(self._stripe._tables.rows("transfers")))
+        counts["reversals"] += len(list(self._stripe._tables.rows("transfer_reversals")))
         counts["faults"] += self._cloud.network.faults
         counts["messages lost"] += self._lost
         counts.update(self._people.answered)

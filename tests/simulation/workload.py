@@ -17,6 +17,7 @@ from tests.simulation.accounts import Accounts, Moment
 from tests.simulation.choices import Choices
 from tests.simulation.cloud import Cloud
 from tests.simulation.invariants import InvariantViolation, intents, orders_and_tickets
+from tests.simulation.payouts import Payouts
 from tests.support.lambda_events import http_event
 
 NO_ORDER = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -96,6 +97,7 @@ class Workload:
         self._sellers = [SimulatedUser(f"seller{n}") for n in range(2)]
         self._buyers = [SimulatedUser(f"buyer{n}") for n in range(3)]
         self.accounts = Accounts(self, cloud, choices)
+        self.payouts = Payouts(self, cloud, stripe, choices)
         self._joining: SimulatedUser | None = None
         self._rotated = False
         self._tickets: list[tuple[SimulatedUser, str]] = []
@@ -116,6 +118,8 @@ class Workload:
 
     def act(self) -> None:
         """Let one of the users act."""
+        if self._choices.chance(self._cloud.network.profile.payouts):
+            return self.payouts.act()
         if self._choices.chance(self._cloud.network.profile.by_hand):
             by_hand = *[self._operate] * 6, *[self._rotate_key] * 2, self._charge_by_hand
             return self._choices.pick(by_hand)()
@@ -139,6 +143,20 @@ class Workload:
         if self._orders:
             actions += [self._cancel, *[self._pay] * 5, self._authenticate, self._look, self._try_anothers]
         return self._choices.pick(actions)()
+
+    def seller_calls(self, method: str, path: str) -> None:
+        """Let one of the sellers call a route without a body."""
+        self._call(self._choices.pick(self._sellers), method, path)
+
+    def trade(self) -> None:
+        """Sell, order or pay with a card that is accepted."""
+        if not self._tickets or self._choices.chance(0.2):
+            return self._sell()
+        if not self._orders or self._choices.chance(0.4):
+            return self._order()
+        buyer, order = self._recent(self._orders)
+        self._call(buyer, "POST", "/api/payments", {"orderId": order, "token": FINE})
+        return None
 
     def _sell(self) -> None:
         seller = self._choices.pick(self._sellers)
@@ -235,14 +253,14 @@ class Workload:
                 possible += [(refund["payment_intent"], f"/local/refunds/{ident}", f"status={outcome}")] * 3
         if possible:
             ident, path, form = self._choices.pick(possible)
-            self._do_by_hand(path, form)
+            self.do_by_hand(path, form)
             self.by_hand.add(ident)
 
     def _refuse_at_stripe(self, intent: str) -> None:
         """Let Stripe refuse one kind of call about this PaymentIntent."""
         call, code, kind = self._choices.pick(REFUSALS)
         ends = "" if code in PERMANENT else f"&seconds={REFUSED_SECONDS}"
-        self._do_by_hand("/local/refusals", f"payment_intent={intent}&call={call}&code={code}&type={kind}{ends}")
+        self.do_by_hand("/local/refusals", f"payment_intent={intent}&call={call}&code={code}&type={kind}{ends}")
 
     def _charge_by_hand(self) -> None:
         """Take money at Stripe by hand, with a PaymentIntent that has our metadata but is not ours."""
@@ -250,9 +268,10 @@ class Workload:
         form = "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card"
         method = self._choices.pick(("automatic", "manual"))
         metadata = f"metadata[stage]=dev&metadata[orderID]={order}"
-        self.by_hand.add(self._do_by_hand("/v1/payment_intents", f"{form}&capture_method={method}&{metadata}")["id"])
+        self.by_hand.add(self.do_by_hand("/v1/payment_intents", f"{form}&capture_method={method}&{metadata}")["id"])
 
-    def _do_by_hand(self, path: str, form: str) -> dict[str, Any]:
+    def do_by_hand(self, path: str, form: str) -> dict[str, Any]:
+        """Call Stripe as an operator does, or a route of the local Stripe for what others do."""
         self._tell(f"by hand at Stripe: {path} {form}")
         reply = self._stripe.handle("POST", path, {"Authorization": f"Bearer {SECRET_KEY}"}, form)
         message = reply.body.get("error", {}).get("message", "")
