@@ -834,6 +834,7 @@ def _payments_hear(event_type: str, status: str, outcome: str, charged: int) -> 
             assert intent["amount_received"] == charged
             assert intent["status"] == ("succeeded" if charged else "canceled")
             assert ("unsettledPartition" in payment) is (event_type == "order:awaiting-payment")
+            _has_earned(fault_case, 950 if event_type == "order:completed" else 0)
 
         return Act(delivery("payments", event_type, data), right)
 
@@ -1074,6 +1075,113 @@ def _set_late_timer(fault_case: FaultCase) -> Act:
     return Act(delivery("expiration", "order:created", data, at=clock.now() + timedelta(minutes=6)), right)
 
 
+# Payouts
+
+
+@operation("find what is due to sellers")
+def _find_payouts(fault_case: FaultCase) -> Act:
+    earning = _earned(fault_case)
+    queue = _TaskQueue(fault_case, "PAYOUT_QUEUE_URL")
+
+    def right(_: Outcome) -> None:
+        assert queue.tasks() == [{"orderID": earning["orderID"]}]
+
+    return Act(Invocation("payments.payout_finder", {}, clock.now() + _MOMENT), right)
+
+
+@operation("pay a seller")
+def _pay_seller(fault_case: FaultCase) -> Act:
+    earning = _earned(fault_case)
+    _ready(fault_case)
+    return _look(fault_case, earning, paid=950)
+
+
+@operation("take back from a seller")
+def _reverse(fault_case: FaultCase) -> Act:
+    placed, _ = _completed(fault_case)
+    earning = _earning(fault_case)
+    _ready(fault_case)
+    assert fault_case.run(_look_task(fault_case, earning)).is_taken
+    data = placed | {"status": "refunded", "version": 4, "refund": REFUND}
+    fault_case.deliver("payments", "order:refunded", data)
+    return _look(fault_case, earning, paid=0)
+
+
+@operation("look at a seller whose earnings wait")
+def _look_at_seller(fault_case: FaultCase) -> Act:
+    earning = _earned(fault_case)
+    assert fault_case.run(_look_task(fault_case, earning)).is_taken
+    assert _earning(fault_case)["waits"]
+    _ready(fault_case)
+    queue = _TaskQueue(fault_case, "PAYOUT_QUEUE_URL")
+    task = Invocation("payments.payout_worker", sqs_batch({"sellerID": fault_case.seller.id}))
+
+    def right(_: Outcome) -> None:
+        """A look that failed is found again by the next run of the finder."""
+        fault_case.run(task)
+        assert queue.tasks() == [{"orderID": earning["orderID"]}]
+
+    return Act(task, right)
+
+
+@operation("list earnings")
+def _list_earnings(fault_case: FaultCase) -> Act:
+    earning = _earned(fault_case)
+
+    def right(outcome: Outcome) -> None:
+        assert [each["orderID"] for each in outcome.json["payouts"]] == [earning["orderID"]]
+        assert outcome.json["totals"]["held"] == "9.50"
+
+    return Act(http("GET", "/api/payouts", by=fault_case.seller), right, good=(200,))
+
+
+def _has_earned(fault_case: FaultCase, net: int) -> None:
+    """Check that the seller's earnings are recorded once, and that the totals are their sum."""
+    earnings, sellers = fault_case.items("payments", "earning#"), fault_case.items("payments", "seller#")
+    assert [each["price"] - each["fee"] for each in earnings] == [net] * bool(net)
+    assert [each["held_usd"] for each in sellers] == [net] * bool(net)
+
+
+def _look(fault_case: FaultCase, earning: Mapping[str, Any], *, paid: int) -> Act:
+    """Take a look that ends with this amount at the seller, once."""
+    task = _look_task(fault_case, earning)
+
+    def right(_: Outcome) -> None:
+        """A look that failed is found again by the next run of the finder."""
+        if "lookAt" in _earning(fault_case):
+            assert fault_case.run(task).is_taken
+        recorded = _earning(fault_case)
+        assert recorded["transferred"] - recorded.get("reversed", 0) == paid
+        [transfer] = _stripe(fault_case, f"/v1/transfers?transfer_group={earning['orderID']}")["data"]
+        assert transfer["amount"] - transfer["amount_reversed"] == paid
+        assert "lookAt" not in recorded
+
+    return Act(task, right)
+
+
+def _look_task(fault_case: FaultCase, earning: Mapping[str, Any]) -> Invocation:
+    _TaskQueue(fault_case, "PAYOUT_QUEUE_URL")
+    return Invocation("payments.payout_worker", sqs_batch({"orderID": earning["orderID"]}), clock.now() + _MOMENT)
+
+
+def _earned(fault_case: FaultCase) -> dict[str, Any]:
+    """Sell a ticket; return the seller's earnings, which are due."""
+    _completed(fault_case)
+    return _earning(fault_case)
+
+
+def _earning(fault_case: FaultCase) -> dict[str, Any]:
+    [item] = fault_case.items("payments", "earning#")
+    return item
+
+
+def _ready(fault_case: FaultCase) -> None:
+    """Connect an account of the seller, which is ready."""
+    fault_case.http("POST", "/api/payouts/account", by=fault_case.seller)
+    [item] = fault_case.items("payments", "account#")
+    _stripe(fault_case, f"/local/accounts/{item['stripeAccount']}", "status=ready")
+
+
 # Set-up
 
 _MOMENT = timedelta(seconds=3)
@@ -1193,7 +1301,8 @@ def _completed(fault_case: FaultCase, *, card: str = "pm_card_visa") -> tuple[di
 
 def _order_data(fault_case: FaultCase, ticket: Mapping[str, Any]) -> dict[str, Any]:
     """The data of an `order:created` event."""
-    held = {key: ticket[key] for key in ("id", "title", "price", "currency")} | {"hold": 1}
+    held = {key: ticket[key] for key in ("id", "title", "price", "currency")}
+    held |= {"hold": 1, "sellerID": fault_case.seller.id, "fee": "0.50"}
     deadline = clock.to_rfc3339(clock.now() + timedelta(minutes=5))
     return {
         "id": new_id(),

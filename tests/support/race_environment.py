@@ -158,6 +158,7 @@ def _worker_pool(aws: LocalAws, stripe_url: str) -> "Iterator[subprocess.Popen[b
         "CURRENCY": "usd",
         "FEE_PERCENT": "5",
         "FEE_FIXED": "0",
+        "PAYOUT_HOLD_SECONDS": "1",
         "ORDER_WINDOW_SECONDS": str(int(WINDOW.total_seconds())),
         "STRIPE_API_BASE": stripe_url,
         "POWERTOOLS_SERVICE_NAME": "races",
