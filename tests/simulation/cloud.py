@@ -34,7 +34,7 @@ AUTHORIZER_RESULT_TTL = timedelta(seconds=30)
 LINK = re.compile(r"https://[^/]+(?P<page>/[^#\s]+)(#(?P<token>[\w.-]+))?", re.ASCII)
 """The link in the text of a mail."""
 EDGE_PROOF = "the proof of the edge"
-HOLD_SECONDS = 300
+HOLD_SECONDS = 60
 """How long a seller's earnings are held, in place of seven days."""
 FEE_PERCENT = "55.555"
 """More than half of the price, so that Stripe itself would allow a second transfer; and an amount to be rounded."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import ROUND_DOWN
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -23,9 +24,18 @@ from functions.orders.buyer import RecentHolds, RecentlyLapsed, TooManyHolds
 from functions.orders.order import Hold, HoldableTicket, HoldState, Order, OrderNotFound
 from functions.orders.order import OrderStatus as Status
 from functions.payments import actions as payment_actions
+from functions.payments import (
+    earning_store,
+    earnings,
+    payout_finder,
+    payouts,
+    reconciler,
+    settler,
+    stripe_gateway,
+)
 from functions.payments import payment as payment_rules
-from functions.payments import reconciler, settler, stripe_gateway
 from functions.payments.circuit_breaker import MAX_OUTAGES, CircuitBreaker
+from functions.payments.earnings import Earning, Operation, Recipient, Step, earned
 from functions.payments.payment import (
     EventType,
     Intent,
@@ -39,7 +49,8 @@ from functions.payments.stripe_gateway import StripeGateway
 from functions.relay import relay
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Ticket
-from shared import aws, clock, http, idempotency, publish
+from shared import aws, clock, http, idempotency, money, publish
+from shared.ids import new_id
 from shared.table import Put, Table, Update, Write
 from shared.unit_of_work import UnitOfWork
 from tests.simulation.faults import Profile
@@ -76,6 +87,12 @@ ACCOUNTS = Profile(accounts=0.5)
 """Users do little but change their accounts."""
 
 RACING_ACCOUNTS = Profile(accounts=0.5, interleaved=0.6, duplicate=0.1)
+
+PAYOUTS = Profile(payouts=0.7)
+"""Sellers are paid."""
+
+LOST_ANSWERS = Profile(payouts=0.7, slow_stripe=0.3)
+"""The same, and responses of Stripe are lost."""
 
 NO_FAILURES: dict[str, list[Any]] = {"batchItemFailures": []}
 
@@ -348,6 +365,37 @@ def _trade_unverified() -> AbstractContextManager[object]:
     return mock.patch.object(http, "_user", user)
 
 
+def _repeat_unread() -> AbstractContextManager[object]:
+    """Repeat an open operation under a new key, without looking for what was done."""
+    patches = ExitStack()
+    patches.enter_context(
+        mock.patch.object(Operation, "key", lambda self, order_id: f"{order_id} {self.number} {new_id()}")
+    )
+    patches.enter_context(mock.patch.object(Earning, "seen", lambda self, _stripe: self))
+    return patches
+
+
+def _never_reverse() -> AbstractContextManager[object]:
+    real = payouts.next_step
+
+    def next_step(earning: Earning, *args: Any) -> Step:
+        step = real(earning, *args)
+        return Step(earning.ended()) if step.after.is_reversing() else step
+
+    return mock.patch.object(payouts, "next_step", next_step)
+
+
+def _send_to_anybody() -> AbstractContextManager[object]:
+    """Send to the account that Stripe lists first."""
+
+    def recipient(_store: Any, stripe: Any, _seller_id: Any) -> Recipient | None:
+        found = stripe._client.v1.accounts.list({"limit": 1}).data
+        ready = [each.id for each in found if each.capabilities.transfers == "active"]
+        return Recipient(account_id=ready[0], can_receive=True) if ready else None
+
+    return mock.patch.object(payouts, "_read_recipient", recipient)
+
+
 MUTATIONS: dict[str, Mutation] = {
     "no condition on the hold version": Mutation(_without_condition("holdNumber = :hold_version"), RACES, seed=1),
     "no condition on an order's version": Mutation(_without_condition("version = :version"), RACES, seed=8),
@@ -461,6 +509,20 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "changes by hand at Stripe are ignored": Mutation(
         _with(payment_actions, "reconcile_intent", lambda *_: False), BY_HAND, seed=1
+    ),
+    "a payout is repeated without a look, under a new key": Mutation(_repeat_unread, LOST_ANSWERS),
+    "earnings are released at once": Mutation(
+        _with(payment_actions, "earned", lambda *args, hold, **more: earned(*args, hold=0 * hold, **more)), PAYOUTS
+    ),
+    "refunded earnings are sent": Mutation(_with(Earning, "due", property(lambda self: self.sale.net)), PAYOUTS),
+    "nothing is reversed": Mutation(_never_reverse, PAYOUTS),
+    "the fee is rounded down": Mutation(_with(money, "ROUND_HALF_EVEN", ROUND_DOWN), PAYOUTS),
+    "blocked earnings are not looked at again": Mutation(_with(earnings, "BLOCKED_LOOK", timedelta(days=1)), PAYOUTS),
+    "money is sent to any account": Mutation(_send_to_anybody, PAYOUTS),
+    "no payout finder": Mutation(_with(payout_finder, "handler", lambda *_: None), PAYOUTS),
+    "earnings that wait are forgotten": Mutation(_with(payouts, "look_at_seller", lambda *_: None), PAYOUTS),
+    "the totals do not follow the earnings": Mutation(
+        _with(earning_store, "_total", lambda currency, _status: f"held_{currency}"), PAYOUTS
     ),
 }
 """Each mutation by its name: the guard that is missing, or what happens instead."""

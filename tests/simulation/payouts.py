@@ -36,7 +36,7 @@ class Payouts:
     def act(self) -> None:
         """Let a seller, the operator or Stripe do something about payouts."""
         acts: list[Callable[[], None]] = [*[self._users.trade] * 12, *[self._connect] * 2, self._look]
-        acts += [self._reclaim] * 2
+        acts += [self._reclaim] * (6 if _transfers(self._stripe) else 2)
         if self._accounts():
             acts += [*[self._decide] * 3, self._empty, self._refuse]
         self._choices.pick(acts)()
@@ -132,10 +132,11 @@ def check_payouts_at_rest(cloud: Cloud, stripe: StripeAccount) -> None:
         _require(item["orderStatus"] == order["status"], f"the earnings of order {order['id']} lack its last event")
         if earning.is_reversing():
             continue  # refused, and tried again
-        if earning.stands == earning.due or (earning.transferred and earning.stands < earning.due):
+        due = _due(item)
+        _require(earning.stands <= due, f"{earning.stands} stay with the seller of order {order['id']}, due are {due}")
+        if earning.stands == due or earning.transferred:
             _require(earning.look_at is None, f"the earnings of order {order['id']} are looked at for ever")
             continue
-        _require(not earning.stands, f"{earning.stands} stay with the seller of order {order['id']}")
         account = at_stripe.get(accounts.get(item["sellerID"], {}).get("stripeAccount", ""))
         is_ready = account is not None and account["capabilities"]["transfers"] == "active"
         may_wait = not is_ready or sellers[item["sellerID"]].get("reversing") or _is_polled(sellers[item["sellerID"]])
@@ -193,6 +194,12 @@ def _balances_agree(stripe: StripeAccount, transfers: Mapping[str, list[Item]], 
         )
         has = stripe._balances.total(ident, "usd")
         _require(has + paid_out == stands[ident], f"{ident} has {has} of {stands[ident]} that were sent")
+
+
+def _due(item: Item) -> int:
+    """What the seller is to have: the price less the fee, and less what was refunded in part; nothing of a refund."""
+    is_sold = item["orderStatus"] == "completed"
+    return max(0, int(item["price"] - item["fee"] - item.get("orderRefunded", 0))) if is_sold else 0
 
 
 def _is_polled(seller: Item) -> bool:

@@ -84,6 +84,7 @@ class RaceEnvironment:
             "STRIPE_API_BASE": stripe_url,
             "PAYOUT_SECRET_ARN": secrets.create_secret(Name="payouts", SecretString=json.dumps(payout_keys))["ARN"],
             "STRIPE_SECRET_ARN": secrets.create_secret(Name="stripe", SecretString=json.dumps(keys))["ARN"],
+            "PAYOUT_QUEUE_URL": "unused",
             "EDGE_SECRET_ARN": "edge",
             "SESSION_COOKIE": "__Host-admit-one",
             "PUBLIC_ORIGIN": "https://tickets.example.com",
