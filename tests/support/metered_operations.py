@@ -444,6 +444,64 @@ def settle_a_due_payment(stack: MeteredStack) -> Run:
     return stack.last
 
 
+@operation
+def find_payouts_with_nothing_due(stack: MeteredStack) -> Run:
+    stack.world.invoke("payments.payout_finder", {})
+    return stack.last
+
+
+@operation
+def find_one_due_payout(stack: MeteredStack) -> Run:
+    _earned(stack)
+    stack.world.invoke("payments.payout_finder", {})
+    return stack.last
+
+
+@operation
+def send_a_payout(stack: MeteredStack) -> Run:
+    order_id = _earned(stack)
+    _connect_ready_account(stack)
+    stack.world.invoke("payments.payout_worker", sqs_batch({"orderID": order_id}))
+    return stack.last
+
+
+@operation
+def look_at_a_payout_without_an_account(stack: MeteredStack) -> Run:
+    order_id = _earned(stack)
+    stack.world.invoke("payments.payout_worker", sqs_batch({"orderID": order_id}))
+    return stack.last
+
+
+@operation
+def look_at_a_seller_without_an_account(stack: MeteredStack) -> Run:
+    look_at_a_payout_without_an_account(stack)
+    stack.world.invoke("payments.payout_worker", sqs_batch({"sellerID": stack.seller.id}))
+    return stack.last
+
+
+@operation
+def list_earnings(stack: MeteredStack) -> Run:
+    _earned(stack)
+    return _read(stack, "/api/payouts", by=stack.seller)
+
+
+def _earned(stack: MeteredStack) -> str:
+    """Complete an order; return its id when its seller's earnings are due."""
+    order_id = stack.ordered()
+    stack.authorise(stack.pay(order_id).json)
+    stack.webhooks()
+    stack.settle()
+    stack.time.advance(days=7, minutes=1)
+    payout_gateway.keys()
+    return order_id
+
+
+def _connect_ready_account(stack: MeteredStack) -> None:
+    assert stack.call("POST", "/api/payouts/account", by=stack.seller).status == 200
+    [account] = stack.stripe.api("GET", "/v1/accounts")["data"]
+    stack.stripe.api("POST", f"/local/accounts/{account['id']}", "status=ready")
+
+
 def _authorised_without_webhook(stack: MeteredStack) -> str:
     order_id = stack.ordered()
     stack.authorise(stack.pay(order_id).json)
