@@ -53,6 +53,13 @@ SHAPES: dict[str, Json] = {
     "currency": {"type": "string", "pattern": "^[a-z]{3}$", "examples": ["usd"]},
     "createdAt": {"type": "string", "format": "date-time", "examples": ["2026-11-23T12:00:00.000Z"]},
     "expiresAt": {"type": "string", "format": "date-time", "examples": ["2026-11-23T12:05:00.000Z"]},
+    **dict.fromkeys(
+        ("availableAt", "paidAt"), {"type": "string", "format": "date-time", "examples": ["2026-11-30T12:00:00.000Z"]}
+    ),
+    **dict.fromkeys(
+        ("gross", "net", "held", "due", "paid", "reversed", "cancelled", "blocked"),
+        {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{2})?$", "examples": ["42.75"]},
+    ),
     "version": {"type": "integer", "minimum": 1},
     "amount": {"type": "integer", "minimum": 1, "examples": [1250]},
     "amountRefunded": {"type": "integer", "minimum": 1, "examples": [500]},

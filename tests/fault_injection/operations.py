@@ -1093,7 +1093,7 @@ def _find_payouts(fault_case: FaultCase) -> Act:
 def _pay_seller(fault_case: FaultCase) -> Act:
     earning = _earned(fault_case)
     _ready(fault_case)
-    return _look(fault_case, earning, paid=950)
+    return _taken_look(fault_case, earning, paid=950)
 
 
 @operation("take back from a seller")
@@ -1104,7 +1104,7 @@ def _reverse(fault_case: FaultCase) -> Act:
     assert fault_case.run(_look_task(fault_case, earning)).is_taken
     data = placed | {"status": "refunded", "version": 4, "refund": REFUND}
     fault_case.deliver("payments", "order:refunded", data)
-    return _look(fault_case, earning, paid=0)
+    return _taken_look(fault_case, earning, paid=0)
 
 
 @operation("look at a seller whose earnings wait")
@@ -1142,7 +1142,7 @@ def _has_earned(fault_case: FaultCase, net: int) -> None:
     assert [each["held_usd"] for each in sellers] == [net] * bool(net)
 
 
-def _look(fault_case: FaultCase, earning: Mapping[str, Any], *, paid: int) -> Act:
+def _taken_look(fault_case: FaultCase, earning: Mapping[str, Any], *, paid: int) -> Act:
     """Take a look that ends with this amount at the seller, once."""
     task = _look_task(fault_case, earning)
 

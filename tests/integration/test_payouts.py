@@ -29,7 +29,7 @@ def seller(world: World) -> Person:
 
 @pytest.fixture
 def store(world: World) -> EarningStore:
-    assert world
+    world.items("payments")
     return EarningStore(Table("payments"))
 
 
@@ -49,8 +49,8 @@ def account(world: World, stripe: Stripe, seller: Person) -> str:
 @pytest.fixture
 def order(world: World, stripe: Stripe, seller: Person) -> dict[str, Any]:
     """Return a completed order whose earnings are released, and worth more than the platform's own money."""
-    assert stripe
     made = buy(world, seller)
+    stripe.calls.clear()
     world.time.advance(days=8)
     return made
 
@@ -456,10 +456,10 @@ def test_other_functions_change_earnings_between_reading_and_writing(
 # The finder
 
 
+@pytest.mark.usefixtures("stripe")
 def test_a_run_of_the_finder_continues_where_the_last_one_ended(
-    world: World, stripe: Stripe, seller: Person, monkeypatch: pytest.MonkeyPatch
+    world: World, seller: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert stripe
     found = []
     for _ in range(3):
         found.append(buy(world, seller)["id"])
@@ -474,10 +474,10 @@ def test_a_run_of_the_finder_continues_where_the_last_one_ended(
     assert queued == [found[:2], found[1:], found[2:]], "and the last one has reached the newest"
 
 
+@pytest.mark.usefixtures("stripe")
 def test_the_finder_queues_nothing_while_the_worker_is_busy(
-    world: World, stripe: Stripe, store: EarningStore, order: dict[str, Any]
+    world: World, store: EarningStore, order: dict[str, Any]
 ) -> None:
-    assert stripe
     assert order
     world.queues.put("payments.payout_worker", *[{"orderID": "any"}] * 100)
     world.invoke("payments.payout_finder", {}, context=LambdaContext())
@@ -511,10 +511,8 @@ def test_the_hold_of_the_stage_counts(world: World, store: EarningStore, order: 
 # The seller's list
 
 
-def test_a_seller_lists_earnings_with_totals(
-    world: World, stripe: Stripe, seller: Person, account: str, order: dict[str, Any]
-) -> None:
-    assert stripe
+@pytest.mark.usefixtures("stripe")
+def test_a_seller_lists_earnings_with_totals(world: World, seller: Person, account: str, order: dict[str, Any]) -> None:
     assert account
     pay_out(world)
     held = buy(world, seller)
@@ -539,8 +537,8 @@ def test_a_seller_lists_earnings_with_totals(
     assert listed.json["totals"] == nothing | {"held": "11.88", "paid": "11.88", "currency": "usd"}
 
 
-def test_a_seller_pages_through_own_earnings_only(world: World, stripe: Stripe, seller: Person) -> None:
-    assert stripe
+@pytest.mark.usefixtures("stripe")
+def test_a_seller_pages_through_own_earnings_only(world: World, seller: Person) -> None:
     made = [buy(world, seller)["id"] for _ in range(3)]
     first = world.call("GET", "/api/payouts?limit=2", by=seller).json
     rest = world.call("GET", f"/api/payouts?limit=2&cursor={first['nextCursor']}", by=seller).json

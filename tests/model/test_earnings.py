@@ -122,13 +122,15 @@ def _operation(operation: Operation | None) -> earnings.Operation | None:
 
 def _record(earning: Earning) -> Record:
     operation = earning.operation
-    open_one = operation and Operation(
-        str(operation.kind),
-        operation.number,
-        operation.amount,
-        is_leased=operation.is_leased(NOW),
-        is_spent=operation.answer is not None,
-    )
+    open_one = None
+    if operation:
+        open_one = Operation(
+            str(operation.kind),
+            operation.number,
+            operation.amount,
+            is_leased=operation.is_leased(NOW),
+            is_spent=operation.answer is not None,
+        )
     return Record(earning.transferred, earning.reversed, earning.number, open_one, earning.is_blocked)
 
 

@@ -376,7 +376,7 @@ def _repeat_unread() -> AbstractContextManager[object]:
 
 
 def _never_reverse() -> AbstractContextManager[object]:
-    real = payouts.next_step
+    real = earnings.next_step
 
     def next_step(earning: Earning, *args: Any) -> Step:
         step = real(earning, *args)

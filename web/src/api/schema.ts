@@ -140,6 +140,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/payouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what the caller earns from sold tickets, the newest orders first, with the totals by status */
+        get: operations["list_payouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payouts/account": {
         parameters: {
             query?: never;
@@ -741,6 +758,13 @@ export interface components {
             tickets: components["schemas"]["OwnTicket"][];
             nextCursor: string | null;
         };
+        /** @description The ticket that was sold. */
+        PaidTicket: {
+            /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
+            id: string;
+            /** @example Row 1, seat 2 */
+            title: string;
+        };
         /**
          * @description A payment. Amounts are in minor units of the currency (cents for USD).
          *
@@ -773,6 +797,44 @@ export interface components {
          * @enum {string}
          */
         PaymentStatus: "open" | "authorized" | "captured" | "failed" | "voided" | "refunded";
+        /**
+         * @description What the caller earns from one order.
+         *
+         *     `gross` is the price, `fee` what the marketplace keeps of it. `net` is what the seller has, is to get, or does not
+         *     get, as `status` says; a refund of a part is subtracted. Earnings are `held` until `availableAt`, and looked at
+         *     within minutes after it. `due` ones are sent as soon as the seller's account is ready, `blocked` ones when a dispute
+         *     or a refund has ended.
+         */
+        Payout: {
+            /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
+            orderID: string;
+            ticket: components["schemas"]["PaidTicket"];
+            /** @example 42.75 */
+            gross: string;
+            fee: string;
+            /** @example 42.75 */
+            net: string;
+            /** @example usd */
+            currency: string;
+            /** @enum {string} */
+            status: "held" | "due" | "paid" | "reversed" | "cancelled" | "blocked";
+            /**
+             * Format: date-time
+             * @example 2026-11-30T12:00:00.000Z
+             */
+            availableAt: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-30T12:00:00.000Z
+             */
+            paidAt?: string;
+        };
+        /** @description A page of the caller's earnings, those from the newest orders first, and the totals of all of them. */
+        PayoutPage: {
+            payouts: components["schemas"]["Payout"][];
+            totals: components["schemas"]["Totals"];
+            nextCursor: string | null;
+        };
         /** @description The content of the ticket once the change is accepted; declined if a buyer holds or has bought the ticket. */
         PendingChange: {
             /** @example Row 1, seat 2 */
@@ -1002,6 +1064,23 @@ export interface components {
          * @enum {string}
          */
         TicketStatus: "available" | "reserved" | "sold" | "withdrawn";
+        /** @description The sums of `net` by status, of all earnings in the currency of the marketplace. */
+        Totals: {
+            /** @example 42.75 */
+            held: string;
+            /** @example 42.75 */
+            due: string;
+            /** @example 42.75 */
+            paid: string;
+            /** @example 42.75 */
+            reversed: string;
+            /** @example 42.75 */
+            cancelled: string;
+            /** @example 42.75 */
+            blocked: string;
+            /** @example usd */
+            currency: string;
+        };
         /** @description A user's own account. Without a proved address a user buys and sells nothing where verification is required. */
         User: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -1917,6 +1996,38 @@ export interface operations {
             415: components["responses"]["415_unsupported_media_type"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_payments_not_configured.unavailable"];
+        };
+    };
+    list_payouts: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries to return (1 to 100). */
+                limit?: number;
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayoutPage"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
         };
     };
     get_account: {
