@@ -99,7 +99,8 @@ COSTS = {
     "connect an account again": Cost(READ, reads=1, stripe=1),
     "get an account": Cost(READ, reads=1),
     "get an account that is not ready": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
-    "webhook of an account": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=1, stripe=1),
+    # Once it is ready, its seller is looked at if earnings wait.
+    "webhook of an account": Cost({"GetItem": 2, "UpdateItem": 2}, reads=2, writes=2, stripe=1),
     "webhook authorised": Cost(READ_AND_PUT, reads=1, writes=1, stripe=1),
     "webhook captured": Cost({"GetItem": 1}, reads=1),
     "webhook refunded": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),
@@ -117,6 +118,14 @@ COSTS = {
         stripe=2,
     ),
     "settle a due payment": Cost(READ_AND_PUT, reads=1, writes=1, stripe=1),
+    "find payouts with nothing due": Cost({"GetItem": 1, "Query": 8}, reads=4.5),
+    "find one due payout": Cost({"GetItem": 1, "Query": 8} | QUEUE, reads=4.5),
+    # Earnings, payment, account and seller are read, and the earnings again to record Stripe's answer; both writes
+    # change the seller's totals.
+    "send a payout": Cost({"GetItem": 5, "TransactWriteItems": 2}, reads=5, writes=9, stripe=4),
+    "look at a payout without an account": Cost({"GetItem": 3, "TransactWriteItems": 1}, reads=3, writes=7, stripe=2),
+    "look at a seller without an account": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=3),
+    "list earnings": Cost({"Query": 1, "BatchGetItem": 1, "GetItem": 1}, reads=2),
 }
 
 type Scenario = Callable[[MeteredStack], None]
@@ -142,7 +151,10 @@ REACTIONS: dict[tuple[str, str, Scenario], Cost] = {
     ("tickets.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=2),
     ("payments.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=1),
     ("payments.listener", "order:awaiting-payment", operations.bought): Cost(READ_AND_PUT, reads=1, writes=1, stripe=1),
-    ("payments.listener", "order:completed", operations.bought): Cost(READ_AND_PUT, reads=1, writes=2),
+    # The earnings and the seller's totals are written with the payment.
+    ("payments.listener", "order:completed", operations.bought): Cost(
+        {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=9
+    ),
     ("payments.listener", "order:cancelled", operations.lapsed): Cost(READ_AND_PUT, reads=1, writes=1),
     ("payments.listener", "order:cancelled", operations.cancelled_while_paying): Cost(
         READ_AND_PUT_TWICE, reads=2, writes=3, stripe=2
