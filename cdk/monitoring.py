@@ -411,7 +411,13 @@ class Monitoring(Construct):
     def _business_graphs(self) -> Iterator[cloudwatch.GraphWidget]:
         hour, five = Duration.hours(1), Duration.minutes(5)
         yield _graph("Orders", [self._counted(name, statistic="Sum", period=five) for name in ORDER_METRICS])
-        yield _graph(self._money, [self._counted("MoneyCaptured", statistic="Sum", period=hour, label=self._money)])
+        yield _graph(
+            self._money,
+            [
+                self._counted("MoneyCaptured", statistic="Sum", period=hour, label=self._money),
+                self._counted("MoneyPaidOut", statistic="Sum", period=hour, label="Sent to sellers"),
+            ],
+        )
         yield _graph(
             "From payment to ticket, seconds",
             [
@@ -433,6 +439,7 @@ class Monitoring(Construct):
                         "EventsNotPublished",
                     ),
                     *("RefundsFailed", "RefundsPending"),
+                    *("PayoutLooks", "PayoutsOverdue", "ReversalsPending"),
                 )
             ],
             right=[self._counted("OldestAuthorization", statistic="Maximum", period=five)],

@@ -47,19 +47,16 @@ type StatusAndCode = tuple[int, str]
 type CodesByStatus = list[tuple[int, tuple[str, ...]]]
 
 ULID = {"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", "examples": ["01KARTQ2M8Z6V3N4J5X7C9E1F2"]}
+INSTANT = {"type": "string", "format": "date-time", "examples": ["2026-11-30T12:00:00.000Z"]}
+SUM = {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{2})?$", "examples": ["42.75"]}
 SHAPES: dict[str, Json] = {
     **dict.fromkeys(("id", "userID", "orderID", "orderId"), ULID),
     "price": {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{2})?$", "examples": ["12.50"]},
     "currency": {"type": "string", "pattern": "^[a-z]{3}$", "examples": ["usd"]},
     "createdAt": {"type": "string", "format": "date-time", "examples": ["2026-11-23T12:00:00.000Z"]},
     "expiresAt": {"type": "string", "format": "date-time", "examples": ["2026-11-23T12:05:00.000Z"]},
-    **dict.fromkeys(
-        ("availableAt", "paidAt"), {"type": "string", "format": "date-time", "examples": ["2026-11-30T12:00:00.000Z"]}
-    ),
-    **dict.fromkeys(
-        ("gross", "net", "held", "due", "paid", "reversed", "cancelled", "blocked"),
-        {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{2})?$", "examples": ["42.75"]},
-    ),
+    **dict.fromkeys(("availableAt", "paidAt"), INSTANT),
+    **dict.fromkeys(("gross", "net", "held", "due", "paid", "reversed", "cancelled", "blocked"), SUM),
     "version": {"type": "integer", "minimum": 1},
     "amount": {"type": "integer", "minimum": 1, "examples": [1250]},
     "amountRefunded": {"type": "integer", "minimum": 1, "examples": [500]},

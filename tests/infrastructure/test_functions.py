@@ -18,7 +18,7 @@ USUAL = {
     "POWERTOOLS_LOG_LEVEL",
 }
 # Invoked asynchronously, by a schedule.
-ASYNCHRONOUS = {"auth eraser", "orders sweep", "expiration expire", "payments reconciler"}
+ASYNCHRONOUS = {"auth eraser", "orders sweep", "expiration expire", "payments reconciler", "payments payout_finder"}
 
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -88,7 +88,7 @@ def test_scheduled_functions_run_every_five_minutes(aws: Template) -> None:
         aws.name_of_function(schedule["Target"]["Arn"]): schedule
         for schedule in aws.all_of("AWS::Scheduler::Schedule").values()
     }
-    assert set(schedules) == {"auth eraser", "orders sweep", "payments reconciler"}
+    assert set(schedules) == {"auth eraser", "orders sweep", "payments reconciler", "payments payout_finder"}
     for name, schedule in schedules.items():
         assert schedule["ScheduleExpression"] == "rate(5 minutes)"
         failures = aws.function(name)["DeadLetterConfig"]["TargetArn"]
@@ -103,6 +103,7 @@ def test_asynchronous_calls_are_tried_three_times_while_they_are_of_use(aws: Tem
     }
     assert configured == {
         "auth eraser": (300, 2),
+        "payments payout_finder": (300, 2),
         "orders sweep": (300, 2),
         "payments reconciler": (300, 2),
         "expiration expire": (6 * 60 * 60, 2),
@@ -165,6 +166,7 @@ def test_a_stage_reserves_concurrency_by_function(tmp_path: Path) -> None:
         if "ScalingConfig" in mapping
     }
     assert (concurrency.pop("payments settler"), concurrency.pop("orders expirer")) == (5, 2)
+    assert concurrency.pop("payments payout_worker") == 5
     assert [*concurrency.values()] == [100] * 4
 
 

@@ -167,6 +167,7 @@ def test_every_alarm_is_on_a_metric_that_is_published(aws: Template) -> None:
             "OldestAuthorization",
         ),
         *("RefundsFailed", "RefundsPending", "MailsNotSent"),
+        *("PayoutLooks", "PayoutsOverdue", "ReversalsPending"),
     }
 
 
