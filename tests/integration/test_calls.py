@@ -162,7 +162,9 @@ REACTIONS: dict[tuple[str, str, Scenario], Cost] = {
     ("orders.listener", "payment:partly-refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=6),
     ("orders.listener", "payment:refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=6),
     ("tickets.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=1),
-    ("payments.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=2),
+    ("payments.listener", "order:refunded", operations.refunded): Cost(
+        {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=8
+    ),
     ("expiration.listener", "order:created", operations.bought): Cost({"CreateSchedule": 1}),
     ("expiration.listener", "order:awaiting-payment", operations.bought): Cost({"DeleteSchedule": 1}),
 }

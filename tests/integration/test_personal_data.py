@@ -44,6 +44,9 @@ KINDS = {
         "declines": "declinedCards",
         "idempotency": "repeats a response for 24 hours",
         "reconciler": "how far the reconciler has read the log of Stripe; of no user",
+        "earning": "what `GET /api/payouts` shows its seller",
+        "seller": "the totals that `GET /api/payouts` shows",
+        "payout-finder": "how far the payout finder has queued; of no user",
     },
 }
 """Each kind of stored item by table, and where the export has it, or why it does not."""
