@@ -512,15 +512,21 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "a payout is repeated without a look, under a new key": Mutation(_repeat_unread, LOST_ANSWERS, seed=52),
     "earnings are released at once": Mutation(
-        _with(payment_actions, "earned", lambda *args, hold, **more: earned(*args, hold=0 * hold, **more)), PAYOUTS
+        _with(payment_actions, "earned", lambda *args, hold, **more: earned(*args, hold=0 * hold, **more)),
+        PAYOUTS,
+        seed=9,
     ),
-    "refunded earnings are sent": Mutation(_with(Earning, "due", property(lambda self: self.sale.net)), PAYOUTS),
-    "nothing is reversed": Mutation(_never_reverse, PAYOUTS),
+    "refunded earnings are sent": Mutation(
+        _with(Earning, "due", property(lambda self: self.sale.net)), PAYOUTS, seed=2
+    ),
+    "nothing is reversed": Mutation(_never_reverse, PAYOUTS, seed=2),
     "the fee is rounded down": Mutation(_with(money, "ROUND_HALF_EVEN", ROUND_DOWN), PAYOUTS),
-    "blocked earnings are not looked at again": Mutation(_with(earnings, "BLOCKED_LOOK", timedelta(days=1)), PAYOUTS),
-    "money is sent to any account": Mutation(_send_to_anybody, PAYOUTS),
-    "no payout finder": Mutation(_with(payout_finder, "handler", lambda *_: None), PAYOUTS),
-    "earnings that wait are forgotten": Mutation(_with(payouts, "look_at_seller", lambda *_: None), PAYOUTS),
+    "blocked earnings are not looked at again": Mutation(
+        _with(earnings, "BLOCKED_LOOK", timedelta(days=1)), PAYOUTS, seed=6
+    ),
+    "money is sent to any account": Mutation(_send_to_anybody, PAYOUTS, seed=1),
+    "no payout finder": Mutation(_with(payout_finder, "handler", lambda *_: None), PAYOUTS, seed=3),
+    "earnings that wait are forgotten": Mutation(_with(payouts, "look_at_seller", lambda *_: None), PAYOUTS, seed=15),
     "the totals do not follow the earnings": Mutation(
         _with(earning_store, "_total", lambda currency, _status: f"held_{currency}"), PAYOUTS
     ),
