@@ -99,6 +99,7 @@ MATRIX = [
     AccessCase("GET /api/orders", "/api/orders", SIGN_IN, "200", "200"),
     AccessCase("POST /api/payouts/account", "/api/payouts/account", SIGN_IN, "200", "200"),
     AccessCase("GET /api/payouts/account", "/api/payouts/account", SIGN_IN, "200", "200"),
+    AccessCase("GET /api/payouts", "/api/payouts", SIGN_IN, "200", "200"),
     *(call for status in ("available", "ordered", "sold", "withdrawn") for call in ticket_writes(status)),
     *(
         AccessCase(
