@@ -158,6 +158,9 @@ class Mails(Construct):
                     types=["ticket:updated"],
                     data={"change": ["sold"]},
                 ),
+                EventSubscription(
+                    name="Payouts", source="admit-one.payments", types=["payout:created", "payout:reversed"]
+                ),
             ],
             concurrency=concurrency,
             batch_size=1,

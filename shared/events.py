@@ -235,7 +235,10 @@ class PaidTicket(BaseModel):
 
 
 class PayoutEvent(Data):
-    """Common fields of the events of a seller's earnings from an order. `id` is the order's, `userID` the seller's."""
+    """Common fields of the events of a seller's earnings from an order. `id` is the order's, `userID` the seller's.
+
+    `at` is when it was recorded; events from before 2026-11-28, 24:00 UTC, lack it.
+    """
 
     id: OrderID
     version: int
@@ -243,6 +246,7 @@ class PayoutEvent(Data):
     ticket: PaidTicket
     amount: Price
     currency: str
+    at: AwareDatetime | None = None
 
 
 class PayoutCreated(PayoutEvent):

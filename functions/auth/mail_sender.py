@@ -19,7 +19,15 @@ from functions.auth.mails.request import MailRequest, request_of
 from functions.auth.order_mails import mail_of
 from functions.auth.store import UserStore
 from shared import clock, settings
-from shared.events import Data, OrderCancelled, OrderCompleted, OrderRefunded, TicketUpdated
+from shared.events import (
+    Data,
+    OrderCancelled,
+    OrderCompleted,
+    OrderRefunded,
+    PayoutCreated,
+    PayoutReversed,
+    TicketUpdated,
+)
 from shared.ids import created_at_millis
 from shared.listener import TooEarly, listen
 from shared.table import Table
@@ -46,10 +54,16 @@ class Settings:
     email_verification: str = "optional"
 
 
+REPORTED: tuple[type[Data], ...] = (
+    *(OrderCompleted, OrderRefunded, OrderCancelled, TicketUpdated),
+    *(PayoutCreated, PayoutReversed),
+)
+
+
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Send the mails of a batch, from one of the two queues. Those that were not sent return to it."""
     if "detail-type" in json.loads(batch["Records"][0]["body"]):
-        return listen(dict.fromkeys((OrderCompleted, OrderRefunded, OrderCancelled, TicketUpdated), _report), batch)
+        return listen(dict.fromkeys(REPORTED, _report), batch)
     failed = [record["messageId"] for record in batch["Records"] if not _is_handled(record)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

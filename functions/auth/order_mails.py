@@ -11,7 +11,18 @@ from functions.auth.mails import kinds
 from functions.auth.mails.kinds import Mail
 from functions.auth.mails.request import MailRequest
 from shared import clock
-from shared.events import Data, OrderCancelled, OrderCompleted, OrderEvent, OrderRefunded, Refund, TicketUpdated
+from shared.events import (
+    Data,
+    OrderCancelled,
+    OrderCompleted,
+    OrderEvent,
+    OrderRefunded,
+    PayoutCreated,
+    PayoutEvent,
+    PayoutReversed,
+    Refund,
+    TicketUpdated,
+)
 from shared.ids import OrderID, UserID, created_at_millis
 
 REPORTED_FOR = timedelta(days=30)
@@ -31,7 +42,17 @@ def mail_of(event: Data) -> MailRequest | None:
                 ticket_id=event.id, title=event.title, price=event.price, currency=event.currency.upper()
             )
             return _request(mail, order_id, to=event.userID, since=_placed(order_id))
+        case PayoutCreated(at=datetime() as at):
+            return _to_seller(event, kinds.PayoutSent, at)
+        case PayoutReversed(at=datetime() as at):
+            return _to_seller(event, kinds.PayoutReversed, at)
     return None
+
+
+def _to_seller(event: PayoutEvent, kind: type[kinds.PayoutSent | kinds.PayoutReversed], at: datetime) -> MailRequest:
+    """Each higher total that was taken back is a mail of its own."""
+    mail = kind(title=event.ticket.title, amount=event.amount, currency=event.currency.upper())
+    return _request(mail, f"{event.id}#{event.amount}", to=event.userID, since=at)
 
 
 def _to_buyer(event: OrderEvent, kind: type[kinds.OrderCompleted | kinds.OrderNotPaid]) -> MailRequest:

@@ -372,5 +372,6 @@ def _to_event(earning: Earning, event_type: EventType) -> events.Data:
             "ticket": {"id": sale.ticket_id, "title": sale.title},
             "amount": format_amount(amounts[event_type], currency),
             "currency": sale.currency,
+            "at": clock.now(),
         }
     )

@@ -51,6 +51,7 @@ WANTED: dict[str, list[dict[str, Any]]] = {
             "detail-type": ["ticket:updated"],
             "detail": {"data": {"change": ["sold"]}},
         },
+        {"source": ["admit-one.payments"], "detail-type": ["payout:created", "payout:reversed"]},
     ],
 }
 BATCH_SIZES = {

@@ -290,6 +290,15 @@ def test_one_mail_a_sale_to_each_side(world: World, ses: Ses, ada: Person) -> No
     assert ses.mails == [("ada@example.com", "Your ticket: Row 1"), ("bob@example.com", "Sold: Row 1")]
 
 
+def test_a_seller_is_told_of_each_payout_once(world: World, ses: Ses, ada: Person) -> None:
+    """Also if it is published again, as for a new consumer."""
+    earned = {"id": new_id(), "userID": ada.id, "ticket": {"id": new_id(), "title": "Row 1"}, "currency": "usd"}
+    sent = earned | {"version": 1, "amount": "11.88", "at": "2026-11-23T12:00:00Z"}
+    for event_type in ("payout:created", "payout:created", "payout:reversed", "payout:reversed"):
+        assert world.invoke(SENDER, sqs_batch(new_event(event_type, sent))) == {"batchItemFailures": []}
+    assert [subject for _, subject in ses.mails] == ["You are paid: Row 1", "Earnings taken back: Row 1"]
+
+
 def test_an_order_that_is_published_again_is_mailed_once(world: World, ses: Ses, ada: Person) -> None:
     """Also under a new event id and version, as after a second event of its payment."""
     order_id = new_id()

@@ -59,6 +59,20 @@ def test_a_refund_is_reported_with_its_total(sample: str) -> None:
     assert request.send_by == datetime.fromisoformat(event["refund"]["at"]) + REPORTED_FOR
 
 
+@pytest.mark.parametrize(("sample", "kind"), [("created", kinds.PayoutSent), ("reversed", kinds.PayoutReversed)])
+def test_a_payout_is_reported_to_its_seller(sample: str, kind: type[kinds.PayoutSent | kinds.PayoutReversed]) -> None:
+    request = _reported(f"payout-{sample}-with-time")
+    assert request.user_id == "01M844DZG0S3113R0000000001"
+    assert request.mail == kind(title="Row 1, seat 2", amount="11.88", currency="USD")
+    assert request.key == f"{kind.__name__}#{ORDER}#11.88"
+    assert request.send_by == datetime(2026, 11, 30, 12, 0, 30, 120_000, tzinfo=UTC) + REPORTED_FOR
+
+
+@pytest.mark.parametrize("sample", ["payout-blocked", "payout-created"])
+def test_blocked_earnings_and_events_without_a_time_are_not_reported(sample: str) -> None:
+    assert _mail(sample) is None
+
+
 def _cancelled(reason: str) -> MailRequest | None:
     event = json.loads((SAMPLES / "order-cancelled.json").read_text())["detail"]
     return mail_of(events.parse("order:cancelled", event | {"data": event["data"] | {"reason": reason}}).data)

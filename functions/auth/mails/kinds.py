@@ -118,3 +118,23 @@ class OrderRefunded(Mail):
     title: str
     amount: str
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutSent(Mail):
+    """A seller's earnings from a ticket were sent to the seller's account at Stripe."""
+
+    page = "/payouts"
+    title: str
+    amount: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutReversed(Mail):
+    """Earnings were taken back from a seller's account. `amount` is the total so far."""
+
+    page = "/payouts"
+    title: str
+    amount: str
+    currency: str

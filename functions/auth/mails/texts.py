@@ -14,6 +14,8 @@ from functions.auth.mails.kinds import (
     OrderNotPaid,
     OrderRefunded,
     PasswordChanged,
+    PayoutReversed,
+    PayoutSent,
     ResetPassword,
     TicketSold,
     VerifyAddress,
@@ -133,5 +135,23 @@ TEXTS: dict[type[Mail], Text] = {
         ),
         rows=(("Ticket", "$title"), ("Refunded in total", "$amount $currency"), ("Order number", "$order_id")),
         link="Open the order",
+    ),
+    PayoutSent: Text(
+        subject="You are paid: $title",
+        heading="You are paid",
+        paragraphs=(
+            "What you have earned with this ticket was sent to your account at Stripe, which pays it to your bank.",
+        ),
+        rows=(("Ticket", "$title"), ("Sent", "$amount $currency")),
+        link="Open your earnings",
+    ),
+    PayoutReversed: Text(
+        subject="Earnings taken back: $title",
+        heading="Earnings were taken back",
+        paragraphs=(
+            "The buyer has the money for this ticket back, so what you earned with it was taken from your account.",
+        ),
+        rows=(("Ticket", "$title"), ("Taken back in total", "$amount $currency")),
+        link="Open your earnings",
     ),
 }
