@@ -43,7 +43,7 @@ export function newQueryClient(): QueryClient {
  * A list with several loaded pages is not refetched when the window gets the focus or the page is mounted. It stays
  * cached for Back; any other visit starts with the first page (`useList`).
  */
-const LIST = {
+export const LIST = {
   initialPageParam: null as string | null,
   getNextPageParam: ({ nextCursor }: { nextCursor: string | null }) => nextCursor,
   gcTime: 30 * 60_000,
