@@ -59,6 +59,8 @@ class Payouts(Construct):
             Route("POST /api/payouts/account", self._api, throttle=Throttle(rate=20, burst=40)),
             Route("GET /api/payouts/account", self._api, throttle=Throttle(rate=100, burst=200)),
             Route("GET /api/payouts", self._api),
+            # Up to 50 calls to DynamoDB, and 3 MB, for one request.
+            Route("GET /api/payouts/export", self._api, throttle=Throttle(rate=10, burst=20)),
             # Stripe sends a webhook again if it gets a 429.
             Route("POST /api/payouts/webhook", webhook, public=True, direct=True, throttle=Throttle(rate=20, burst=40)),
         ]

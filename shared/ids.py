@@ -25,6 +25,11 @@ def new_id() -> str:
     return str(ULID.from_timestamp(clock.to_millis(clock.now())))
 
 
+def first_id_at(millis: int) -> str:
+    """Return the lowest id with this creation time, in milliseconds since 1970: a bound for ids that sort after it."""
+    return str(ULID.from_bytes(millis.to_bytes(6, "big") + bytes(10)))
+
+
 def is_id(text: str) -> bool:
     """Return whether the text has the form of an id that `new_id` creates."""
     return _ULID.fullmatch(text) is not None

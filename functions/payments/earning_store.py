@@ -28,7 +28,7 @@ from functions.payments.earnings import (
 )
 from functions.payments.payment import OrderStatus
 from shared import clock, events
-from shared.ids import OrderID, TicketID, UserID, partition
+from shared.ids import OrderID, TicketID, UserID, first_id_at, partition
 from shared.money import CURRENCIES, NOTHING, MinorUnits, format_amount, to_minor_units
 from shared.pagination import Page, decode_cursor, page_of
 from shared.table import ConditionFailed, Item, Put, Update
@@ -88,6 +88,18 @@ class EarningStore(UnitOfWork[None]):
         )
         page = page_of((OrderID(item["orderID"]) for item in items), listing=LISTING, limit=limit, ident=str)
         return Page(tuple(map(_to_earning, self.table.get_all(map(_key, page.entries)))), page.next_cursor)
+
+    def between(self, seller_id: UserID, since: datetime, until: datetime, *, limit: int) -> list[Earning]:
+        """Return a seller's earnings from orders that were placed in this time, the oldest first, `limit` at most."""
+        items = self.table.query(
+            "sellerID = :seller AND orderID BETWEEN :since AND :until",
+            index="by-seller",
+            seller=seller_id,
+            since=first_id_at(clock.to_millis(since)),
+            until=first_id_at(clock.to_millis(until)),
+        )
+        keys = (_key(OrderID(item["orderID"])) for item in islice(items, limit))
+        return list(map(_to_earning, self.table.get_all(keys)))
 
     def replace(self, before: Earning, after: Earning, *, unless_reversing: bool = False) -> Earning:
         """Add the next state of earnings, and return them as they will be stored.

@@ -1135,6 +1135,17 @@ def _list_earnings(fault_case: FaultCase) -> Act:
     return Act(http("GET", "/api/payouts", by=fault_case.seller), right, good=(200,))
 
 
+@operation("export earnings")
+def _export_earnings(fault_case: FaultCase) -> Act:
+    earning = _earned(fault_case)
+    day = f"{clock.now():%Y-%m-%d}"
+
+    def right(outcome: Outcome) -> None:
+        assert earning["orderID"] in outcome.answer["body"]
+
+    return Act(http("GET", f"/api/payouts/export?from={day}&to={day}", by=fault_case.seller), right, good=(200,))
+
+
 def _has_earned(fault_case: FaultCase, net: int) -> None:
     """Check that the seller's earnings are recorded once, and that the totals are their sum."""
     earnings, sellers = fault_case.items("payments", "earning#"), fault_case.items("payments", "seller#")

@@ -86,6 +86,8 @@ def test_expensive_and_public_routes_have_throttles_of_their_own(aws: Template) 
         "HEAD /api/tickets": (1000, 2000),
         "GET /api/tickets/{id}": (2000, 4000),
         "HEAD /api/tickets/{id}": (2000, 4000),
+        "GET /api/payouts/export": (10, 20),
+        "HEAD /api/payouts/export": (10, 20),
         "GET /api/fee": (1000, 2000),
         "HEAD /api/fee": (1000, 2000),
         "POST /api/orders": (1000, 2000),

@@ -126,6 +126,7 @@ COSTS = {
     "look at a payout without an account": Cost({"GetItem": 3, "TransactWriteItems": 1}, reads=3, writes=7, stripe=2),
     "look at a seller without an account": Cost({"GetItem": 2, "UpdateItem": 1}, reads=2, writes=3),
     "list earnings": Cost({"Query": 1, "BatchGetItem": 1, "GetItem": 1}, reads=2),
+    "export earnings": Cost({"Query": 1, "BatchGetItem": 1}, reads=1),
 }
 
 type Scenario = Callable[[MeteredStack], None]

@@ -547,3 +547,62 @@ def test_a_seller_pages_through_own_earnings_only(world: World, seller: Person) 
     assert rest["nextCursor"] is None
     assert world.call("GET", "/api/payouts", by=world.person()).json["payouts"] == []
     assert world.call("GET", "/api/payouts?cursor=x", by=seller).status == 400
+
+
+# The export
+
+
+@pytest.mark.usefixtures("account")
+def test_earnings_are_exported_as_csv(world: World, seller: Person, order: dict[str, Any]) -> None:
+    pay_out(world)
+    buy(world, seller)
+    answer = world.call("GET", "/api/payouts/export?from=2026-11-01&to=2026-11-30", by=seller)
+
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="earnings-2026-11-01-2026-11-30.csv"'
+    header, row, end = answer.text.split("\r\n")
+    assert (header, end) == ("order,ticket,title,gross,fee,net,currency,status,available at,paid at", "")
+    assert row.startswith(f"{order['id']},")
+    assert row.endswith(",A seat,12.50,0.62,11.88,usd,paid,2026-11-30T12:00:00.000Z,2026-12-01T12:00:00.000Z")
+
+
+@pytest.mark.usefixtures("stripe")
+def test_an_export_has_the_days_that_it_is_asked_for(world: World, seller: Person) -> None:
+    made = []
+    for _ in range(3):
+        made.append(buy(world, seller)["id"])
+        world.time.advance(days=1)
+
+    def exported(since: str, until: str) -> list[str]:
+        text = world.call("GET", f"/api/payouts/export?from={since}&to={until}", by=seller).text
+        return [line.partition(",")[0] for line in text.splitlines()[1:]]
+
+    assert exported("2026-11-23", "2026-11-25") == made
+    assert exported("2026-11-24", "2026-11-24") == made[1:2]
+    assert exported("2026-11-26", "2026-11-23") == []
+
+
+@pytest.mark.usefixtures("stripe")
+def test_an_export_of_too_many_entries_is_refused(
+    world: World, seller: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        buy(world, seller)
+    path = "/api/payouts/export?from=2026-11-01&to=2026-11-30"
+    monkeypatch.setattr("functions.payments.payouts_api.MAX_EXPORTED", 1)
+    assert (world.call("GET", path, by=seller).status, world.call("GET", path, by=seller).code) == (
+        400,
+        "export_too_large",
+    )
+    monkeypatch.setattr("functions.payments.payouts_api.MAX_EXPORTED", 2)
+    assert world.call("GET", path, by=seller).status == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["", "from=2026-11-01", "from=2026-1-1&to=2026-11-30", "from=2026-02-30&to=2026-11-30", "from=0&to=1"]
+)
+def test_a_day_has_one_form(world: World, seller: Person, query: str) -> None:
+    answer = world.call("GET", f"/api/payouts/export?{query}", by=seller)
+
+    assert (answer.status, answer.code) == (400, "invalid_request")
+    assert {each["field"] for each in answer.json["errors"]} <= {"from", "to"}

@@ -100,6 +100,7 @@ MATRIX = [
     AccessCase("POST /api/payouts/account", "/api/payouts/account", SIGN_IN, "200", "200"),
     AccessCase("GET /api/payouts/account", "/api/payouts/account", SIGN_IN, "200", "200"),
     AccessCase("GET /api/payouts", "/api/payouts", SIGN_IN, "200", "200"),
+    AccessCase("GET /api/payouts/export", "/api/payouts/export?from=2026-11-01&to=2026-11-30", SIGN_IN, "200", "200"),
     *(call for status in ("available", "ordered", "sold", "withdrawn") for call in ticket_writes(status)),
     *(
         AccessCase(
@@ -148,7 +149,7 @@ def test_callers_without_access_get_the_expected_response(scenario: Scenario, ca
     own: set[str] = {scenario.buyer.id}
     if call.route == EXPORT:  # the seller's address, and the orders that hold their tickets
         own = {*scenario.orders.values(), scenario.seller.email}
-    if call.route == "GET /api/payouts":  # the orders of the seller's tickets
+    if call.route in ("GET /api/payouts", "GET /api/payouts/export"):  # the orders of the seller's tickets
         own = {*scenario.orders.values()}
     for secret in (*scenario.orders.values(), scenario.buyer.id, scenario.buyer.email, scenario.seller.email, "pi_"):
         if who != "party" or secret not in own:

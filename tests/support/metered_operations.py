@@ -485,6 +485,12 @@ def list_earnings(stack: MeteredStack) -> Run:
     return _read(stack, "/api/payouts", by=stack.seller)
 
 
+@operation
+def export_earnings(stack: MeteredStack) -> Run:
+    _earned(stack)
+    return _read(stack, "/api/payouts/export?from=2026-11-01&to=2026-11-30", by=stack.seller)
+
+
 def _earned(stack: MeteredStack) -> str:
     """Complete an order; return its id when its seller's earnings are due."""
     order_id = stack.ordered()

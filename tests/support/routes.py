@@ -37,4 +37,5 @@ SIGNED_IN = {
     "POST /api/payouts/account": "payments payouts_api",
     "GET /api/payouts/account": "payments payouts_api",
     "GET /api/payouts": "payments payouts_api",
+    "GET /api/payouts/export": "payments payouts_api",
 }

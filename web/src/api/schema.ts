@@ -178,6 +178,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/payouts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export what the caller earns as CSV (RFC 4180), for orders placed from one day to another (UTC), both included
+         * @description The first line has the names of the columns. A title that a spreadsheet might take for a formula begins with an apostrophe. At most 5,000 entries; ask for fewer days if there are more (400 `export_too_large`).
+         */
+        get: operations["export_payouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payouts/webhook": {
         parameters: {
             query?: never;
@@ -880,7 +900,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "account_rejected" | "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_open" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
+            code: "account_rejected" | "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "export_too_large" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_open" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
             errors: {
                 message: string;
                 field?: string;
@@ -1127,6 +1147,20 @@ export interface components {
                     status?: 400;
                     /** @enum {unknown} */
                     code?: "bad_token" | "invalid_json" | "invalid_request";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Bad Request: `export_too_large`, `invalid_json`, `invalid_request`. */
+        "400_export_too_large.invalid_json.invalid_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "export_too_large" | "invalid_json" | "invalid_request";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -2090,6 +2124,36 @@ export interface operations {
             422: components["responses"]["422_idempotency_key_reused"];
             500: components["responses"]["500_internal_error"];
             503: components["responses"]["503_payments_not_configured.stripe_unavailable.unavailable"];
+        };
+    };
+    export_payouts: {
+        parameters: {
+            query: {
+                from: string;
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["400_export_too_large.invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_not_through_edge"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
         };
     };
     payouts_webhook: {
