@@ -264,6 +264,12 @@ class Monitoring(Construct):
             periods=24,
         )
         self._alarm(
+            "ledger-differs",
+            "`make ledger` has found orders whose money at Stripe is not what the table of Payments says.",
+            self._counted("LedgerDiffers", statistic="Maximum", period=Duration.hours(1)),
+            threshold=1,
+        )
+        self._alarm(
             "authorizations-near-their-end",
             "The payment of a five-day-old order has not ended; banks release an authorisation after about seven.",
             self._counted("OldestAuthorization", statistic="Maximum", period=quarter),
@@ -438,7 +444,7 @@ class Monitoring(Construct):
                         "EventsNotHandled",
                         "EventsNotPublished",
                     ),
-                    *("RefundsFailed", "RefundsPending"),
+                    *("RefundsFailed", "RefundsPending", "LedgerDiffers"),
                     *("PayoutLooks", "PayoutsOverdue", "ReversalsPending"),
                 )
             ],

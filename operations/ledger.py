@@ -5,7 +5,8 @@ For each charge that was captured in these days (UTC, `TO` exclusive, by default
     captured = returned + transferred - taken back from the seller + fee + held
 
 Returned is what was refunded or lost in disputes. Prints each order for which a figure differs from Stripe's balance
-transactions, or the sum does not add up, and ends with code 1 if there is one. Orders whose money has moved within the
+transactions, or the sum does not add up, ends with code 1 if there is one, and publishes their number, on which
+an alarm is. Orders whose money has moved within the
 last minutes are left out, as are those whose money is on its way: the bank has it, or a refund or a transfer is not
 finished.
 
@@ -22,14 +23,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import stripe
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
 
 from operations.stage import DeployedStage, NotDeployed
 from shared import aws, clock
 from shared.money import CURRENCIES, MinorUnits, format_amount
+from shared.telemetry import NAMESPACE
 
 PAGE = 100  # balance transactions, the most that Stripe returns
+METRIC = "LedgerDiffers"
+"""How many orders differed in the last run."""
 SETTLES_WITHIN = timedelta(minutes=15)
 """How long an order may take to be recorded after its money has moved."""
 MARGIN = timedelta(days=1)
@@ -243,7 +249,7 @@ def compare(
 
 
 def report(results: Iterable[Checked]) -> int:
-    """Print what differs and a summary; returns 1 if an order differs."""
+    """Print what differs and a summary; returns how many orders differ."""
     orders = moving = differing = 0
     for result in results:
         orders += 1
@@ -252,7 +258,18 @@ def report(results: Iterable[Checked]) -> int:
         for difference in result.differences:
             sys.stdout.write(f"order {result.order_id}: {difference}\n")
     sys.stdout.write(f"{orders} orders: {differing} differ, {moving} not compared because their money is moving\n")
-    return 1 if differing else 0
+    return differing
+
+
+def publish(stage: str, differing: int) -> None:
+    """Publish how many orders differ, as the metric of the alarm `ledger-differs`. Raises ClientError."""
+    metric: Any = {
+        "MetricName": METRIC,
+        "Dimensions": [{"Name": "stage", "Value": stage}],
+        "Value": differing,
+        "Unit": "Count",
+    }
+    boto3.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=[metric])
 
 
 def _day(text: str) -> datetime:
@@ -269,16 +286,19 @@ def main() -> int:
     stage, now = DeployedStage(arguments.stage), clock.now()
     with closing(Books(arguments.stage)) as books:
         try:
-            results = compare(
-                books,
-                client=_client(stage),
-                table=stage.table("payments"),
-                since=arguments.since,
-                until=arguments.until or now,
-                now=now,
+            differing = report(
+                compare(
+                    books,
+                    client=_client(stage),
+                    table=stage.table("payments"),
+                    since=arguments.since,
+                    until=arguments.until or now,
+                    now=now,
+                )
             )
-            return report(results)
-        except (NotDeployed, stripe.StripeError) as error:
+            publish(stage.name, differing)
+            return min(differing, 1)
+        except (NotDeployed, stripe.StripeError, ClientError) as error:
             sys.stderr.write(f"{error}\n")
             return 2
 

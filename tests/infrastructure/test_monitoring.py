@@ -10,6 +10,7 @@ from typing import Any
 
 from cdk import monitoring
 from cdk.stages import read_stage
+from operations import ledger
 from shared import telemetry
 from tests.infrastructure.template import Template
 from tests.support.synth import ROOT, synthesize_stage
@@ -135,7 +136,8 @@ def test_a_deployment_rolls_back_on_errors_and_slowness_only(aws: Template) -> N
 
 
 def _counted_in_code() -> Iterator[str]:
-    """Return the metrics that the functions count or measure, by the names in their code."""
+    """Return the metrics that functions count or measure, by the names in their code, and that of `make ledger`."""
+    yield ledger.METRIC
     for source in [*(ROOT / "functions").rglob("*.py"), *(ROOT / "shared").glob("*.py")]:
         for node in ast.walk(ast.parse(source.read_text())):
             match node:
@@ -166,7 +168,7 @@ def test_every_alarm_is_on_a_metric_that_is_published(aws: Template) -> None:
             "RepairsFailed",
             "OldestAuthorization",
         ),
-        *("RefundsFailed", "RefundsPending", "MailsNotSent"),
+        *("RefundsFailed", "RefundsPending", "MailsNotSent", "LedgerDiffers"),
         *("PayoutLooks", "PayoutsOverdue", "ReversalsPending"),
     }
 

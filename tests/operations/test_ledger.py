@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -267,7 +268,7 @@ def test_all_pages_are_read(world: World, stripe: Stripe, monkeypatch: pytest.Mo
     assert [each.differences for each in check(world, stripe)] == [()] * 3
 
 
-def test_the_report_ends_with_code_1_if_an_order_differs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_counts_orders_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
     assert tool.report([Checked("a"), Checked("b", is_moving=True)]) == 0
     assert tool.report([Checked("a"), Checked("b", ("captured 1.00 here, 2.00 at Stripe",))]) == 1
     assert capsys.readouterr().out.splitlines() == [
@@ -275,6 +276,31 @@ def test_the_report_ends_with_code_1_if_an_order_differs(capsys: pytest.CaptureF
         "order b: captured 1.00 here, 2.00 at Stripe",
         "2 orders: 1 differ, 0 not compared because their money is moving",
     ]
+
+
+def test_the_command_publishes_how_many_orders_differ(
+    world: World, stripe: Stripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = buy(world, stripe)
+    world.time.advance(seconds=SETTLES_WITHIN.total_seconds() + 1)
+    monkeypatch.setattr(tool, "_client", lambda _: sdk.StripeClient(SECRET_KEY, http_client=stripe))
+    monkeypatch.setattr(DeployedStage, "table", lambda _, service: service)
+    published: list[dict[str, Any]] = []
+    cloudwatch = SimpleNamespace(put_metric_data=lambda **request: published.append(request))
+    monkeypatch.setattr(tool, "boto3", SimpleNamespace(client=lambda _: cloudwatch))
+    first_day = f"{world.time.now() - timedelta(days=1):%Y-%m-%d}"
+    monkeypatch.setattr("sys.argv", ["ledger", "--stage", "test", "--since", first_day])
+
+    codes = [tool.main()]
+    change(world, payment["pk"], amount=1)
+    codes.append(tool.main())
+
+    assert codes == [0, 1]
+    assert [(each["Namespace"], each["MetricData"][0]["Value"]) for each in published] == [
+        ("AdmitOne", 0),
+        ("AdmitOne", 1),
+    ]
+    assert published[0]["MetricData"][0]["Dimensions"] == [{"Name": "stage", "Value": "test"}]
 
 
 @pytest.mark.parametrize("outputs", [{}, {"PayoutSecretName": "empty"}])
