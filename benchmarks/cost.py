@@ -33,6 +33,8 @@ REQUESTS_OF_A_MESSAGE = 2  # a rule sends it, and Lambda receives it; Lambda del
 LIST = "GET /api/tickets"
 DIRECT = "POST /api/payments/webhook"  # Stripe calls the API's own address, not the edge
 LATE_ORDER = "order a held ticket"
+PAYOUT = ("send a payout", "relay an event")
+"""What follows a purchase once its seller is paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,15 @@ def purchase(synthesized: dict[str, Any], rate: str = LOW) -> list[Line]:
     return _bill(counts.read().purchase, synthesized, rate)
 
 
+def payout(synthesized: dict[str, Any]) -> list[Line]:
+    """The bill of paying the sellers of a million paid orders: one look each, which sends, and its event.
+
+    What was recorded for it before is part of the purchase.
+    """
+    operations = counts.read().operations
+    return _bill([operations[name] for name in PAYOUT], synthesized)
+
+
 def mails() -> list[Line]:
     """The bill of the mails of a million paid orders, which is no part of the purchase's: a stage may send none.
 
@@ -179,6 +190,7 @@ def document(text: str, synthesized: dict[str, Any]) -> str:
     )
     totals = " | ".join(f"{sum(column.values()):,.2f}" for column in columns)
     all_of_it = f"| **all of it** | | {totals} | |\n"
+    paying = f"| paying the seller of each order, after the hold | | {_sum(payout(synthesized)):,.2f} | | | | |\n"
     too_late = f"| an order that is too late for its ticket | | {late:,.2f} | | | | |\n"
     ses, *sending = mails()
     optional = (
@@ -188,7 +200,7 @@ def document(text: str, synthesized: dict[str, Any]) -> str:
         f"| optional, not in the sum: sending these mails | | {_sum(sending):,.2f} | | {_sum(sending):,.2f} | |"
         f" {assumed['mails']} |\n"
     )
-    text = report.between(text, *MARKERS, head + table + all_of_it + too_late + optional)
+    text = report.between(text, *MARKERS, head + table + all_of_it + paying + too_late + optional)
     return report.between(text, *FLOOR_MARKERS, _derivation())
 
 

@@ -165,6 +165,14 @@ def test_the_webhook_is_a_route_of_the_purchase() -> None:
     assert cost.DIRECT in {row.trigger for row in counts.read().purchase}
 
 
+def test_payouts_are_a_bill_of_their_own(template: dict[str, Any]) -> None:
+    """Each is one run of the worker, which waits for four calls to Stripe."""
+    lines = {line.what: line for line in cost.payout(template)}
+
+    assert lines["table writes"].amount == 8_000_000
+    assert 10 < sum(line.dollars for line in lines.values()) < 30
+
+
 def test_mails_are_a_bill_of_their_own() -> None:
     """SES asks more for the two mails of an order than everything else costs."""
     ses, *sending = cost.mails()
