@@ -71,7 +71,7 @@ class Stage:
     settler_concurrency: int = 2
     """How many due payments are settled at once, and how many looks at sellers' earnings are taken at once, 2 to 1,000.
     The calls to Stripe for one follow each other and take a tenth of a second at least, so 2 make at most 20 a second,
-    for payments and for earnings each: Stripe takes 25 from a sandbox, 100 in live mode. What it refuses is repeated."""
+    for payments and for earnings each. Stripe takes 25 from a sandbox, 100 in live mode."""
     reserved_concurrency: Mapping[str, int] = field(default_factory=dict)
     """How many instances only this function may have, and no more than these, by `ServiceFunction.name`. Lambda needs
     100 of the account's concurrency left to all other functions, so an account needs the sum and 100 more."""
