@@ -51,7 +51,7 @@ def look(store: EarningStore, stripe: PayoutGateway, order_id: OrderID) -> None:
 
 
 def look_at_seller(store: EarningStore, stripe: PayoutGateway, queue: WorkQueue, seller_id: UserID) -> None:
-    """Queue looks at the earnings of a seller that wait, if money can be sent now.
+    """Queue looks at the earnings of a seller that wait, if money can be sent now; none while the workers are busy.
 
     Raises NotQueued, and the errors of `PayoutGateway`; the next look then continues.
     """
@@ -60,7 +60,8 @@ def look_at_seller(store: EarningStore, stripe: PayoutGateway, queue: WorkQueue,
         return
     recipient = _read_recipient(store, stripe, seller_id) if seller.waiting else None
     if recipient and recipient.can_receive and not recipient.owes:
-        queue.send({"orderID": each} for each in store.waiting(seller_id, limit=WOKEN))
+        if not queue.is_busy():  # else it would queue the same ones again
+            queue.send({"orderID": each} for each in store.waiting(seller_id, limit=WOKEN))
         return
     try:
         store.look_at_seller(seller, clock.now() + SELLER_LOOK if seller.waiting else None)

@@ -1,5 +1,6 @@
 """Sellers are paid once, after the release, and only for what stands; what must not stay is taken back."""
 
+import os
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from functions.payments.payout_gateway import PayoutGateway
 from shared import telemetry
 from shared.ids import OrderID
 from shared.table import Table
+from shared.work_queue import WorkQueue
 from tests.integration.earning import buy, order_event
 from tests.support.faults import RESPONSE_LOST, UNREACHABLE
 from tests.support.lambda_events import LambdaContext, Person
@@ -502,6 +504,21 @@ def test_a_seller_with_many_waiting_earnings_is_looked_at_until_none_waits(
         pay_out(world)
     assert balance(stripe, account) == 5 * NET
     assert (store.seller(seller.id).waiting, store.seller(seller.id).look_at) == (0, None)
+
+
+def test_a_look_at_a_seller_queues_nothing_while_the_workers_are_busy(
+    world: World, stripe: Stripe, store: EarningStore, seller: Person, order: dict[str, Any]
+) -> None:
+    pay_out(world)
+    connect(world, stripe, seller)
+    store.wake_seller(seller.id)
+    queue = WorkQueue(os.environ["PAYOUT_QUEUE_URL"])
+    world.queues.put("payments.payout_worker", *[{"orderID": "any"}] * 100)
+    payouts.look_at_seller(store, PayoutGateway(), queue, seller.id)
+    assert len(world.queues.take("payments.payout_worker")) == 100
+
+    payouts.look_at_seller(store, PayoutGateway(), queue, seller.id)
+    assert world.queues.take("payments.payout_worker") == [{"orderID": order["id"]}]
 
 
 def test_the_hold_of_the_stage_counts(world: World, store: EarningStore, order: dict[str, Any]) -> None:
