@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Page } from "@playwright/test";
 import { checkAccessibility, expect, type TestUser, test, uniqueTitle } from "./fixtures";
 
@@ -107,11 +108,32 @@ for (const [device, viewport] of [["phone", PHONE] as const, ["desktop", DESKTOP
     await expect(sale).toContainText("for $45.00, less a fee of $2.25");
     await expect(page.getByRole("figure")).toContainText("$42.75 earned in the last 30 days");
     await expect(page.getByRole("img", { name: /The most was \$42\.75/ })).toBeVisible();
+    await page.getByText("Download as CSV").click();
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download CSV" }).click();
+    const file = await readFile(await (await downloading).path(), "utf8");
+    expect(file).toContain(title);
+    expect(file).toContain("42.75");
     await page.getByText("Show the days as a table").click();
     await expect(page.getByRole("row").nth(1)).toContainText("$42.75");
     await checkAccessibility(page, "earnings");
   });
 }
+
+test("earnings are sent once the account is ready", async ({ page, context, seller, buyer }) => {
+  test.setTimeout(900_000); // what is due is found every five minutes
+  const title = await sell(seller, buyer, "Paid out");
+  await seller.signInTo(context);
+  await page.goto("/payouts");
+  await onboard(page, "Set up payouts at Stripe", "Enter all details");
+  await expect(page.getByText("You are set up to be paid.")).toBeVisible();
+  const sale = page.getByRole("article").filter({ hasText: title });
+  await expect(async () => {
+    await page.reload();
+    await expect(sale).toContainText(/Paid out\. It was sent to you on .+\./, { timeout: 5000 });
+  }).toPass({ timeout: 780_000, intervals: [5000] });
+  await expect(page.getByText("Paid out", { exact: true })).toBeVisible();
+});
 
 test("many earnings are loaded in pages, and the chart has all of them", async ({
   page,

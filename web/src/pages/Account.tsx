@@ -20,7 +20,7 @@ import { useUser } from "../components/user";
 import { MailLinkAgain } from "../components/VerifyBanner";
 import { formatDateTime } from "../rules/date";
 import { emailError } from "../rules/email";
-import { saveFile } from "../rules/file";
+import { jsonFile, saveFile } from "../rules/file";
 import { passwordError } from "../rules/password";
 
 export function Account() {
@@ -201,7 +201,7 @@ function SessionRow({ session }: { session: Session }) {
 function PersonalData() {
   const download = useExport();
   const save = () => {
-    download.mutate(undefined, { onSuccess: (data) => saveFile("admit-one-data.json", data) });
+    download.mutate(undefined, { onSuccess: (data) => saveFile("admit-one-data.json", jsonFile(data)) });
   };
   return (
     <section aria-labelledby="data">

@@ -9,6 +9,7 @@ import { Title } from "../components/Title";
 import { useList } from "../components/useList";
 import { useUser } from "../components/user";
 import { Account } from "../payouts/Account";
+import { Download } from "../payouts/Download";
 import { EarningsChart } from "../payouts/EarningsChart";
 import { ownEarnings, payoutAccount, recentEarnings } from "../payouts/queries";
 import { formatDate } from "../rules/date";
@@ -62,6 +63,7 @@ function Earnings() {
       <OutOfDate query={query} />
       <TotalsByStatus totals={totals} />
       <LastDays currency={totals.currency} />
+      <Download />
       <ul className="earnings">
         {entries.map((earning) => (
           <li key={earning.id}>

@@ -32,6 +32,24 @@ export function useConnect() {
   });
 }
 
+/** Days as in "2026-11-28", in UTC, both included. */
+export interface Days {
+  from: string;
+  to: string;
+}
+
+/** The user's earnings from orders of some days, as a CSV file. */
+export function useEarningsFile() {
+  const client = useQueryClient();
+  const user = useUser();
+  return useMutation({
+    mutationFn: (query: Days) =>
+      callAs(client, user.id, () =>
+        unwrap(api.GET("/api/payouts/export", { params: { query }, parseAs: "blob" })),
+      ),
+  });
+}
+
 /** Items per page of the list, and per call for the chart. */
 const [LIST_PAGE, CHART_PAGE] = [20, 100];
 

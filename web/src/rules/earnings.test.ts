@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Earning } from "../api/types";
-import { chartStart, describeEarning, EARNING_LABELS, earningsByDay, isLost, STATUSES } from "./earnings";
+import {
+  chartStart,
+  daysError,
+  describeEarning,
+  EARNING_LABELS,
+  earningsByDay,
+  isLost,
+  STATUSES,
+} from "./earnings";
 
 const earning = (status: Earning["status"], rest: Partial<Earning> = {}): Earning => ({
   orderID: "01KARTQ2M8Z6V3N4J5X7C9E1F2",
@@ -91,5 +99,16 @@ describe("earnings by day", () => {
     vi.stubEnv("TZ", "America/New_York");
     const starts = earningsByDay([], Date.parse("2026-11-10T12:00:00Z")).map(({ day }) => day.getHours());
     expect(new Set(starts)).toEqual(new Set([0]));
+  });
+});
+
+test("the last day of an export is not before the first", () => {
+  const [from, to] = ["2026-11-01", "2026-11-30"];
+  expect(daysError({ from, to })).toEqual({ from: undefined, to: undefined });
+  expect(daysError({ from, to: from }).to).toBeUndefined();
+  expect(daysError({ from: to, to: from }).to).toBe("The last day is before the first.");
+  expect(daysError({ from: "", to: "" })).toEqual({
+    from: "Choose the first day.",
+    to: "Choose the last day.",
   });
 });

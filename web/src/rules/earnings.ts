@@ -95,3 +95,18 @@ function startOfDay(time: number, daysBefore: number): number {
   const date = new Date(time);
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() - daysBefore).getTime();
 }
+
+/** The error messages for the first and last day of an export. A date field without a complete date is empty. */
+export function daysError({
+  from,
+  to,
+}: {
+  from: string;
+  to: string;
+}): Record<"from" | "to", string | undefined> {
+  const isReversed = from !== "" && to !== "" && to < from;
+  return {
+    from: from === "" ? "Choose the first day." : undefined,
+    to: to === "" ? "Choose the last day." : isReversed ? "The last day is before the first." : undefined,
+  };
+}
