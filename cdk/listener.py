@@ -14,7 +14,10 @@ from cdk.monitoring import Monitoring
 from cdk.stages import Stage
 from cdk.work_queue import RETRY_FOR, WorkQueue
 
-ORDER_EVENTS = ("order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled")
+ORDER_EVENTS = (
+    *("order:created", "order:awaiting-payment", "order:completed", "order:cancelled"),
+    *("order:refund-requested", "order:refunded"),
+)
 """All events of an order, for consumers that need every status."""
 
 

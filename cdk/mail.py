@@ -156,7 +156,7 @@ class Mails(Construct):
                     name="SoldTickets",
                     source="admit-one.tickets",
                     types=["ticket:updated"],
-                    data={"change": ["sold"]},
+                    data={"change": ["sold", "refund-requested", "refunded"]},
                 ),
                 EventSubscription(
                     name="Payouts", source="admit-one.payments", types=["payout:created", "payout:reversed"]

@@ -27,7 +27,7 @@ NAMESPACE = "AdmitOne"
 MINUTE = Duration.minutes(1)
 MAX_METRICS_IN_AN_ALARM = 10
 MAIL_METRICS = ("MailsSent", "MailsNotSent", "MailsUndeliverable", "MailsBounced", "MailsComplainedAbout")
-ORDER_METRICS = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted")
+ORDER_METRICS = ("OrdersPlaced", "OrdersRefused", "OrdersLapsed", "OrdersCompleted", "RefundsDecided")
 
 
 class Monitoring(Construct):
@@ -251,6 +251,18 @@ class Monitoring(Construct):
             threshold=1,
         )
         self._alarm(
+            "refunds-overdue",
+            "An order has been refunding for a day or longer.",
+            self._counted("RefundsOverdue", statistic="Sum", period=quarter),
+            threshold=1,
+        )
+        self._alarm(
+            "refund-requests-unanswered",
+            "A buyer's request for a refund has waited for three days.",
+            self._counted("RefundRequestsUnanswered", statistic="Sum", period=quarter),
+            threshold=1,
+        )
+        self._alarm(
             "refunds-failed",
             "A refund has failed or was refused by Stripe, and an operator has to return the money.",
             self._counted("RefundsFailed", statistic="Sum", period=quarter),
@@ -444,7 +456,7 @@ class Monitoring(Construct):
                         "EventsNotHandled",
                         "EventsNotPublished",
                     ),
-                    *("RefundsFailed", "RefundsPending", "LedgerDiffers"),
+                    *("RefundsFailed", "RefundsPending", "RefundsOverdue", "RefundRequestsUnanswered", "LedgerDiffers"),
                     *("PayoutLooks", "PayoutsOverdue", "ReversalsPending"),
                 )
             ],

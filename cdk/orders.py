@@ -61,11 +61,12 @@ class Orders(Construct):
             service=SERVICE,
             monitoring=monitoring,
             sort_key="sk",
-            indexes=[Index(name="open", partition_key="openPartition", sort_key="expiresAt", sort_key_type=NUMBER)],
+            indexes=[
+                Index(name="open", partition_key="openPartition", sort_key="expiresAt", sort_key_type=NUMBER),
+                Index(name="due", partition_key="duePartition", sort_key="dueAt", sort_key_type=NUMBER),
+            ],
             published_on=bus,
         )
-        table = {"TABLE_NAME": orders.table.table_name}
-
         api = ServiceFunction(
             self,
             "Api",
@@ -76,7 +77,7 @@ class Orders(Construct):
             monitoring=monitoring,
             synchronous=True,
             environment={
-                **table,
+                "TABLE_NAME": orders.table.table_name,
                 "ORDER_WINDOW_SECONDS": str(stage.order_window_seconds),
                 "HOLDS_PER_BUYER": str(stage.holds_per_buyer),
                 "FEE_PERCENT": stage.fee_percent,
@@ -85,27 +86,7 @@ class Orders(Construct):
         )
         orders.allow(api, "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem")
 
-        listener = ServiceFunction(
-            self,
-            "Listener",
-            stage=stage,
-            service=SERVICE,
-            handler="functions.orders.listener.handler",
-            timeout=Duration.seconds(10),
-            monitoring=monitoring,
-            environment=table,
-        )
-        orders.allow(listener, "GetItem", "PutItem", "UpdateItem")
-        EventListener(
-            self,
-            "Events",
-            stage=stage,
-            function=listener,
-            bus=bus,
-            monitoring=monitoring,
-            subscriptions=SUBSCRIPTIONS,
-        )
-
+        self._add_listener(orders, stage, bus, monitoring)
         self._add_sweep(orders, stage=stage, monitoring=monitoring)
 
         self.personal_data = PersonalData(
@@ -118,7 +99,31 @@ class Orders(Construct):
             Route("GET /api/orders", api),
             Route("GET /api/orders/{id}", api),
             Route("DELETE /api/orders/{id}", api),
+            Route("POST /api/orders/{id}/refund", api),
+            Route("POST /api/orders/{id}/refund-request", api),
         ]
+
+    def _add_listener(self, orders: ServiceTable, stage: Stage, bus: events.IEventBus, monitoring: Monitoring) -> None:
+        listener = ServiceFunction(
+            self,
+            "Listener",
+            stage=stage,
+            service=SERVICE,
+            handler="functions.orders.listener.handler",
+            timeout=Duration.seconds(10),
+            monitoring=monitoring,
+            environment={"TABLE_NAME": orders.table.table_name},
+        )
+        orders.allow(listener, "GetItem", "PutItem", "UpdateItem")
+        EventListener(
+            self,
+            "Events",
+            stage=stage,
+            function=listener,
+            bus=bus,
+            monitoring=monitoring,
+            subscriptions=SUBSCRIPTIONS,
+        )
 
     def _add_sweep(self, orders: ServiceTable, *, stage: Stage, monitoring: Monitoring) -> None:
         expirer = ServiceFunction(
@@ -147,5 +152,6 @@ class Orders(Construct):
             async_failures=failures,
         )
         orders.allow_query(sweep, index="open")
+        orders.allow_query(sweep, index="due")
         overdue.grant_send(sweep)
         Recurring(self, "EveryFiveMinutes", function=sweep, every=Duration.minutes(5), failures=failures)

@@ -93,6 +93,7 @@ class Tickets(Construct):
             Route("POST /api/tickets", api),
             Route("PUT /api/tickets/{id}", api),
             Route("DELETE /api/tickets/{id}", api),
+            Route("POST /api/tickets/{id}/relist", api),
         ]
 
     def _add_listener(self, tickets: ServiceTable, stage: Stage, bus: events.IEventBus, monitoring: Monitoring) -> None:

@@ -24,6 +24,34 @@ class Data(BaseModel):
     type: ClassVar[str]
 
 
+class Refund(BaseModel):
+    """A refund of a completed order: the total so far, the reason, and the time of recording in Orders."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
+
+    amount: Price
+    reason: Literal["refunded_at_stripe", "refunded_by_seller", "dispute_lost"]
+    at: AwareDatetime
+
+
+class RefundRequest(BaseModel):
+    """The buyer's request for a refund. Nothing about `reason` is safe: it is what a user has typed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
+
+    reason: str
+    at: AwareDatetime
+
+
+class RefundDecision(BaseModel):
+    """The decision to refund an order. Nothing about `reason` is safe: it is what the seller has typed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
+
+    at: AwareDatetime
+    reason: str | None = None
+
+
 class TicketCreated(Data):
     """A ticket was put on sale."""
 
@@ -38,28 +66,46 @@ class TicketCreated(Data):
 
 
 class TicketUpdated(TicketCreated):
-    """A ticket was edited or withdrawn by its seller, or reserved, freed, sold or refunded by an order.
+    """A ticket was changed by its seller, or reserved, freed, sold or refunded by an order.
 
-    `declined` means that Orders declined a change requested by the seller; the ticket is unchanged.
+    Its seller has edited or withdrawn it, or put it on sale again (`relisted`).
+    `refund-requested` means that the buyer has asked for a refund of the sale, `refunding` that it was decided.
+    `refund` and `refundRequest` are those of the sale. `declined` means that Orders declined a change requested by the
+    seller; the ticket is unchanged.
     """
 
     type: ClassVar[str] = "ticket:updated"
 
     status: Literal["available", "reserved", "sold", "withdrawn"]
-    change: Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded", "declined"]
+    change: Literal[
+        "edited",
+        "withdrawn",
+        "relisted",
+        "reserved",
+        "freed",
+        "sold",
+        "refund-requested",
+        "refunding",
+        "refunded",
+        "declined",
+    ]
     orderID: OrderID | None = None
+    refund: Refund | None = None
+    refundRequest: RefundRequest | None = None
 
 
 class TicketChangeRequested(TicketCreated):
     """The seller has requested this title, price and currency, or a withdrawal. Orders decides about the change.
 
-    The same change can be requested again under a later version.
+    `relisted` means that the seller puts a refunded ticket on sale again, which no other change does. The same change
+    can be requested again under a later version.
     """
 
     type: ClassVar[str] = "ticket:change-requested"
 
     withdrawn: bool
     changeID: str
+    relisted: bool | None = None
 
 
 class TicketChangeDecision(Data):
@@ -101,26 +147,18 @@ class OrderedTicket(BaseModel):
     fee: Price | None = None
 
 
-class Refund(BaseModel):
-    """A refund of a completed order: the total so far, the reason, and the time of recording in Orders."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, hide_input_in_errors=True)
-
-    amount: Price
-    reason: Literal["refunded_at_stripe", "dispute_lost"]
-    at: AwareDatetime
-
-
 class OrderEvent(Data):
     """Common fields of the events of an order: its whole state."""
 
     id: OrderID
     version: int
-    status: Literal["created", "awaiting:payment", "completed", "cancelled", "refunded"]
+    status: Literal["created", "awaiting:payment", "completed", "cancelled", "refunding", "refunded"]
     userID: UserID
     expiresAt: AwareDatetime
     ticket: OrderedTicket
     refund: Refund | None = None
+    refundRequest: RefundRequest | None = None
+    refundDecision: RefundDecision | None = None
 
 
 class OrderCreated(OrderEvent):
@@ -136,13 +174,24 @@ class OrderAwaitingPayment(OrderEvent):
 
 
 class OrderCompleted(OrderEvent):
-    """The order is paid and the ticket is sold. With `refund`, a part of the money has been refunded since."""
+    """The order is paid and the ticket is sold. With `refund`, a part of the money has been refunded since.
+
+    With `refundRequest`, the buyer has asked for a refund.
+    """
 
     type: ClassVar[str] = "order:completed"
 
 
+class OrderRefundRequested(OrderEvent):
+    """A refund of the completed order was decided, and is never taken back. Payments refunds the money."""
+
+    type: ClassVar[str] = "order:refund-requested"
+
+    refundDecision: RefundDecision
+
+
 class OrderRefunded(OrderEvent):
-    """The whole price of a completed order was refunded; the ticket stays sold."""
+    """The whole price of a completed order was refunded; the ticket is free and withdrawn."""
 
     type: ClassVar[str] = "order:refunded"
 
@@ -278,6 +327,7 @@ CONTRACTS: Mapping[str, type[Data]] = {
         OrderCreated,
         OrderAwaitingPayment,
         OrderCompleted,
+        OrderRefundRequested,
         OrderRefunded,
         OrderCancelled,
         ExpirationCompleted,

@@ -69,7 +69,7 @@ SHAPES: dict[str, Json] = {
 """The shapes of these fields in answers. The routes declare them as plain text: our own data is not validated."""
 
 REFUND_SHAPES = {"amount": SHAPES["price"], "at": SHAPES["createdAt"]}
-"""A refund's fields: its `amount` is a decimal string, a payment's is in minor units."""
+"""The fields of a refund, its request and decision: the `amount` is a decimal string, a payment's is in minor units."""
 
 PATH_PARAMETERS = {
     "auth": {"session_id": "id"},
@@ -233,7 +233,7 @@ def _operations(service: str) -> Iterator[tuple[str, str, Json, dict[str, Json]]
     raw = api.get_openapi_json_schema(title=service, version="1")
     made = json.loads(re.sub(r"(#/components/schemas/)(\w+)", lambda m: m[1] + _schema_name(service, m[2]), raw))
     schemas = {
-        _schema_name(service, name): _schema(schema, REFUND_SHAPES if name == "RefundOut" else SHAPES)
+        _schema_name(service, name): _schema(schema, REFUND_SHAPES if name.startswith("Refund") else SHAPES)
         for name, schema in made["components"]["schemas"].items()
         if "Validation" not in name and name != "Instant"  # powertools' own, and one whose shape is given below
     }
@@ -279,7 +279,9 @@ def _operation(service: str, api: Api, path: str, route: Any, made: Json) -> Jso
         "security": [] if is_public else [{"bearer": []}],
         "parameters": parameters,
         "requestBody": made.get("requestBody"),
-        "responses": {str(status): _success(status, good[status], content) for status in sorted(good)}
+        "responses": {
+            str(status): _success(status, good[status], content, route.status_code) for status in sorted(good)
+        }
         | _references(refused),
         "x-refusals": refused,
     }
@@ -317,11 +319,12 @@ def _webhook(name: str, what: str, tag: str, schema: str) -> Json:
     }
 
 
-def _success(status: int, meaning: str, content: Json) -> Json:
+def _success(status: int, meaning: str, content: Json, usual: int = HTTPStatus.OK) -> Json:
+    """Describe a success. A 202 of a route whose `usual` status is another one asks to repeat the request."""
     answer: Json = {"description": meaning}
     if status == HTTPStatus.NO_CONTENT or all(of["schema"].get("type") == "null" for of in content.values()):
         return answer
-    if status == HTTPStatus.ACCEPTED:
+    if status == HTTPStatus.ACCEPTED != usual:
         answer["headers"] = _headers("Retry-After")
     return {
         **answer,

@@ -21,6 +21,7 @@ from shared.events import (
     PayoutEvent,
     PayoutReversed,
     Refund,
+    RefundRequest,
     TicketUpdated,
 )
 from shared.ids import OrderID, UserID, created_at_millis
@@ -38,10 +39,20 @@ def mail_of(event: Data) -> MailRequest | None:
         case OrderCancelled(reason="payment_failed"):
             return _to_buyer(event, kinds.OrderNotPaid)
         case TicketUpdated(change="sold", orderID=str() as order_id):
-            mail = kinds.TicketSold(
+            sold = kinds.TicketSold(
                 ticket_id=event.id, title=event.title, price=event.price, currency=event.currency.upper()
             )
-            return _request(mail, order_id, to=event.userID, since=_placed(order_id))
+            return _request(sold, order_id, to=event.userID, since=_placed(order_id))
+        case TicketUpdated(
+            change="refund-requested", orderID=str() as order_id, refundRequest=RefundRequest() as asked
+        ):
+            asking = kinds.RefundAsked(ticket_id=event.id, title=event.title)
+            return _request(asking, order_id, to=event.userID, since=asked.at)
+        case TicketUpdated(change="refunded", status="withdrawn", orderID=str() as order_id, refund=Refund() as refund):
+            refunded = kinds.SaleRefunded(
+                ticket_id=event.id, title=event.title, amount=refund.amount, currency=event.currency.upper()
+            )
+            return _request(refunded, order_id, to=event.userID, since=refund.at)
         case PayoutCreated(at=datetime() as at):
             return _to_seller(event, kinds.PayoutSent, at)
         case PayoutReversed(at=datetime() as at):

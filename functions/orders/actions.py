@@ -29,7 +29,7 @@ from shared.ids import OrderID, TicketID, UserID, is_id, new_id
 from shared.listener import TooEarly
 from shared.money import FeeRule
 from shared.replication_lag import is_recent
-from shared.telemetry import count
+from shared.telemetry import count, logger
 from shared.unit_of_work import VersionConflict, retry_on_conflict
 
 MAX_PLACE_ATTEMPTS = 3  # few: a conflicting write to the ticket is most often another order
@@ -193,6 +193,59 @@ def expire_order(store: OrderStore, *, user_id: UserID, order_id: OrderID) -> bo
     return change_order(store, user_id, order_id, rule)
 
 
+def refund_order(store: OrderStore, *, seller: UserID, order_id: str, reason: str | None) -> Order:
+    """Decide to refund an order of the seller's ticket, which Payments then does; idempotent.
+
+    Returns the order. Raises OrderNotFound, OrderRefunded, Contention.
+    """
+    sale = store.sale(seller, OrderID(order_id)) if is_id(order_id) else None
+    if sale is None:
+        raise OrderNotFound
+    current = sale
+
+    def rule(order: Order) -> Order | None:
+        nonlocal current
+        after = order.refund_by_seller(reason, now=clock.now())
+        current = after or order
+        return after
+
+    change_order(store, sale.user_id, sale.id, rule)
+    return current
+
+
+def request_refund(store: OrderStore, *, user_id: UserID, order_id: str, reason: str) -> None:
+    """Record the buyer's request for a refund, which is published for the seller.
+
+    Raises OrderNotFound, OrderNotCompleted, OrderRefunded, RefundRequested, Contention.
+    """
+    if not is_id(order_id):
+        raise OrderNotFound
+    change_order(store, user_id, OrderID(order_id), lambda order: order.request_refund(reason, now=clock.now()))
+
+
+def look_at_due_order(store: OrderStore, *, user_id: UserID, order_id: OrderID) -> None:
+    """Publish an order again that is still `refunding`, and report a request for a refund that nobody has answered.
+
+    Does nothing if the order is not due any more. Raises OrderNotFound, Contention.
+    """
+    now = clock.now()
+    found: Order | None = None
+
+    def rule(order: Order) -> Order | None:
+        nonlocal found
+        found = order
+        return order.look_again(now)
+
+    if not change_order(store, user_id, order_id, rule) or found is None:
+        return
+    if found.is_unanswered(now):
+        logger.error("a buyer's request for a refund is unanswered", order_id=order_id)
+        count("RefundRequestsUnanswered")
+    elif found.is_refund_overdue(now):
+        logger.error("an order has been refunding for a day", order_id=order_id)
+        count("RefundsOverdue")
+
+
 @retry_on_conflict()
 def change_order(store: OrderStore, user_id: UserID, order_id: OrderID, rule: Callable[[Order], Order | None]) -> bool:
     """Apply a rule to the order and commit the result.
@@ -209,6 +262,8 @@ def change_order(store: OrderStore, user_id: UserID, order_id: OrderID, rule: Ca
     store.replace_order(order, after)
     if after.ticket.hold_version != order.ticket.hold_version:  # otherwise the state is only republished
         store.change_hold(after)
+    if after.status is OrderStatus.COMPLETED and after.status is not order.status and after.ticket.seller_id:
+        store.record_sale(after)
     store.commit(after)
     if after.status is not order.status:
         _count(after)
@@ -237,6 +292,8 @@ def decide_change(store: OrderStore, change: RequestedChange) -> None:
 def _count(order: Order) -> None:
     if order.status is OrderStatus.COMPLETED:
         count("OrdersCompleted")
+    elif order.status is OrderStatus.REFUNDING:
+        count("RefundsDecided")
     elif order.reason == "expired":
         count("OrdersLapsed")
 

@@ -10,16 +10,19 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from functions.orders import actions
 from functions.orders.buyer import RecentlyLapsed, TooManyHolds
 from functions.orders.order import (
+    OrderNotCompleted,
     OrderNotFound,
     OrderPaid,
+    OrderRefunded,
     OwnTicket,
     PriceChanged,
+    RefundRequested,
     TicketHeld,
     TicketNotFound,
     TicketSold,
     TicketWithdrawn,
 )
-from functions.orders.schemas import OrderList, OrderOut, PlaceOrder
+from functions.orders.schemas import OrderList, OrderOut, PlaceOrder, RefundIn, RefundRequestIn, SaleOut
 from functions.orders.store import OrderStore
 from shared import settings
 from shared.http import Api, Cursor, Limit
@@ -83,6 +86,9 @@ api = Api(
         TooManyHolds: problem_type(409, "too_many_holds", _retry_after),
         RecentlyLapsed: problem_type(409, "recently_lapsed", _retry_after),
         OrderPaid: problem_type(409, "order_paid"),
+        OrderNotCompleted: problem_type(409, "order_not_completed"),
+        OrderRefunded: problem_type(409, "order_refunded"),
+        RefundRequested: problem_type(409, "refund_requested"),
     },
 )
 
@@ -151,6 +157,35 @@ def cancel_order(order_id: Annotated[str, Path()]) -> Response[None]:
     """Cancel an unpaid order."""
     store = OrderStore(_table(), api.completion(lambda _order: None))
     actions.cancel_order(store, user_id=api.user.id, order_id=order_id)
+    return api.success()
+
+
+@api.post("/api/orders/<order_id>/refund", status_code=202)
+@api.raises(OrderNotFound, OrderRefunded)
+@api.idempotent
+def refund_order(order_id: Annotated[str, Path()], body: Annotated[RefundIn, Body()]) -> Response[SaleOut]:
+    """Refund a sold ticket in full.
+
+    For the seller of the ticket. The order is `refunding` until the money has gone back to the buyer, then `refunded`;
+    this is never taken back. The ticket is then withdrawn, and its seller can put it on sale again. A repeated call
+    changes nothing. A refund takes a moment; it takes longer while the buyer's bank decides about a dispute.
+    """
+    store = OrderStore(_table(), api.completion(SaleOut.of))
+    order = actions.refund_order(store, seller=api.user.id, order_id=order_id, reason=body.reason)
+    return api.success(SaleOut.of(order))
+
+
+@api.post("/api/orders/<order_id>/refund-request", status_code=202)
+@api.raises(OrderNotFound, OrderNotCompleted, OrderRefunded, RefundRequested)
+@api.idempotent
+def request_refund(order_id: Annotated[str, Path()], body: Annotated[RefundRequestIn, Body()]) -> Response[None]:
+    """Ask the seller for a refund of one of the caller's completed orders, once.
+
+    The seller sees the request with the ticket and decides. If the seller does not refund within three days, the
+    operator is told.
+    """
+    store = OrderStore(_table(), api.completion(lambda _order: None))
+    actions.request_refund(store, user_id=api.user.id, order_id=order_id, reason=body.reason)
     return api.success()
 
 

@@ -1,4 +1,4 @@
-"""The expirer: expires the orders that the sweep has queued."""
+"""The expirer: expires the orders that the sweep has queued, and looks at those with a refund that is due."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +20,15 @@ class Settings:
 
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Expire the orders of a batch."""
-    return perform(batch, _expire)
+    """Look at the orders of a batch."""
+    return perform(batch, _look_at)
 
 
-def _expire(task: Task) -> None:
+def _look_at(task: Task) -> None:
     store = OrderStore(Table(settings.load(Settings).table_name, has_sort_key=True))
     user_id, order_id = UserID(task["userID"]), OrderID(task["orderID"])
     if actions.expire_order(store, user_id=user_id, order_id=order_id):
         logger.warning("expired an order whose timer was lost", order_id=order_id)
         count("OrdersSwept")
+    else:
+        actions.look_at_due_order(store, user_id=user_id, order_id=order_id)

@@ -67,6 +67,7 @@ def _decide_change(event: TicketChangeRequested) -> None:
             price=event.price,
             currency=event.currency,
             withdrawn=event.withdrawn,
+            relisted=bool(event.relisted),
         ),
     )
 

@@ -3,12 +3,12 @@
        ┌──────────────── money captured by hand at Stripe ────────────────┐
        │                                                                  ▼
     created ── payment authorised ──► awaiting:payment ── money captured ──► completed ── all money back ──► refunded
-       │ cancelled by its buyer,              │ capture failed
-       │ or past its deadline                 ▼
-       └────────────────────────────────► cancelled
+       │ cancelled by its buyer,              │ capture failed                   │                              ▲
+       │ or past its deadline                 ▼                                  │ refunded by its seller       │
+       └────────────────────────────────► cancelled                              └────► refunding ── all money back
 
-A partial refund leaves the order completed. A refunded order keeps its ticket: the ticket does not return to sale
-automatically.
+A partial refund leaves the order completed. A decision to refund is never taken back. The ticket of a refunded order is
+free and withdrawn: only its seller puts it on sale again.
 
 Orders is authoritative for these rules; Payments and Tickets follow its events.
 
@@ -18,18 +18,28 @@ Orders is authoritative for these rules; Payments and Tickets follow its events.
     ├── TicketHeld, TicketSold, TicketWithdrawn, PriceChanged
     ├── HeldByBuyer          the buyer's own live order holds the ticket already
     ├── TooManyHolds, RecentlyLapsed     see `buyer`
-    └── OrderPaid            the order can no longer be cancelled
+    ├── OrderPaid            the order can no longer be cancelled
+    ├── OrderNotCompleted    there is nothing to refund
+    ├── OrderRefunded        all the money went back already
+    └── RefundRequested      the buyer has asked for a refund already
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import CURRENCIES, FeeRule, MinorUnits, Price, format_amount
-from shared.refunds import Refund, RefundReason
+from shared.refunds import Refund, RefundDecision, RefundReason, RefundRequest
+
+REPUBLISH_AFTER = timedelta(minutes=5)
+"""How long a refund takes at least before its event is published again, because Payments may have missed it."""
+REFUND_WITHIN = timedelta(days=1)
+"""How long a refund may take before the operator is told."""
+ANSWER_WITHIN = timedelta(days=3)
+"""How long a buyer's request for a refund waits for the seller before the operator is told."""
 
 type CancelReason = Literal["cancelled_by_buyer", "expired", "payment_failed"]
 type DeclineReason = Literal["held", "sold"]
@@ -86,6 +96,24 @@ class OrderPaid(OrderError):
     """The order is paid or its payment is in progress, so it can no longer be cancelled."""
 
 
+class OrderNotCompleted(OrderError):
+    """The order is not paid, so there is nothing to refund."""
+
+    def __init__(self) -> None:
+        super().__init__("the order is not completed")
+
+
+class OrderRefunded(OrderError):
+    """The order's money went back already, or the refund is decided."""
+
+
+class RefundRequested(OrderError):
+    """The buyer has asked for a refund already."""
+
+    def __init__(self) -> None:
+        super().__init__("you have asked for a refund already")
+
+
 class OrderStatus(StrEnum):
     """The status of an order. The values are part of the API and event contracts."""
 
@@ -93,6 +121,7 @@ class OrderStatus(StrEnum):
     AWAITING_PAYMENT = "awaiting:payment"
     COMPLETED = "completed"
     CANCELLED = "cancelled"
+    REFUNDING = "refunding"
     REFUNDED = "refunded"
 
 
@@ -116,11 +145,15 @@ class HoldState(StrEnum):
     UNTIL_PAID = "until the payment's outcome is known"
     SOLD = "the ticket is sold"
     RELEASED = "the ticket is free"
+    RETURNED = "the ticket is free and withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedChange:
-    """A change that a seller has requested. `version` is the ticket's version as of the request."""
+    """A change that a seller has requested. `version` is the ticket's version as of the request.
+
+    `relisted`: the seller puts a refunded ticket on sale again.
+    """
 
     id: str
     ticket_id: TicketID
@@ -130,6 +163,7 @@ class RequestedChange:
     price: Price
     currency: str
     withdrawn: bool
+    relisted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +220,9 @@ class HoldableTicket:
         """Return the copy with the decision about the change, or None if the request is stale.
 
         Declines the change while an order holds or has bought the ticket. Otherwise accepts it: the copy takes the
-        new content and a lapsed hold is removed. For the change of the latest decision, returns the same decision
-        under the next number, so that it is published again.
+        new content and a lapsed hold is removed. A withdrawn ticket stays withdrawn unless the change relists it: an
+        edit may be older than the refund that withdrew the ticket. For the change of the latest decision, returns the
+        same decision under the next number, so that it is published again.
         """
         last = self.decision
         number = last.number + 1 if last else 1
@@ -206,7 +241,7 @@ class HoldableTicket:
             title=change.title,
             price=change.price,
             currency=change.currency,
-            withdrawn=change.withdrawn,
+            withdrawn=change.withdrawn or (self.withdrawn and not change.relisted),
             version=change.version,
             hold=None,
             hold_version=self.hold_version + (1 if self.hold else 0),
@@ -257,7 +292,10 @@ class OrderedTicket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order. Each transition returns the next state, with the version and the hold version raised by one."""
+    """One order. Each transition returns the next state, with the version and the hold version raised by one.
+
+    `due_at` is when the sweep has to look at it, since a refund has not happened or nobody has answered a request.
+    """
 
     id: OrderID
     user_id: UserID
@@ -268,6 +306,9 @@ class Order:
     created_at: datetime
     reason: CancelReason | None = None
     refund: Refund | None = None
+    refund_request: RefundRequest | None = None
+    refund_decision: RefundDecision | None = None
+    due_at: datetime | None = None
 
     @classmethod
     def place(
@@ -311,19 +352,21 @@ class Order:
                 return HoldState.UNTIL_DEADLINE
             case OrderStatus.AWAITING_PAYMENT:
                 return HoldState.UNTIL_PAID
-            case OrderStatus.COMPLETED | OrderStatus.REFUNDED:
+            case OrderStatus.COMPLETED | OrderStatus.REFUNDING:
                 return HoldState.SOLD
             case OrderStatus.CANCELLED:
                 return HoldState.RELEASED
+            case OrderStatus.REFUNDED:
+                return HoldState.RETURNED
 
     def is_live(self, now: datetime) -> bool:
         """Return whether the order has a claim on its ticket at `now`."""
         match self.status:
             case OrderStatus.CREATED:
                 return now < self.expires_at
-            case OrderStatus.AWAITING_PAYMENT | OrderStatus.COMPLETED | OrderStatus.REFUNDED:
+            case OrderStatus.AWAITING_PAYMENT | OrderStatus.COMPLETED | OrderStatus.REFUNDING:
                 return True
-            case OrderStatus.CANCELLED:
+            case OrderStatus.CANCELLED | OrderStatus.REFUNDED:
                 return False
 
     def cancel(self) -> "Order | None":
@@ -360,21 +403,82 @@ class Order:
     def payment_refunded(
         self, amount: MinorUnits | None, *, in_full: bool, reason: RefundReason, now: datetime
     ) -> "Order | None":
-        """Record a full or partial refund of a completed order.
+        """Record a full or partial refund of a completed or `refunding` order.
 
         `amount` is the total refunded so far in minor units; None means the order's whole price. A total that is not
-        higher than the recorded one republishes the current state. Returns None if the order is not completed or
-        refunded: the refund of a cancelled order changes nothing, and the reconciler of Payments settles an open one.
+        higher than the recorded one republishes the current state. The reason of a refund that was decided here is
+        `refunded_by_seller`. Returns None if the order was never completed: the refund of a cancelled order changes
+        nothing, and the reconciler of Payments settles an open one.
         """
-        if self.status not in (OrderStatus.COMPLETED, OrderStatus.REFUNDED):
+        if self.status is OrderStatus.REFUNDED:
+            return self._republish()
+        if self.status not in (OrderStatus.COMPLETED, OrderStatus.REFUNDING):
             return None
         price = self.ticket.price if amount is None else format_amount(amount, CURRENCIES[self.ticket.currency])
-        refund = Refund(amount=price, reason=reason, at=now)
-        if self.status is OrderStatus.COMPLETED and in_full:
-            return self._move(OrderStatus.REFUNDED, refund=refund)
-        if self.status is OrderStatus.COMPLETED and Decimal(price) > self._amount_refunded():
-            return self._move(OrderStatus.COMPLETED, refund=refund)
+        is_decided = self.status is OrderStatus.REFUNDING and reason != "dispute_lost"
+        refund = Refund(amount=price, reason="refunded_by_seller" if is_decided else reason, at=now)
+        if in_full:
+            return replace(self._move(OrderStatus.REFUNDED, refund=refund), due_at=None)
+        if Decimal(price) > self._amount_refunded():
+            return self._move(self.status, refund=refund)
         return self._republish()
+
+    def refund_by_seller(self, reason: str | None, *, now: datetime) -> "Order | None":
+        """Decide to refund the order. Returns None if that is decided already. Raises OrderNotCompleted, OrderRefunded.
+
+        A part that was refunded by hand stays recorded; Payments refunds the rest.
+        """
+        if self.status is OrderStatus.REFUNDING:
+            return None
+        self._check_can_be_refunded()
+        decision = RefundDecision(at=now, reason=reason)
+        refunding = self._move(OrderStatus.REFUNDING, refund=self.refund)
+        return replace(refunding, refund_decision=decision, due_at=now + REPUBLISH_AFTER)
+
+    def request_refund(self, reason: str, *, now: datetime) -> "Order":
+        """Record the buyer's request for a refund. Raises OrderNotCompleted, OrderRefunded, RefundRequested."""
+        if self.status is OrderStatus.REFUNDING:
+            raise OrderRefunded("the order is being refunded")
+        self._check_can_be_refunded()
+        if self.refund_request:
+            raise RefundRequested
+        requested = self._move(OrderStatus.COMPLETED, refund=self.refund)
+        return replace(requested, refund_request=RefundRequest(reason=reason, at=now), due_at=now + ANSWER_WITHIN)
+
+    def is_unanswered(self, now: datetime) -> bool:
+        """Whether the buyer's request for a refund has waited for too long."""
+        return self.status is OrderStatus.COMPLETED and self._is_due(now)
+
+    def is_refund_overdue(self, now: datetime) -> bool:
+        """Whether the money of a decided refund should have gone back long ago."""
+        if self.refund_decision is None or self.status is not OrderStatus.REFUNDING:
+            return False
+        return now >= self.refund_decision.at + REFUND_WITHIN
+
+    def look_again(self, now: datetime) -> "Order | None":
+        """Return the order as the sweep leaves it, or None if it is not due.
+
+        An order that is still `refunding` is republished, for Payments may have missed its event; each time after as
+        long as the refund has taken so far, up to a day. A request is looked at once.
+        """
+        if not self._is_due(now):
+            return None
+        due_at = None
+        if self.refund_decision and self.status is OrderStatus.REFUNDING:
+            due_at = now + min(max(now - self.refund_decision.at, REPUBLISH_AFTER), REFUND_WITHIN)
+        return replace(self._republish(), due_at=due_at)
+
+    def _is_due(self, now: datetime) -> bool:
+        return self.due_at is not None and self.due_at <= now
+
+    def _check_can_be_refunded(self) -> None:
+        match self.status:
+            case OrderStatus.COMPLETED:
+                return
+            case OrderStatus.REFUNDED:
+                raise OrderRefunded("the order is refunded")
+            case _:
+                raise OrderNotCompleted
 
     def _amount_refunded(self) -> Decimal:
         return Decimal(self.refund.amount) if self.refund else Decimal(0)

@@ -4,6 +4,9 @@
     pk ticket#<ticketID>  sk ticket              the copy of a ticket with its hold and the latest decision about a
                                                  change; outbox entry: that decision
     pk user#<userID>      sk holds               the tickets that a buyer has ordered recently; expires by TTL
+    pk order#<orderID>    sk sale                the buyer and the seller of a completed order
+    index open            openPartition, expiresAt    orders that are `created`
+    index due             duePartition, dueAt    refunds that have not happened, and requests that nobody has answered
 
 An order and its hold change in one transaction, so the ticket always names the order that has it.
 """
@@ -22,12 +25,15 @@ from shared.unit_of_work import UnitOfWork, VersionConflict
 
 LISTING = "orders"
 OPEN_PARTITIONS = 8  # of the index of open orders; enough for 8,000 new orders a second
+DUE = "due"
+"""The one partition of the index of due orders: sellers refund by hand, far below 1,000 a second."""
 
 _EVENTS: dict[OrderStatus, type[events.OrderEvent]] = {
     OrderStatus.CREATED: events.OrderCreated,
     OrderStatus.AWAITING_PAYMENT: events.OrderAwaitingPayment,
     OrderStatus.COMPLETED: events.OrderCompleted,
     OrderStatus.CANCELLED: events.OrderCancelled,
+    OrderStatus.REFUNDING: events.OrderRefundRequested,
     OrderStatus.REFUNDED: events.OrderRefunded,
 }
 
@@ -47,6 +53,11 @@ class OrderStore(UnitOfWork[Order]):
         """Return a user's order, or None, by a consistent read."""
         item = self.table.get(_order_key(user_id, order_id), consistent=True)
         return _to_order(item) if item else None
+
+    def sale(self, seller_id: UserID, order_id: OrderID) -> Order | None:
+        """Return the completed order by which the seller sold a ticket, or None, by consistent reads."""
+        sale = self.table.get(_sale_key(order_id), consistent=True)
+        return self.order(UserID(sale["userID"]), order_id) if sale and sale["sellerID"] == seller_id else None
 
     def orders(self, user_id: UserID, *, limit: int, cursor: str | None, consistent: bool = False) -> Page[Order]:
         """Return a page of a user's orders, newest first. Raises BadCursor."""
@@ -120,6 +131,11 @@ class OrderStore(UnitOfWork[Order]):
         """Add a new order. Condition: its id is new."""
         self.add(Put(item=_to_item(order), condition="attribute_not_exists(pk)"))
 
+    def record_sale(self, order: Order) -> None:
+        """Add the record by which the seller of a completed order finds it; unconditional, since it never changes."""
+        parties = {"userID": order.user_id, "sellerID": order.ticket.seller_id}
+        self.add(Put(item=_sale_key(order.id) | parties))
+
     def replace_order(self, before: Order, after: Order) -> None:
         """Add the order's next state. Condition: the order has the version of `before`, and therefore its status."""
         self.add(Put(item=_to_item(after), condition="version = :version", values={"version": before.version}))
@@ -135,7 +151,7 @@ class OrderStore(UnitOfWork[Order]):
                 change=_HOLD_CHANGES[order.hold_state],
                 condition="holdOrderID = :order",
                 values={"hold_version": order.ticket.hold_version, "order": order.id}
-                | ({"yes": True} if order.hold_state is HoldState.SOLD else {}),
+                | ({"yes": True} if order.hold_state in (HoldState.SOLD, HoldState.RETURNED) else {}),
             )
         )
 
@@ -214,16 +230,29 @@ class OrderStore(UnitOfWork[Order]):
                 partition=str(number),
                 deadline=clock.to_millis(deadline),
             )
-            for item in items:
-                yield UserID(item["pk"].removeprefix("user#")), OrderID(item["sk"].removeprefix("order#"))
+            yield from map(_ids, items)
+
+    def due(self, now: datetime) -> Iterator[tuple[UserID, OrderID]]:
+        """Iterate over the orders with a refund or a request for one that the sweep has to look at."""
+        entries = self.table.query(
+            "duePartition = :partition AND dueAt <= :now", index="due", partition=DUE, now=clock.to_millis(now)
+        )
+        return map(_ids, entries)
 
 
 _HOLD_CHANGES = {
     HoldState.UNTIL_PAID: "SET holdNumber = :hold_version REMOVE holdExpiresAt",
     HoldState.SOLD: "SET holdNumber = :hold_version, sold = :yes REMOVE holdExpiresAt",
     HoldState.RELEASED: "SET holdNumber = :hold_version REMOVE holdOrderID, holdUserID, holdExpiresAt",
+    HoldState.RETURNED: "SET holdNumber = :hold_version, withdrawn = :yes"
+    " REMOVE holdOrderID, holdUserID, holdExpiresAt, sold",
 }
 """Update expressions of the hold. No transition leads to `UNTIL_DEADLINE`."""
+
+
+def _ids(entry: Item) -> tuple[UserID, OrderID]:
+    """Return the buyer and the order of an entry of an index."""
+    return UserID(entry["pk"].removeprefix("user#")), OrderID(entry["sk"].removeprefix("order#"))
 
 
 def _ticket_key(ticket_id: TicketID) -> dict[str, str]:
@@ -232,6 +261,10 @@ def _ticket_key(ticket_id: TicketID) -> dict[str, str]:
 
 def _order_key(user_id: UserID, order_id: OrderID) -> dict[str, str]:
     return {"pk": f"user#{user_id}", "sk": f"order#{order_id}"}
+
+
+def _sale_key(order_id: OrderID) -> dict[str, str]:
+    return {"pk": f"order#{order_id}", "sk": "sale"}
 
 
 def _holds_key(user_id: UserID) -> dict[str, str]:
@@ -324,6 +357,10 @@ def _to_item(order: Order) -> Item:
         "createdAt": clock.to_millis(order.created_at),
         "reason": order.reason,
         "refund": refunds.to_attribute(order.refund),
+        "refundRequest": refunds.request_to_attribute(order.refund_request),
+        "refundDecision": refunds.decision_to_attribute(order.refund_decision),
+        "duePartition": DUE if order.due_at else None,
+        "dueAt": _to_millis(order.due_at),
         "openPartition": partition(order.id, OPEN_PARTITIONS) if order.status is OrderStatus.CREATED else None,
         "event": events.outbox_entry(_to_event(order)),
     }
@@ -348,6 +385,9 @@ def _to_order(item: Item) -> Order:
         created_at=clock.from_millis(item["createdAt"]),
         reason=item.get("reason"),
         refund=refunds.from_attribute(item.get("refund")),
+        refund_request=refunds.request_from_attribute(item.get("refundRequest")),
+        refund_decision=refunds.decision_from_attribute(item.get("refundDecision")),
+        due_at=clock.from_millis(item["dueAt"]) if "dueAt" in item else None,
     )
 
 
@@ -373,6 +413,8 @@ def _to_event(order: Order) -> events.OrderEvent:
             "expiresAt": order.expires_at,
             "reason": order.reason,
             "refund": order.refund and asdict(order.refund),
+            "refundRequest": order.refund_request and asdict(order.refund_request),
+            "refundDecision": order.refund_decision and asdict(order.refund_decision),
             "ticket": {
                 "id": ticket.id,
                 "title": ticket.title,

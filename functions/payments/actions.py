@@ -31,7 +31,7 @@ from functions.payments.payment import (
 from functions.payments.store import PaymentStore, to_payable_order
 from functions.payments.stripe_gateway import IntentMissing, StripeGateway, WrongState
 from shared import clock
-from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderEvent
+from shared.events import OrderAwaitingPayment, OrderCancelled, OrderCompleted, OrderEvent, OrderRefundRequested
 from shared.ids import OrderID, PaymentID, UserID, is_id, new_id
 from shared.money import CURRENCIES, format_amount
 from shared.replication_lag import is_recent
@@ -109,6 +109,8 @@ def follow_order(store: PaymentStore, event: OrderEvent, *, payout_hold: timedel
     match event:
         case OrderCancelled():
             settle(store, StripeGateway(), event.id)
+        case OrderRefundRequested():
+            settle(store, StripeGateway(), event.id, republish=True)  # repeated: the money may have gone back before
         case OrderCompleted() if payment.unanswered():
             settle(store, StripeGateway(), event.id, republish=True)  # refunded before Orders completed it
 

@@ -14,6 +14,7 @@ from shared.events import (
     OrderCreated,
     OrderEvent,
     OrderRefunded,
+    OrderRefundRequested,
 )
 from shared.listener import listen
 from shared.table import Table
@@ -29,7 +30,7 @@ class Settings:
 
 def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
     """Entry point."""
-    followed = OrderCreated, OrderAwaitingPayment, OrderCompleted, OrderRefunded, OrderCancelled
+    followed = OrderCreated, OrderAwaitingPayment, OrderCompleted, OrderRefundRequested, OrderRefunded, OrderCancelled
     return listen(dict.fromkeys(followed, _follow), batch)
 
 

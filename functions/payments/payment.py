@@ -1,7 +1,7 @@
 """The rules of a payment, as pure functions: which action its order's status requires, and what Stripe's state means.
 
-Orders decides, Payments follows: capture only once the order is `awaiting:payment`, void or refund only once it is
-`cancelled`. The PaymentIntent is read from Stripe before each decision.
+Orders decides, Payments follows: capture only once the order is `awaiting:payment`, void only once it is `cancelled`,
+refund only once it is `cancelled` or `refunding`. The PaymentIntent is read from Stripe before each decision.
 
     open ──► authorized ──► captured ──► refunded      a partial or pending refund leaves the payment captured
       │          │
@@ -333,7 +333,7 @@ class Payment:
                 return RequiredAction.VOID  # the authorisation is gone; it must not be paid again
             case OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED | IntentStatus.AUTHORIZED:
                 return RequiredAction.VOID
-            case OrderStatus.CANCELLED, IntentStatus.SUCCEEDED if self._may_be_refunded(intent):
+            case OrderStatus.CANCELLED | OrderStatus.REFUNDING, IntentStatus.SUCCEEDED if self._may_be_refunded(intent):
                 return RequiredAction.REFUND
             case OrderStatus.CREATED, IntentStatus.UNCONFIRMED if (
                 self.is_stopped or now >= self.order.expires_at + ABANDONED_AFTER
@@ -390,11 +390,11 @@ class Payment:
         return self.stripe_id == stripe_id and self.status is not PaymentStatus.OPEN
 
     def has_recorded_capture_of(self, stripe_id: str) -> bool:
-        """Whether the payment has this PaymentIntent and was recorded as captured, for an order that is not cancelled.
+        """Whether the payment has this PaymentIntent and was recorded as captured, for an order that keeps the money.
 
         Its capture is then no news, and requires no action.
         """
-        is_wanted = self.order.status is not OrderStatus.CANCELLED
+        is_wanted = not self._goes_back()
         return self.stripe_id == stripe_id and self.status is PaymentStatus.CAPTURED and is_wanted
 
     def agrees_with(self, intent: Intent, now: datetime) -> bool:
@@ -414,9 +414,11 @@ class Payment:
                 return EventType.CREATED
             case OrderStatus.AWAITING_PAYMENT, PaymentStatus.FAILED | PaymentStatus.REFUNDED:
                 return EventType.FAILED
-            case OrderStatus.COMPLETED, PaymentStatus.REFUNDED:
+            case OrderStatus.COMPLETED | OrderStatus.REFUNDING, PaymentStatus.REFUNDED:
                 return EventType.REFUNDED
-            case OrderStatus.COMPLETED, PaymentStatus.CAPTURED if self.refunded > self.order.refunded:
+            case OrderStatus.COMPLETED | OrderStatus.REFUNDING, PaymentStatus.CAPTURED if (
+                self.refunded > self.order.refunded
+            ):
                 return EventType.PARTLY_REFUNDED
             case _:
                 return None
@@ -433,8 +435,8 @@ class Payment:
                 return True
             case PaymentStatus.OPEN | PaymentStatus.AUTHORIZED:
                 return False
-            case PaymentStatus.CAPTURED if self.order.status is OrderStatus.CANCELLED:
-                return self.refund_status is RefundStatus.FAILED
+            case PaymentStatus.CAPTURED if self._goes_back():
+                return self.refund_status is RefundStatus.FAILED and self.unanswered() is None
             case PaymentStatus.CAPTURED:
                 return self.order.status is OrderStatus.COMPLETED and self.unanswered() is None
             case PaymentStatus.VOIDED:
@@ -458,6 +460,10 @@ class Payment:
         is_decided = self.order.status not in (OrderStatus.CREATED, OrderStatus.AWAITING_PAYMENT)
         return is_captured and is_decided and not self.is_settled()
 
+    def _goes_back(self) -> bool:
+        """Whether Orders has decided that captured money goes back to the buyer."""
+        return self.order.status in (OrderStatus.CANCELLED, OrderStatus.REFUNDING)
+
     def _may_be_refunded(self, intent: Intent) -> bool:
         return intent.is_refundable() and self._refund_status_of(intent) is None
 
@@ -467,7 +473,7 @@ class Payment:
         return intent.refund_status or (RefundStatus.FAILED if is_known_here else None)
 
     def _status_of(self, intent: Intent) -> tuple[PaymentStatus, str | None]:
-        ours = "order_cancelled" if self.order.status is OrderStatus.CANCELLED else None
+        ours = _REASONS.get(self.order.status)
         match intent.status:
             case IntentStatus.UNCONFIRMED:
                 return PaymentStatus.OPEN, None
@@ -481,7 +487,8 @@ class Payment:
                 stopped = "too_many_declines" if self.is_stopped else None
                 return PaymentStatus.VOIDED, ours or stopped or intent.cancellation_reason or "cancelled_at_stripe"
             case IntentStatus.SUCCEEDED if intent.is_returned():
-                return PaymentStatus.REFUNDED, "dispute_lost" if intent.lost else ours or "refunded_at_stripe"
+                before = self.reason if self.status is PaymentStatus.REFUNDED else None
+                return PaymentStatus.REFUNDED, "dispute_lost" if intent.lost else before or ours or "refunded_at_stripe"
             case IntentStatus.SUCCEEDED if intent.lost and ours:
                 return PaymentStatus.REFUNDED, "dispute_lost"  # lost in part; Stripe refunds no more of it
             case IntentStatus.SUCCEEDED if intent.returned:
@@ -527,6 +534,9 @@ def action_for_unrecorded(payment: Payment | None, intent: Intent, now: datetime
         raise NotRecordedYet("this PaymentIntent is not recorded yet")
     return action
 
+
+_REASONS = {OrderStatus.CANCELLED: "order_cancelled", OrderStatus.REFUNDING: "order_refunding"}
+"""Why money is released or goes back, if Orders has decided it."""
 
 _EVENT_TYPES: dict[PaymentStatus, EventType | None] = {
     PaymentStatus.OPEN: None,

@@ -73,6 +73,11 @@ def withdraw_ticket(store: TicketStore, ticket_id: str, *, seller: UserID, chang
     return request_change(store, ticket_id, Ticket.withdrawn, seller=seller, change_id=change_id)
 
 
+def relist_ticket(store: TicketStore, ticket_id: str, *, seller: UserID, change_id: str) -> tuple[Ticket, bool]:
+    """Put a ticket whose sale was refunded on sale again. Returns and raises as `request_change`, and NotRefunded."""
+    return request_change(store, ticket_id, Ticket.relisted, seller=seller, change_id=change_id)
+
+
 def request_change(
     store: TicketStore,
     ticket_id: str,

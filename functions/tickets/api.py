@@ -12,6 +12,7 @@ from functions.tickets.store import TicketStore
 from functions.tickets.ticket import (
     ChangePending,
     EditOutdated,
+    NotRefunded,
     NotYours,
     Ticket,
     TicketHeld,
@@ -57,6 +58,7 @@ api = Api(
         NotYours: problem_type(403, "not_your_ticket"),
         TicketHeld: problem_type(409, "ticket_held"),
         TicketSold: problem_type(409, "ticket_sold"),
+        NotRefunded: problem_type(409, "ticket_not_refunded"),
         EditOutdated: problem_type(409, "ticket_changed"),
         ChangePending: problem_type(409, "change_pending", Retry_After="1"),
     },
@@ -165,6 +167,19 @@ def withdraw_ticket(ticket_id: Annotated[str, Path()]) -> Response[OwnTicketOut 
     store = TicketStore(_table())
     ticket, is_in_force = actions.withdraw_ticket(store, ticket_id, seller=api.user.id, change_id=_change_id())
     return api.success() if is_in_force else _accepted(ticket)
+
+
+@api.post("/api/tickets/<ticket_id>/relist", status_code=200)
+@api.raises(TicketNotFound, NotYours, NotRefunded, TicketHeld, TicketSold, ChangePending, successes=UNDECIDED)
+@api.idempotent
+def relist_ticket(ticket_id: Annotated[str, Path()]) -> Response[OwnTicketOut]:
+    """Put one of the caller's tickets on sale again, after its sale was refunded in full.
+
+    A refund withdraws the ticket. After a 200 it can be ordered again, with the title and price that it has now.
+    """
+    store = TicketStore(_table())
+    ticket, is_in_force = actions.relist_ticket(store, ticket_id, seller=api.user.id, change_id=_change_id())
+    return api.success(_own(ticket)) if is_in_force else _accepted(ticket)
 
 
 def _change_id() -> str:

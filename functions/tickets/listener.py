@@ -18,12 +18,13 @@ from shared.events import (
     OrderCreated,
     OrderEvent,
     OrderRefunded,
+    OrderRefundRequested,
     TicketChangeAccepted,
     TicketChangeDeclined,
 )
 from shared.ids import TicketID
 from shared.listener import listen
-from shared.refunds import Refund
+from shared.refunds import Refund, RefundRequest
 from shared.table import Table
 from shared.telemetry import logger
 
@@ -42,7 +43,8 @@ def handler(batch: dict[str, Any], _context: object) -> dict[str, Any]:
             OrderCreated: _reserve,
             OrderAwaitingPayment: _keep_reserved,
             OrderCompleted: _sell,
-            OrderRefunded: _sell,
+            OrderRefundRequested: _sell,
+            OrderRefunded: _return,
             OrderCancelled: _free,
             TicketChangeAccepted: _apply,
             TicketChangeDeclined: _decline,
@@ -61,9 +63,27 @@ def _keep_reserved(event: OrderAwaitingPayment) -> None:
     _follow(event, lambda ticket: ticket.reserve(hold, hold_version=event.ticket.hold, now=clock.now()))
 
 
-def _sell(event: OrderCompleted | OrderRefunded) -> None:
+def _sell(event: OrderCompleted | OrderRefundRequested) -> None:
     refund = Refund(**event.refund.model_dump()) if event.refund else None
-    _follow(event, lambda ticket: ticket.sell(event.id, hold_version=event.ticket.hold, now=clock.now(), refund=refund))
+    request = RefundRequest(**event.refundRequest.model_dump()) if event.refundRequest else None
+    is_refunding = isinstance(event, OrderRefundRequested)
+
+    def rule(ticket: Ticket) -> tuple[Ticket, Change] | None:
+        return ticket.sell(
+            event.id,
+            hold_version=event.ticket.hold,
+            now=clock.now(),
+            refund=refund,
+            request=request,
+            refunding=is_refunding,
+        )
+
+    _follow(event, rule)
+
+
+def _return(event: OrderRefunded) -> None:
+    refund = Refund(**event.refund.model_dump())
+    _follow(event, lambda ticket: ticket.take_back(refund, hold_version=event.ticket.hold, now=clock.now()))
 
 
 def _free(event: OrderCancelled) -> None:

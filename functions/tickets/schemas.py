@@ -10,7 +10,7 @@ from shared.http import DecimalText, Input, Instant, Output
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import HIGHEST_PRICE, Currency, FeeRule, Price
 from shared.pagination import Page
-from shared.refunds import Refund, RefundReason
+from shared.refunds import Refund, RefundReason, RefundRequest
 
 
 class TicketIn(Input):
@@ -94,23 +94,46 @@ class RefundOut(Output):
         return cls(amount=refund.amount, reason=refund.reason, at=refund.at)
 
 
+class RefundRequestOut(Output):
+    """The buyer's request for a refund: the reason as it was typed, and the time."""
+
+    reason: str
+    at: Instant
+
+    @classmethod
+    def of(cls, request: RefundRequest) -> Self:
+        """Build the response from a request."""
+        return cls(reason=request.reason, at=request.at)
+
+
 class OwnTicketOut(TicketOut):
     """The seller's view of a ticket.
 
     `orderID` is present if an order holds or has bought the ticket. `refund` is present after a full or partial refund
-    to the buyer; the ticket stays `sold`. `pendingChange` is present until the requested change is decided.
+    to the buyer; a full one withdraws the ticket. `refunding` is true from the decision to refund until the money has
+    gone back. `refundRequest` is present while a buyer's request for a refund of the sale waits. `pendingChange` is
+    present until the requested change is decided.
     """
 
     orderID: OrderID | None = Field(None, exclude_if=lambda order_id: order_id is None)
     refund: RefundOut | None = Field(None, exclude_if=lambda refund: refund is None)
+    refunding: bool = Field(default=False, exclude_if=lambda refunding: not refunding)
+    refundRequest: RefundRequestOut | None = Field(None, exclude_if=lambda request: request is None)
     pendingChange: PendingChangeOut | None = Field(None, exclude_if=lambda change: change is None)
 
     @classmethod
     def of(cls, ticket: Ticket, now: datetime) -> Self:
         """Build the response from a ticket and the current time."""
         refund = RefundOut.of(ticket.refund) if ticket.refund else None
+        request = RefundRequestOut.of(ticket.refund_request) if ticket.refund_request else None
         pending = PendingChangeOut.of(ticket.pending.content) if ticket.pending else None
-        own = {"orderID": ticket.order_id(now), "refund": refund, "pendingChange": pending}
+        own = {
+            "orderID": ticket.order_id(now),
+            "refund": refund,
+            "refunding": ticket.refunding,
+            "refundRequest": request,
+            "pendingChange": pending,
+        }
         return super().of(ticket, now).model_copy(update=own)
 
 

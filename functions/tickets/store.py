@@ -9,6 +9,7 @@ Every write replaces the whole item, on condition that it has the version and th
 
 import heapq
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 
 from functions.tickets.ticket import Change, Content, Decision, Hold, PendingChange, Ticket, TicketStatus
@@ -83,7 +84,14 @@ class TicketStore(UnitOfWork[Ticket]):
             self._replace(before, after, {"lastEvent": after.last_event})
             return
         now = clock.now()
-        fields = {"status": after.status(now), "change": change, "orderID": after.order_id(now)}
+        order_id = after.order_id(now) or (before.order_id(now) if change == "refunded" else None)
+        fields = {
+            "status": after.status(now),
+            "change": change,
+            "orderID": order_id,
+            "refund": after.refund and asdict(after.refund),
+            "refundRequest": after.refund_request and asdict(after.refund_request),
+        }
         data = events.TicketUpdated.model_validate(_to_data(after) | fields)
         self._replace(before, after, {"event": events.outbox_entry(data)})
 
@@ -91,6 +99,8 @@ class TicketStore(UnitOfWork[Ticket]):
         """Add the pending change and publish the request. Condition: as in `replace`."""
         assert after.pending  # noqa: S101  # for the types
         fields = _to_content(after.pending.content) | {"changeID": after.pending.id}
+        if after.pending.relisted:
+            fields["relisted"] = True
         data = events.TicketChangeRequested.model_validate(_to_data(after) | fields)
         self._replace(before, after, {"event": events.outbox_entry(data)})
 
@@ -144,6 +154,8 @@ def _to_item(ticket: Ticket) -> Item:
         "holdNumber": ticket.hold_version,
         "soldAt": _to_millis(ticket.sold_at),
         "refund": refunds.to_attribute(ticket.refund),
+        "refunding": ticket.refunding or None,
+        "refundRequest": refunds.request_to_attribute(ticket.refund_request),
         "withdrawnAt": _to_millis(ticket.withdrawn_at),
         "editedVersion": ticket.edited_version,
         "pending": _to_pending(ticket.pending) if ticket.pending else None,
@@ -174,6 +186,8 @@ def _to_ticket(item: Item) -> Ticket:
         hold_version=item.get("holdNumber", 0),  # not in the index: only writes need it, and they read the table
         sold_at=_from_millis(item.get("soldAt")),
         refund=refunds.from_attribute(item.get("refund")),
+        refunding=item.get("refunding", False),
+        refund_request=refunds.request_from_attribute(item.get("refundRequest")),
         withdrawn_at=_from_millis(item.get("withdrawnAt")),
         edited_version=item.get("editedVersion", 1),  # not in the index; nor are the decisions
         pending=_from_pending(item["pending"]) if "pending" in item else None,
@@ -186,7 +200,8 @@ def _to_ticket(item: Item) -> Ticket:
 
 
 def _to_pending(pending: PendingChange) -> Item:
-    return _to_content(pending.content) | {"id": pending.id, "requestedAt": clock.to_millis(pending.requested_at)}
+    stored = _to_content(pending.content) | {"id": pending.id, "requestedAt": clock.to_millis(pending.requested_at)}
+    return stored | ({"relisted": True} if pending.relisted else {})
 
 
 def _from_pending(item: Item) -> PendingChange:
@@ -196,6 +211,7 @@ def _from_pending(item: Item) -> PendingChange:
             title=item["title"], price=item["price"], currency=item["currency"], withdrawn=item["withdrawn"]
         ),
         requested_at=clock.from_millis(item["requestedAt"]),
+        relisted=item.get("relisted", False),
     )
 
 

@@ -1,7 +1,8 @@
 """Pure rules of tickets: the status at an instant, the changes that a seller can make, and the effects of orders.
 
     withdrawn ◄── by its seller ── available ◄── freed or lapsed ── reserved ── paid ──► sold
-                                       └────────── ordered ────────────►
+        ▲ └── refunded, on sale again ─▲ └────────── ordered ────────────►               │
+        └────────────────────────────────── all the money went back ─────────────────────┘
 
 Orders is authoritative for the hold of a ticket. The hold in this module is a replica that determines the displayed
 status, not whether the ticket can be ordered. It follows the events of Orders by their hold version, so duplicate and
@@ -14,11 +15,11 @@ An edit or withdrawal is therefore requested first, stored as `pending`, and app
     ├── TicketNotFound
     ├── NotYours
     ├── TicketHeld, TicketSold      the ticket can no longer be edited or withdrawn
+    ├── NotRefunded                 only a ticket whose sale was refunded can be put on sale again
     ├── EditOutdated                the edit is based on a version of the ticket that is out of date
     └── ChangePending               another change of the ticket is pending
 """
 
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,17 +27,10 @@ from typing import Any, Literal, Self
 
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import Price
-from shared.refunds import Refund
+from shared.refunds import Refund, RefundRequest
+from shared.text import parse_line
 
 MAX_TITLE_LENGTH = 200
-
-# Characters in a letter or symbol category without a visible glyph: Hangul fillers and the Braille blank.
-_BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
-
-# Bidirectional embeddings, overrides and isolates, which change how the text around a title is displayed (UAX #9); the
-# byte order mark, which is invisible; the replacement character, which stands for lost text. The joiners of emoji and
-# scripts and the marks U+200E, U+200F and U+061C affect only the characters beside them: they are allowed.
-_REFUSED = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ufffd")
 
 KEPT_DECISIONS = 8
 """Number of decided changes that a ticket stores, so that a repeated request returns the outcome of the first."""
@@ -44,7 +38,18 @@ KEPT_DECISIONS = 8
 REPUBLISH_AFTER = timedelta(seconds=5)
 """Age at which a pending request or its decision may be lost: a retry publishes the request again."""
 
-type Change = Literal["edited", "withdrawn", "reserved", "freed", "sold", "refunded", "declined"]
+type Change = Literal[
+    "edited",
+    "withdrawn",
+    "relisted",
+    "reserved",
+    "freed",
+    "sold",
+    "refund-requested",
+    "refunding",
+    "refunded",
+    "declined",
+]
 type DeclineReason = Literal["held", "sold"]
 
 
@@ -74,6 +79,13 @@ class TicketSold(TicketError):
     """The ticket is sold."""
 
 
+class NotRefunded(TicketError):
+    """Only a ticket whose sale was refunded can be put on sale again."""
+
+    def __init__(self) -> None:
+        super().__init__("only a ticket whose sale was refunded can be put on sale again")
+
+
 class EditOutdated(TicketError):
     """The ticket's content has changed since the version on which the edit is based."""
 
@@ -83,10 +95,6 @@ class ChangePending(TicketError):
 
     def __init__(self) -> None:
         super().__init__("an earlier change of the ticket is not decided yet; try again in a moment")
-
-
-class BadTitle(ValueError):
-    """The text is not a valid title; the message gives the reason."""
 
 
 class TicketStatus(StrEnum):
@@ -122,11 +130,15 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChange:
-    """A change that the seller has requested and Orders has not decided. `content` is the requested content."""
+    """A change that the seller has requested and Orders has not decided. `content` is the requested content.
+
+    `relisted`: it puts a refunded ticket on sale again.
+    """
 
     id: str
     content: Content
     requested_at: datetime
+    relisted: bool = False
 
     def is_for(self, change_id: str, content: Content) -> bool:
         """Return whether a request is a retry of this change: the same id or the same content."""
@@ -160,6 +172,9 @@ class Ticket:
 
     A change of which users see nothing keeps the version and publishes nothing (see `reserve`).
 
+    `refunding`: the refund of the sale is decided, and the money has not gone back yet. `refund` and `refund_request`
+    are those of the sale, `refund` also after the ticket was withdrawn for it.
+
     `hold_version` is that of the latest order event applied. `edited_version` is the version at which the current
     content took effect. `decisions` are the latest KEPT_DECISIONS ones, oldest first.
     """
@@ -175,6 +190,8 @@ class Ticket:
     hold_version: int = 0
     sold_at: datetime | None = None
     refund: Refund | None = None
+    refunding: bool = False
+    refund_request: RefundRequest | None = None
     withdrawn_at: datetime | None = None
     edited_version: int = 1
     pending: PendingChange | None = None
@@ -198,8 +215,12 @@ class Ticket:
 
     @property
     def is_over(self) -> bool:
-        """Whether the ticket is sold or withdrawn, which it stays. Orders accepts a withdrawal of no held ticket."""
-        return self.sold_at is not None or self.withdrawn_at is not None
+        """Whether the ticket is sold or withdrawn, which it stays unless its seller relists it after a refund.
+
+        Orders accepts a withdrawal of no held ticket.
+        """
+        is_relisted = self.pending is not None and self.pending.relisted
+        return (self.sold_at is not None or self.withdrawn_at is not None) and not is_relisted
 
     def order_id(self, now: datetime) -> OrderID | None:
         """Return the order that holds or has bought the ticket at `now`, or None."""
@@ -214,6 +235,12 @@ class Ticket:
     def withdrawn(self) -> Content:
         """Return the content of the ticket after withdrawal."""
         return replace(self.content, withdrawn=True)
+
+    def relisted(self) -> Content:
+        """Return the content of the ticket on sale again. Raises NotRefunded unless a refund has withdrawn it."""
+        if self.withdrawn_at is None or self.refund is None:
+            raise NotRefunded
+        return replace(self.content, withdrawn=False)
 
     def check_seller(self, user_id: UserID) -> None:
         """Raise NotYours unless the user sells the ticket."""
@@ -241,7 +268,9 @@ class Ticket:
             raise EditOutdated("the ticket has been changed in the meantime; reload it")
         if self.pending:
             return None
-        return self._next(pending=PendingChange(id=change_id, content=content, requested_at=now))
+        is_relisted = self.withdrawn_at is not None and not content.withdrawn
+        pending = PendingChange(id=change_id, content=content, requested_at=now, relisted=is_relisted)
+        return self._next(pending=pending)
 
     def request_again(self, *, now: datetime) -> "Ticket | None":
         """Return the ticket with the pending change requested again.
@@ -260,16 +289,19 @@ class Ticket:
         if self.pending is None or self.pending.id != change_id:
             return None
         content = self.pending.content
-        is_withdrawal = content.withdrawn and self.withdrawn_at is None
         after = self._decided(change_id, None)
-        return replace(
+        after = replace(
             after,
             title=content.title,
             price=content.price,
             currency=content.currency,
-            withdrawn_at=now if is_withdrawal else self.withdrawn_at,
             edited_version=after.version,
-        ), ("withdrawn" if is_withdrawal else "edited")
+        )
+        if self.pending.relisted:
+            return replace(after, withdrawn_at=None, refund=None), "relisted"
+        if content.withdrawn and self.withdrawn_at is None:
+            return replace(after, withdrawn_at=now), "withdrawn"
+        return after, "edited"
 
     def decline(self, change_id: str, reason: DeclineReason) -> "tuple[Ticket, Change] | None":
         """Drop the pending change that Orders has declined. Returns None if it is not pending."""
@@ -290,18 +322,60 @@ class Ticket:
         return self._next(hold=hold, hold_version=hold_version), "reserved"
 
     def sell(
-        self, order_id: OrderID, *, hold_version: int, now: datetime, refund: Refund | None = None
+        self,
+        order_id: OrderID,
+        *,
+        hold_version: int,
+        now: datetime,
+        refund: Refund | None = None,
+        request: RefundRequest | None = None,
+        refunding: bool = False,
     ) -> "tuple[Ticket, Change] | None":
-        """Mark the ticket as sold to this order, and record its refund if there is one, full or partial.
+        """Mark the ticket as sold to this order, and record what the event shows of a refund.
 
-        A refunded ticket stays sold: it does not return to sale automatically. `hold_version` is that of the
-        event. Returns None for a stale event.
+        `refund` is what went back so far, `request` the buyer's, `refunding` whether a refund is decided.
+        `hold_version` is that of the event. Returns None for a stale event.
         """
         if not self._is_newer(hold_version):
             return None
-        hold = Hold(order_id=order_id, expires_at=None)
-        after = self._next(hold=hold, hold_version=hold_version, sold_at=self.sold_at or now, refund=refund)
-        return after, "refunded" if refund else "sold"
+        after = self._next(
+            hold=Hold(order_id=order_id, expires_at=None),
+            hold_version=hold_version,
+            sold_at=self.sold_at or now,
+            refund=refund,
+            refund_request=request,
+            refunding=refunding,
+        )
+        return after, self._change_of_sale(after)
+
+    def _change_of_sale(self, after: "Ticket") -> Change:
+        if after.refund != self.refund:
+            return "refunded"
+        if after.refunding and not self.refunding:
+            return "refunding"
+        return "refund-requested" if after.refund_request and self.sold_at else "sold"
+
+    def take_back(self, refund: Refund, *, hold_version: int, now: datetime) -> "tuple[Ticket, Change] | None":
+        """Withdraw the ticket, whose sale was refunded in full. Its seller can put it on sale again.
+
+        `hold_version` is that of the event. Returns None for a stale event. An order that is newer than a pending
+        relisting shows that it was accepted, so its decision, when it arrives, has no effect.
+        """
+        if not self._is_newer(hold_version):
+            return None
+        after = self._next(
+            hold=None,
+            hold_version=hold_version,
+            sold_at=None,
+            refund=refund,
+            refund_request=None,
+            refunding=False,
+            withdrawn_at=now,
+        )
+        if self.pending and self.pending.relisted:
+            decision = Decision(change_id=self.pending.id, version=after.version, reason=None)
+            after = replace(after, pending=None, decisions=(*self.decisions, decision)[-KEPT_DECISIONS:])
+        return after, "refunded"
 
     def free(self, *, hold_version: int) -> "tuple[Ticket, Change] | None":
         """Release the hold of an order that ended without a sale.
@@ -333,20 +407,5 @@ class Ticket:
 
 
 def parse_title(text: str) -> str:
-    """Return the title without surrounding whitespace.
-
-    Raises BadTitle if it has more than 200 characters, no visible character, or a control character: a line break, a
-    bidirectional embedding, override or isolate, U+FEFF or U+FFFD.
-    """
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _REFUSED for character in text):
-        raise BadTitle("must not have control characters, line breaks or characters that change the text direction")
-    title = text.strip()
-    if not any(map(_is_visible, title)):
-        raise BadTitle("must not be blank")
-    if len(title) > MAX_TITLE_LENGTH:
-        raise BadTitle(f"must have at most {MAX_TITLE_LENGTH} characters")
-    return title
-
-
-def _is_visible(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LNPS" and character not in _BLANKS
+    """Return the title without surrounding whitespace. Raises BadText if it is no line of 1 to 200 characters."""
+    return parse_line(text, max_length=MAX_TITLE_LENGTH)

@@ -41,6 +41,7 @@ type Setting = Callable[[FaultCase], Act]
 OPERATIONS: dict[str, Setting] = {}
 BODY = {"title": "Row 1, seat 1", "price": "10.00"}
 ROLE = "arn:aws:iam::000000000000:role/schedule"
+DECISION = {"at": "2026-11-27T10:00:00Z", "reason": "The concert is cancelled"}
 REFUND = {"amount": "10.00", "reason": "refunded_at_stripe", "at": "2026-11-27T10:00:00Z"}
 
 
@@ -348,6 +349,25 @@ def _withdraw(fault_case: FaultCase) -> Act:
     return Act(withdrawal, right, good=(204,), meanwhile=fault_case.decide_changes)
 
 
+@operation("relist")
+def _relist(fault_case: FaultCase) -> Act:
+    """Of a ticket whose order was refunded."""
+    ticket = _ticket(fault_case)
+    fault_case.table("orders")
+    fault_case.deliver("orders", "ticket:created", _ticket_data(ticket))
+    data = _order_data(fault_case, ticket) | {"status": "refunded", "version": 2, "refund": REFUND}
+    fault_case.deliver("tickets", "order:refunded", data)
+
+    def right(_: Outcome) -> None:
+        [item] = fault_case.items("tickets", "ticket#")
+        assert not item.keys() & {"withdrawnAt", "refund", "pending"}
+        assert [decision.get("reason") for decision in item["decisions"].values()] == [None]
+        assert not _copy(fault_case)["withdrawn"]
+
+    relisting = http("POST", f"/api/tickets/{ticket['id']}/relist", by=fault_case.seller, key="key")
+    return Act(relisting, right, good=(200,), meanwhile=fault_case.decide_changes)
+
+
 def _is_decided_once(fault_case: FaultCase) -> None:
     """One change, whose request may have been published a second time by a retry."""
     [item] = fault_case.items("tickets", "ticket#")
@@ -424,8 +444,11 @@ def _tickets_hear(event_type: str, change: dict[str, Any]) -> Setting:
             [item] = fault_case.items("tickets", "ticket#")
             is_news = event_type != "order:awaiting-payment"  # the ticket is reserved for this order already
             assert (item["holdNumber"], item["version"]) == (hold, 1 + hold if is_news else hold)
-            assert (item.get("holdOrderID") == placed["id"]) is (event_type != "order:cancelled")
-            assert ("soldAt" in item) is (event_type in ("order:completed", "order:refunded"))
+            has_ended = event_type in ("order:cancelled", "order:refunded")
+            assert (item.get("holdOrderID") == placed["id"]) is not has_ended
+            assert ("soldAt" in item) is (event_type in ("order:completed", "order:refund-requested"))
+            assert ("withdrawnAt" in item) is (event_type == "order:refunded")
+            assert ("refunding" in item) is (event_type == "order:refund-requested")
             assert ("refund" in item) is (event_type == "order:refunded")
 
         return Act(delivery("tickets", event_type, data), right)
@@ -436,6 +459,7 @@ def _tickets_hear(event_type: str, change: dict[str, Any]) -> Setting:
 for _type, _change in (
     ("order:created", {"status": "created"}),
     ("order:awaiting-payment", {"status": "awaiting:payment"}),
+    ("order:refund-requested", {"status": "refunding", "refundDecision": DECISION}),
     ("order:completed", {"status": "completed"}),
     ("order:refunded", {"status": "refunded", "refund": REFUND}),
     ("order:cancelled", {"status": "cancelled", "reason": "expired"}),
@@ -632,7 +656,8 @@ def _orders_hear_of_refund(event_type: str, amount: int, status: str) -> Setting
             [item] = _orders(fault_case)
             assert (item["status"], item["refund"]["amount"]) == (status, f"{amount // 100}.00")
             assert item["version"] in (4, 5)  # 5: redelivered, so the state was published again
-            assert (_copy(fault_case)["sold"], _copy(fault_case)["holdNumber"]) == (True, 4)
+            copy, is_sold = _copy(fault_case), status == "completed"
+            assert (copy.get("sold", False), copy["withdrawn"], copy["holdNumber"]) == (is_sold, not is_sold, 4)
 
         data = {"id": new_id(), "version": 3, "orderId": placed["id"], "userID": placed["userID"], "stripeId": "pi_1"}
         refund = {"reason": "refunded_at_stripe", "amountRefunded": amount}
@@ -643,6 +668,52 @@ def _orders_hear_of_refund(event_type: str, amount: int, status: str) -> Setting
 
 operation("orders: payment:partly-refunded")(_orders_hear_of_refund("payment:partly-refunded", 400, "completed"))
 operation("orders: payment:refunded")(_orders_hear_of_refund("payment:refunded", 1000, "refunded"))
+
+
+@operation("refund an order")
+def _refund(fault_case: FaultCase) -> Act:
+    sold = _sold(fault_case)
+
+    def right(_: Outcome) -> None:
+        [item] = _orders(fault_case)
+        assert (item["status"], item["version"], item["event"]["type"]) == ("refunding", 4, "order:refund-requested")
+        assert (_copy(fault_case)["sold"], _copy(fault_case)["holdNumber"]) == (True, 4)
+
+    path = f"/api/orders/{sold['id']}/refund"
+    return Act(http("POST", path, {}, by=fault_case.seller, key="key"), right, good=(202,))
+
+
+@operation("ask for a refund")
+def _ask_for_refund(fault_case: FaultCase) -> Act:
+    sold = _sold(fault_case)
+
+    def right(_: Outcome) -> None:
+        [item] = _orders(fault_case)
+        assert (item["status"], item["version"]) == ("completed", 4)
+        assert item["refundRequest"]["reason"] == "I am ill"
+
+    path = f"/api/orders/{sold['id']}/refund-request"
+    return Act(http("POST", path, {"reason": "I am ill"}, by=fault_case.buyer, key="key"), right, good=(202,))
+
+
+@operation("look at an order that stays refunding")
+def _look_at_refunding(fault_case: FaultCase) -> Act:
+    sold = _sold(fault_case)
+    fault_case.http("POST", f"/api/orders/{sold['id']}/refund", {}, by=fault_case.seller)
+    before = _orders(fault_case)[0]["event"]["id"]
+    later = clock.now() + timedelta(minutes=6)
+    look = Invocation("orders.expirer", sqs_batch({"userID": sold["userID"], "orderID": sold["id"]}), later)
+
+    def right(_: Outcome) -> None:
+        """A task that failed is found again by the next sweep."""
+        if _orders(fault_case)[0]["version"] == 4:
+            assert fault_case.run(look).is_taken
+        [item] = _orders(fault_case)
+        assert (item["status"], item["version"], item["event"]["type"]) == ("refunding", 5, "order:refund-requested")
+        assert item["event"]["id"] != before
+        assert clock.from_millis(item["dueAt"]) > later
+
+    return Act(look, right)
 
 
 @operation("sweep")
@@ -844,6 +915,22 @@ def _payments_hear(event_type: str, status: str, outcome: str, charged: int) -> 
 operation("payments: order:awaiting-payment")(
     _payments_hear("order:awaiting-payment", "awaiting:payment", "captured", 1000)
 )
+
+
+@operation("payments: order:refund-requested")
+def _follow_refund_requested(fault_case: FaultCase) -> Act:
+    placed, stripe_id = _completed(fault_case)
+
+    def right(_: Outcome) -> None:
+        assert [made["amount"] for made in _refunds(fault_case, stripe_id)] == [1000]
+        payment = _payment(fault_case)
+        assert (payment["status"], payment["orderStatus"], payment["refunded"]) == ("refunded", "refunding", 1000)
+        assert payment["event"]["type"] == "payment:refunded"
+
+    data = placed | {"status": "refunding", "version": 4, "refundDecision": DECISION}
+    return Act(delivery("payments", "order:refund-requested", data), right)
+
+
 operation("payments: order:completed")(_payments_hear("order:completed", "completed", "captured", 1000))
 
 
@@ -1279,6 +1366,14 @@ def _placed(fault_case: FaultCase) -> dict[str, Any]:
     ticket = _known_ticket(fault_case)
     made: dict[str, Any] = fault_case.http("POST", "/api/orders", {"ticketID": ticket["id"]}, by=fault_case.buyer)
     return made
+
+
+def _sold(fault_case: FaultCase) -> dict[str, Any]:
+    """Place an order in Orders that is paid."""
+    placed = _placed(fault_case)
+    for event_type in ("payment:authorized", "payment:created"):
+        assert fault_case.run(paid(event_type, placed)).is_taken
+    return placed
 
 
 def _payable(fault_case: FaultCase) -> dict[str, Any]:

@@ -6,7 +6,10 @@ import pytest
 
 from tests.infrastructure.template import Template
 
-ORDER_EVENTS = ["order:created", "order:awaiting-payment", "order:completed", "order:refunded", "order:cancelled"]
+ORDER_EVENTS = [
+    *("order:created", "order:awaiting-payment", "order:completed", "order:cancelled"),
+    *("order:refund-requested", "order:refunded"),
+]
 
 WANTED: dict[str, list[dict[str, Any]]] = {
     "tickets listener": [
@@ -49,7 +52,7 @@ WANTED: dict[str, list[dict[str, Any]]] = {
         {
             "source": ["admit-one.tickets"],
             "detail-type": ["ticket:updated"],
-            "detail": {"data": {"change": ["sold"]}},
+            "detail": {"data": {"change": ["sold", "refund-requested", "refunded"]}},
         },
         {"source": ["admit-one.payments"], "detail-type": ["payout:created", "payout:reversed"]},
     ],

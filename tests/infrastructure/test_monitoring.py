@@ -168,7 +168,14 @@ def test_every_alarm_is_on_a_metric_that_is_published(aws: Template) -> None:
             "RepairsFailed",
             "OldestAuthorization",
         ),
-        *("RefundsFailed", "RefundsPending", "MailsNotSent", "LedgerDiffers"),
+        *(
+            "RefundsFailed",
+            "RefundsPending",
+            "RefundsOverdue",
+            "RefundRequestsUnanswered",
+            "MailsNotSent",
+            "LedgerDiffers",
+        ),
         *("PayoutLooks", "PayoutsOverdue", "ReversalsPending"),
     }
 

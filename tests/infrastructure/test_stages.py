@@ -63,6 +63,7 @@ def test_local_lacks_only_what_local_aws_does_not_support(
         "Monitoring/PaymentsTableThrottled/Resource",
         "Monitoring/TicketsTableThrottled/Resource",
         "Monitoring/AuthUsersClosingIndexThrottled/Resource",
+        "Monitoring/OrdersDueIndexThrottled/Resource",
         "Monitoring/OrdersOpenIndexThrottled/Resource",
         "Monitoring/PaymentsBySellerIndexThrottled/Resource",
         "Monitoring/PaymentsDueLooksIndexThrottled/Resource",

@@ -24,7 +24,10 @@ INDEXES: dict[str, dict[str, tuple[list[str], list[str] | str]]] = {
         "on-sale": (["onSalePartition:S", "id:S"], LISTED),
         "by-seller": (["userID:S", "id:S"], "KEYS_ONLY"),
     },
-    "Orders/Orders/Table": {"open": (["openPartition:S", "expiresAt:N"], "KEYS_ONLY")},
+    "Orders/Orders/Table": {
+        "open": (["openPartition:S", "expiresAt:N"], "KEYS_ONLY"),
+        "due": (["duePartition:S", "dueAt:N"], "KEYS_ONLY"),
+    },
     "Payments/Payments/Table": {
         "unsettled": (["unsettledPartition:S", "expiresAt:N"], ["awaitsRefund"]),
         "by-seller": (["sellerID:S", "orderID:S"], "KEYS_ONLY"),

@@ -88,6 +88,10 @@ COSTS = {
     "list orders": Cost({"Query": 1}, reads=0.5),
     "find the order of a ticket": Cost({"GetItem": 2}, reads=2),
     "cancel an order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
+    # The sale and its order are read, and the order once more to decide.
+    "refund an order": Cost({"GetItem": 3, "TransactWriteItems": 1}, reads=3, writes=5),
+    "ask for a refund": Cost(READ_AND_TRANSACTION, reads=1, writes=7),
+    "put a refunded ticket on sale again": Cost({"GetItem": 2, "PutItem": 2, "UpdateItem": 1}, reads=2, writes=3),
     "start a payment": Cost({"GetItem": 2, "PutItem": 1}, reads=2, writes=2, stripe=1),
     "start and confirm a payment": Cost(
         {"GetItem": 4, "PutItem": 1, "TransactWriteItems": 2}, reads=4, writes=10, stripe=2
@@ -106,8 +110,8 @@ COSTS = {
     "webhook refunded": Cost(READ_AND_PUT, reads=1, writes=2, stripe=1),
     "relay an event": Cost(PUBLISH),
     "expire an order": Cost(PUBLISH),
-    "sweep with nothing overdue": Cost({"Query": 8}, reads=4),
-    "sweep one order": Cost({"Query": 8} | QUEUE, reads=4),
+    "sweep with nothing overdue": Cost({"Query": 9}, reads=4.5),
+    "sweep one order": Cost({"Query": 9} | QUEUE, reads=4.5),
     "expire an overdue order": Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     "reconcile with nothing unsettled": Cost({"Query": 8} | READ_AND_PUT, reads=4.5, writes=1, stripe=2),
     "reconcile one payment": Cost(
@@ -143,7 +147,8 @@ REACTIONS: dict[tuple[str, str, Scenario], Cost] = {
     ("tickets.listener", "ticket:change-accepted", operations.edited): Cost(READ_AND_PUT, reads=1, writes=2),
     ("tickets.listener", "ticket:change-declined", operations.edited_too_late): Cost(READ_AND_PUT, reads=1, writes=2),
     ("orders.listener", "payment:authorized", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
-    ("orders.listener", "payment:created", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
+    # With the record by which the seller finds the sale.
+    ("orders.listener", "payment:created", operations.bought): Cost(READ_AND_TRANSACTION, reads=1, writes=6),
     ("orders.listener", "payment:failed", operations.not_captured): Cost(READ_AND_TRANSACTION, reads=1, writes=4),
     ("orders.listener", "expiration:completed", operations.lapsed): Cost(READ_AND_TRANSACTION, reads=1, writes=5),
     ("tickets.listener", "order:created", operations.bought): Cost(READ_AND_PUT, reads=1, writes=2),
@@ -163,6 +168,12 @@ REACTIONS: dict[tuple[str, str, Scenario], Cost] = {
     ("orders.listener", "payment:partly-refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=6),
     ("orders.listener", "payment:refunded", operations.refunded): Cost(READ_AND_TRANSACTION, reads=1, writes=6),
     ("tickets.listener", "order:refunded", operations.refunded): Cost(READ_AND_PUT, reads=1, writes=1),
+    ("tickets.listener", "order:refund-requested", operations.refunded_by_the_seller): Cost(
+        READ_AND_PUT, reads=1, writes=1
+    ),
+    ("payments.listener", "order:refund-requested", operations.refunded_by_the_seller): Cost(
+        {"GetItem": 3, "TransactWriteItems": 1, "PutItem": 1}, reads=3, writes=9, stripe=3
+    ),
     ("payments.listener", "order:refunded", operations.refunded): Cost(
         {"GetItem": 2, "TransactWriteItems": 1}, reads=2, writes=8
     ),

@@ -424,9 +424,11 @@ def test_a_buyer_finds_their_order_by_its_ticket(world: World, ticket_id: str, b
         place(world, offer(world, world.person()), buyer)
 
     assert orders_for(world, buyer, ticket_id, name) == [order]
-    for event, status in (("authorized", "awaiting:payment"), ("created", "completed"), ("refunded", "refunded")):
+    for event, status in (("authorized", "awaiting:payment"), ("created", "completed")):
         world.deliver(payment(f"payment:{event}", order), "orders")
         assert [found["status"] for found in orders_for(world, buyer, ticket_id, name)] == [status]
+    world.deliver(payment("payment:refunded", order), "orders")
+    assert orders_for(world, buyer, ticket_id, name) == []
 
 
 def test_an_order_of_another_buyer_is_not_found_by_ticket(
@@ -501,13 +503,16 @@ def test_a_refund_of_an_uncompleted_order_changes_nothing(
     assert world.published() == []
 
 
-def test_a_refunded_ticket_stays_sold(world: World, ticket_id: str, buyer: Person) -> None:
+def test_a_refunded_ticket_is_withdrawn(world: World, ticket_id: str, buyer: Person) -> None:
     order = place(world, ticket_id, buyer).json
     for name in ("authorized", "created", "refunded"):
         world.deliver(payment(f"payment:{name}", order), "orders")
 
-    assert place(world, ticket_id, world.person()).code == "ticket_sold"
+    assert place(world, ticket_id, world.person()).code == "ticket_withdrawn"
     assert world.call("DELETE", f"/api/orders/{order['id']}", by=buyer).code == "order_paid"
+    copy = copy_of(world, ticket_id)
+    assert copy["withdrawn"]
+    assert not copy.keys() & {"holdOrderID", "holdUserID", "holdExpiresAt", "sold"}
 
 
 @pytest.mark.parametrize(

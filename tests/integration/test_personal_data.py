@@ -36,6 +36,7 @@ KINDS = {
     "orders": {
         "order": "orders",
         "holds": "recentHolds",
+        "sale": "the ids of buyer and seller of an order, which `orders` has",
         "ticket": "a copy of what `tickets` shows",
         "idempotency": "repeats a response for 24 hours",
     },

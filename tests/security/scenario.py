@@ -21,16 +21,20 @@ class Scenario:
             self._user(f"{name}@example.com") for name in ("seller", "buyer", "stranger")
         )
         self.tickets = {
-            name: self._sell(name) for name in ("available", "ordered", "paying", "sold", "cancelled", "withdrawn")
+            name: self._sell(name)
+            for name in ("available", "ordered", "paying", "sold", "cancelled", "withdrawn", "refunded")
         }
         self.settle()
-        self.orders = {name: self._order(name) for name in ("ordered", "paying", "sold", "cancelled")}
+        self.orders = {name: self._order(name) for name in ("ordered", "paying", "sold", "cancelled", "refunded")}
         self.settle()
         self._pay("paying")
         self._pay("sold", token="tok_visa")
+        self._pay("refunded", token="tok_visa")
         world.call("DELETE", f"/api/orders/{self.orders['cancelled']}", by=self.buyer)
         world.call("DELETE", f"/api/tickets/{self.tickets['withdrawn']}", by=self.seller)
         self.settle()
+        self.settle()
+        world.call("POST", f"/api/orders/{self.orders['refunded']}/refund", {}, by=self.seller)
         self.settle()
         self._saved = world.tables.save(), stripe.save(), world.time.instant
 

@@ -126,6 +126,10 @@ def aim(case: schemathesis.Case[Any], scenario: Scenario, dice: Random) -> None:
             for name in ("id", "orderId", "ticketID", "ticketId"):
                 if isinstance(container.get(name), str) and dice.random() < 0.5:
                     container[name] = dice.choice([*kind.values()])
+    if case.operation.label == "POST /api/tickets/{id}/relist" and dice.random() < 0.5:
+        case.path_parameters["id"] = scenario.tickets["refunded"]
+    if case.operation.label.startswith("POST /api/orders/{id}/") and dice.random() < 0.5:
+        case.path_parameters["id"] = scenario.orders["sold"]
     if not isinstance(case.body, dict) or dice.random() < 0.5:
         return
     match case.operation.label:

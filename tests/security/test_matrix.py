@@ -15,6 +15,7 @@ from tests.support.world import Response, World
 
 SIGN_IN = "401 unauthenticated"
 NO_ORDER = "404 order_not_found"
+REASON = {"reason": "It is cancelled"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,14 @@ def ticket_writes(status: str) -> list[AccessCase]:
     return [
         AccessCase("PUT /api/tickets/{id}", f"/api/tickets/{{{status}}}", *refused, body=new),
         AccessCase("DELETE /api/tickets/{id}", f"/api/tickets/{{{status}}}", *refused),
+        AccessCase("POST /api/tickets/{id}/relist", f"/api/tickets/{{{status}}}/relist", *refused),
     ]
+
+
+def refund(status: str, party: str) -> AccessCase:
+    """The call by which the seller refunds an order."""
+    path = f"/api/orders/{{order:{status}}}/refund"
+    return AccessCase("POST /api/orders/{id}/refund", path, SIGN_IN, NO_ORDER, party, REASON)
 
 
 def order_calls(status: str) -> list[AccessCase]:
@@ -50,6 +58,7 @@ def order_calls(status: str) -> list[AccessCase]:
         AccessCase("GET /api/orders/{id}", f"/api/orders/{order}", *hidden),
         AccessCase("DELETE /api/orders/{id}", f"/api/orders/{order}", *hidden),
         AccessCase("GET /api/payments/{orderId}", f"/api/payments/{order}", *hidden),
+        AccessCase("POST /api/orders/{id}/refund-request", f"/api/orders/{order}/refund-request", *hidden, REASON),
         AccessCase("POST /api/payments", "/api/payments", *hidden, body={"orderId": order}),
         AccessCase("POST /api/payments", "/api/payments", *hidden, body={"orderId": order, "token": "tok_visa"}),
     ]
@@ -101,7 +110,7 @@ MATRIX = [
     AccessCase("GET /api/payouts/account", "/api/payouts/account", SIGN_IN, "200", "200"),
     AccessCase("GET /api/payouts", "/api/payouts", SIGN_IN, "200", "200"),
     AccessCase("GET /api/payouts/export", "/api/payouts/export?from=2026-11-01&to=2026-11-30", SIGN_IN, "200", "200"),
-    *(call for status in ("available", "ordered", "sold", "withdrawn") for call in ticket_writes(status)),
+    *(call for status in ("available", "ordered", "sold", "withdrawn", "refunded") for call in ticket_writes(status)),
     *(
         AccessCase(
             "POST /api/orders", "/api/orders", SIGN_IN, answer, "403 own_ticket", body={"ticketID": f"{{{status}}}"}
@@ -111,9 +120,13 @@ MATRIX = [
             "ordered": "409 ticket_held",
             "sold": "409 ticket_sold",
             "withdrawn": "409 ticket_withdrawn",
+            "refunded": "409 ticket_withdrawn",
         }.items()
     ),
-    *(call for status in ("ordered", "paying", "sold", "cancelled") for call in order_calls(status)),
+    *(call for status in ("ordered", "paying", "sold", "cancelled", "refunded") for call in order_calls(status)),
+    *(refund(status, NO_ORDER) for status in ("ordered", "paying", "cancelled")),
+    refund("sold", "202"),
+    refund("refunded", "409 order_refunded"),
 ]
 CASES = [(call, who) for call in MATRIX for who in ("nobody", "stranger", "party")]
 
@@ -151,6 +164,8 @@ def test_callers_without_access_get_the_expected_response(scenario: Scenario, ca
         own = {*scenario.orders.values(), scenario.seller.email}
     if call.route in ("GET /api/payouts", "GET /api/payouts/export"):  # the orders of the seller's tickets
         own = {*scenario.orders.values()}
+    if call.route == "POST /api/orders/{id}/refund":  # the seller's ticket shows the order
+        own = {scenario.orders["sold"]}
     for secret in (*scenario.orders.values(), scenario.buyer.id, scenario.buyer.email, scenario.seller.email, "pi_"):
         if who != "party" or secret not in own:
             assert secret not in answer.text

@@ -58,6 +58,9 @@ class Profile:
     payouts: float = 0.0
     """No fault: sellers connect accounts and sell, Stripe decides, and money moves by hand, as a probability for each
     action. Some runs have it (`run.PAYS`)."""
+    refunding: float = 0.0
+    """No fault: users buy, ask for refunds, refund, and sell again what was refunded, as a probability for each action.
+    Some runs have it (`run.REFUNDS`)."""
     dead_letters: int = 0
     """Number of messages (or timers) that are lost for good, into a dead-letter queue."""
 
@@ -70,7 +73,7 @@ class Profile:
     def draw(cls, choices: Choices) -> Self:
         """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
-        others = ("accounts", "closing", "payouts", "dead_letters", "skew", "early_timers", "outage")
+        others = ("accounts", "closing", "payouts", "refunding", "dead_letters", "skew", "early_timers", "outage")
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name not in others}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))

@@ -84,6 +84,9 @@ class InvariantViolation(BaseException):
     """An invariant does not hold; the text names it and the object. Not caught by a handler's `except Exception`."""
 
 
+RETURNING = ("cancelled", "refunding", "refunded")
+"""The statuses of orders whose money is to go back, or has."""
+
 NO_SKEW = timedelta()
 
 type Content = tuple[str, str, bool]
@@ -130,6 +133,7 @@ def check_after_step(
     if cloud.email_verification == "required":
         _only_verified_users_trade(cloud, orders)
     _no_money_without_a_ticket(orders, stripe, by_hand)
+    _no_refund_without_a_decision(orders, stripe, by_hand)
     _a_sale_is_at_the_price_of_its_order(orders, stripe, by_hand)
     _a_refund_counts_when_the_money_has_gone(orders, stripe)
     _no_cards_are_tested(stripe)
@@ -145,7 +149,7 @@ def check_at_rest(
     """
     check_after_step(cloud, stripe, changes, by_hand=by_hand)
     orders, copies = orders_and_tickets(cloud)
-    _every_order_has_ended(orders)
+    _every_order_has_ended(cloud, orders, stripe)
     _money_is_where_the_orders_say(cloud, orders, stripe)
     _what_stripe_did_is_recorded(cloud, stripe)
     _nothing_is_done_twice(cloud)
@@ -195,8 +199,8 @@ def orders_and_tickets(cloud: Cloud) -> tuple[dict[str, Item], dict[str, Item]]:
 
 
 def is_live(order: Item) -> bool:
-    """Whether the order is created and before its deadline, awaits payment, is completed, or was refunded later."""
-    return order["status"] in ("awaiting:payment", "completed", "refunded") or (
+    """Whether the order is created and before its deadline, awaits payment, or is completed and not refunded yet."""
+    return order["status"] in ("awaiting:payment", "completed", "refunding") or (
         order["status"] == "created" and clock.to_millis(clock.now()) < order["expiresAt"]
     )
 
@@ -237,7 +241,7 @@ def _no_buyer_holds_too_long(orders: dict[str, Item]) -> None:
     earlier: dict[tuple[str, str], Item] = {}
     for order in sorted(orders.values(), key=lambda order: (order["createdAt"], order["id"])):
         last = earlier.get((order["userID"], order["ticketID"]))
-        if last and last.get("reason") != "payment_failed":
+        if last and last["status"] != "refunded" and last.get("reason") != "payment_failed":
             same = order["expiresAt"] == last["expiresAt"] and order["createdAt"] < last["expiresAt"]
             waited = order["createdAt"] >= last["expiresAt"] + window
             _require(same or waited, f"the buyer of order {last['id']} took its ticket again with {order['id']}")
@@ -247,14 +251,15 @@ def _no_buyer_holds_too_long(orders: dict[str, Item]) -> None:
 def _each_hold_is_its_orders(orders: dict[str, Item], tickets: dict[str, Item]) -> None:
     """Guarantees 1 and 3: an order with a claim has the hold, and a hold names an order with a claim."""
     for order in orders.values():
-        if order["status"] != "cancelled":
+        if order["status"] not in ("cancelled", "refunded"):
             holder = tickets[order["ticketID"]].get("holdOrderID")
             _require(holder == order["id"], f"order {order['id']} is {order['status']}, but {holder} has the hold")
     for ticket in tickets.values():
         if "holdOrderID" in ticket:
             holder = orders[ticket["holdOrderID"]]
-            lasts = holder["status"] in ("awaiting:payment", "completed", "refunded")
-            _require(holder["status"] != "cancelled", f"ticket {ticket['id']} is held by the cancelled {holder['id']}")
+            lasts = holder["status"] in ("awaiting:payment", "completed", "refunding")
+            has_ended = holder["status"] in ("cancelled", "refunded")
+            _require(not has_ended, f"ticket {ticket['id']} is held by {holder['id']}, which is {holder['status']}")
             _require(lasts != ("holdExpiresAt" in ticket), f"the hold of ticket {ticket['id']} has the wrong deadline")
 
 
@@ -264,7 +269,8 @@ def _no_change_is_overruled(
     """Guarantee 1: an order is placed for its ticket's current content in Orders, and ends with the next change of it.
 
     A change counts once Orders has accepted it, and once it is in force in Tickets, which is before the seller's
-    request can succeed. From then on all earlier orders are cancelled for good.
+    request can succeed. From then on all earlier orders are cancelled for good, or refunded: a refund withdraws the
+    ticket.
     """
     for ident, copy in copies.items():
         content = copy["title"], copy["price"], copy["withdrawn"]
@@ -287,7 +293,8 @@ def _no_change_is_overruled(
         changes.in_force[ident] = version, content
     for ident in changes.outdated:
         status = orders[ident]["status"]
-        _require(status == "cancelled", f"order {ident} is {status}, and its ticket was changed after it was placed")
+        has_ended = status in ("cancelled", "refunded")
+        _require(has_ended, f"order {ident} is {status}, and its ticket was changed after it was placed")
 
 
 def check_after_capture(cloud: Cloud, order_id: str) -> None:
@@ -302,8 +309,19 @@ def _no_money_without_a_ticket(orders: dict[str, Item], stripe: StripeAccount, b
         if intent["status"] == "succeeded" and not _went_back(intent) and intent["id"] not in by_hand:
             order = orders[intent["metadata"]["orderID"]]
             _require(
-                order["status"] in ("awaiting:payment", "completed"),
+                order["status"] in ("awaiting:payment", "completed", "refunding"),
                 f"{intent['id']} is captured and order {order['id']} is {order['status']}",
+            )
+
+
+def _no_refund_without_a_decision(orders: dict[str, Item], stripe: StripeAccount, by_hand: Set[str]) -> None:
+    """Guarantee 2: we return the money of an order only if Orders has decided that."""
+    for intent in intents(stripe):
+        if intent["refunds"] and intent["id"] not in by_hand:
+            order = orders[intent["metadata"]["orderID"]]
+            _require(
+                order["status"] in ("cancelled", "refunding", "refunded"),
+                f"{intent['id']} was refunded and order {order['id']} is {order['status']}",
             )
 
 
@@ -373,9 +391,13 @@ def _a_deleted_user_has_nothing_open(cloud: Cloud, orders: dict[str, Item]) -> N
         _require(is_over or offer["userID"] in users, f"ticket {ident} can be bought, and its seller is erased")
 
 
-def _every_order_has_ended(orders: dict[str, Item]) -> None:
+def _every_order_has_ended(cloud: Cloud, orders: dict[str, Item], stripe: StripeAccount) -> None:
+    """Only a failed refund, or a bank that has not decided, keeps an order `refunding`."""
+    waits = {intent["metadata"]["orderID"] for intent in intents(stripe) if _is_with_the_bank(intent)}
+    waits |= set(_failed_refunds(cloud, stripe).values())
     for order in orders.values():
         has_ended = order["status"] in ("completed", "cancelled", "refunded")
+        has_ended = has_ended or (order["status"] == "refunding" and order["id"] in waits)
         _require(has_ended, f"order {order['id']} is still {order['status']}")
 
 
@@ -396,12 +418,12 @@ def _money_is_where_the_orders_say(cloud: Cloud, orders: dict[str, Item], stripe
         if intent["status"] != "succeeded":
             continue
         keeps = not (_went_back(intent) or _is_with_the_bank(intent))
-        if ident in failed and (ident not in recorded or orders[order_id]["status"] in ("cancelled", "refunded")):
+        if ident in failed and (ident not in recorded or orders[order_id]["status"] in RETURNING):
             continue
         if ident not in recorded:
             _require(not keeps, f"{ident} keeps money and belongs to no order")
         else:
-            is_owed = orders[order_id]["status"] != "cancelled"
+            is_owed = orders[order_id]["status"] not in ("cancelled", "refunding")
             kept[order_id] += keeps or (is_owed and not _went_back(intent))
             returned[order_id] += _returned(intent)
     completed = Counter(order["id"] for order in orders.values() if order["status"] == "completed")
@@ -487,10 +509,24 @@ def _replicas_equal_their_source(cloud: Cloud, orders: dict[str, Item], copies: 
         _require(offer["holdNumber"] == copy["holdNumber"], f"tickets has not the latest hold of {ident}")
         _require(offer.get("holdOrderID") == copy.get("holdOrderID"), f"ticket {ident} is held by two")
         _require(("soldAt" in offer) == copy.get("sold", False), f"ticket {ident} is sold in one place only")
-        refund = orders[copy["holdOrderID"]].get("refund") if copy.get("sold") else None
-        _require(offer.get("refund") == refund, f"ticket {ident} shows the refund {offer.get('refund')}, not {refund}")
+        _a_ticket_shows_its_refund(offer, [order for order in orders.values() if order["ticketID"] == ident])
         listed = "onSalePartition" in offer
         _require(listed == ("soldAt" not in offer and "withdrawnAt" not in offer), f"ticket {ident} is listed wrongly")
+
+
+def _a_ticket_shows_its_refund(offer: Item, orders: Sequence[Item]) -> None:
+    """A sold ticket shows what has become of its order's money; a withdrawn one shows the refund that withdrew it."""
+    shown = offer.get("refund"), offer.get("refundRequest"), offer.get("refunding", False)
+    expected: list[tuple[Item | None, Item | None, bool]] = [
+        (order.get("refund"), order.get("refundRequest"), order["status"] == "refunding")
+        for order in orders
+        if order["id"] == offer.get("holdOrderID") and "soldAt" in offer
+    ]
+    if "soldAt" not in offer:
+        expected.append((None, None, False))
+    if "withdrawnAt" in offer:
+        expected += [(order["refund"], None, False) for order in orders if order["status"] == "refunded"]
+    _require(shown in expected, f"ticket {offer['id']} shows {shown} of its refund, not one of {expected}")
 
 
 def _payments_agree(cloud: Cloud, stripe: StripeAccount, orders: dict[str, Item]) -> None:

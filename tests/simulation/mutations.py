@@ -23,6 +23,7 @@ from functions.orders import store as order_store
 from functions.orders.buyer import RecentHolds, RecentlyLapsed, TooManyHolds
 from functions.orders.order import Hold, HoldableTicket, HoldState, Order, OrderNotFound
 from functions.orders.order import OrderStatus as Status
+from functions.orders.store import OrderStore
 from functions.payments import actions as payment_actions
 from functions.payments import (
     earning_store,
@@ -50,7 +51,7 @@ from functions.relay import relay
 from functions.tickets.store import TicketStore
 from functions.tickets.ticket import Ticket
 from shared import aws, clock, http, idempotency, money, publish
-from shared.ids import new_id
+from shared.ids import OrderID, UserID, new_id
 from shared.table import Put, Table, Update, Write
 from shared.unit_of_work import UnitOfWork
 from tests.simulation.faults import Profile
@@ -82,6 +83,12 @@ LOSSES_AND_BY_HAND = Profile(by_hand=0.3, dead_letters=8)
 
 CLOSING = Profile(closing=0.3, interleaved=0.2)
 """Users delete their accounts."""
+
+REFUNDS = Profile(refunding=0.6)
+"""Sellers refund their sales, buyers ask for it, and refunded tickets are sold again."""
+
+LOST_REFUNDS = Profile(refunding=0.6, dead_letters=8)
+"""The same, and messages about it are lost for good."""
 
 ACCOUNTS = Profile(accounts=0.5)
 """Users do little but change their accounts."""
@@ -337,6 +344,16 @@ def _never_respond(self: Order) -> Order:
     raise OrderNotFound
 
 
+def _keep_hold_of_refunded_order() -> AbstractContextManager[object]:
+    kept = {HoldState.RETURNED: "SET holdNumber = :hold_version, withdrawn = :yes REMOVE holdExpiresAt, sold"}
+    return mock.patch.dict(order_store._HOLD_CHANGES, kept)
+
+
+def _find_sale_of_anybody(self: OrderStore, seller_id: UserID, order_id: OrderID) -> Order | None:
+    sale = self.table.get(order_store._sale_key(order_id), consistent=True)
+    return self.order(UserID(sale["userID"]), order_id) if sale else None
+
+
 def _keep_sessions_of_a_reset() -> AbstractContextManager[object]:
     real = User.reset_password
 
@@ -504,6 +521,17 @@ MUTATIONS: dict[str, Mutation] = {
     "an unexpected capture does not complete the order": Mutation(
         _with(Order, "payment_created", _only_republish), LOSSES_AND_BY_HAND, seed=240
     ),
+    "a refund without Orders' word": Mutation(
+        _require(OrderStatus.COMPLETED, IntentStatus.SUCCEEDED, RequiredAction.REFUND), REFUNDS, seed=6
+    ),
+    "a decided refund is not made": Mutation(
+        _require(OrderStatus.REFUNDING, IntentStatus.SUCCEEDED, None), REFUNDS, seed=8
+    ),
+    "an order that stays refunding is not published again": Mutation(
+        _with(OrderStore, "due", lambda *_: iter(())), LOST_REFUNDS, seed=147
+    ),
+    "a refunded order keeps its hold": Mutation(_keep_hold_of_refunded_order, REFUNDS, seed=8),
+    "users refund the sales of others": Mutation(_with(OrderStore, "sale", _find_sale_of_anybody), REFUNDS, seed=7),
     "unrecorded PaymentIntents are ignored": Mutation(
         _with(payment_actions, "action_for_unrecorded", lambda *_: None), BY_HAND, seed=1
     ),

@@ -111,6 +111,8 @@ class Workload:
         self._answered_keys: list[tuple[SimulatedUser, str, str, dict[str, Any], dict[str, str], CallResult]] = []
         self.focus: frozenset[str] = frozenset()
         """The ids of the objects that all users act on at the moment."""
+        self.refunded: set[str] = set()
+        """The orders whose refund was answered with success."""
         self.by_hand: set[str] = set()
         """The PaymentIntents that the operator has changed."""
         self.answered: Counter[str] = Counter()
@@ -131,6 +133,9 @@ class Workload:
             return self.accounts.act(self._choices.pick(signed_in))
         if not self._tickets:
             return self._sell()
+        if self._choices.chance(self._cloud.network.profile.refunding):
+            refunding = *[self._buy] * 6, *[self._refund] * 2, self._ask_for_a_refund, self._relist
+            return self._choices.pick(refunding)()
         actions: list[Callable[[], None]] = [self._edit, self._edit, self._withdraw, *[self._order] * 4]
         if self.focus and self._orders:
             return self._choices.pick(
@@ -215,6 +220,48 @@ class Workload:
         answer = self._call(buyer, "POST", "/api/payments", {"orderId": order} | ({"token": token} if token else {}))
         if answer.status == 201 and self._choices.chance(self._cloud.network.profile.stripe_refuses):
             self._refuse_at_stripe(answer.body["stripeId"])
+
+    def _buy(self) -> None:
+        """Order and pay at once."""
+        before = len(self._orders)
+        self._order()
+        if len(self._orders) > before:
+            buyer, order = self._orders[-1]
+            self._call(buyer, "POST", "/api/payments", {"orderId": order, "token": FINE})
+
+    def _refund(self) -> None:
+        """Refund a sale as its seller; or as another user, who has no such sale (guarantee 6)."""
+        orders, tickets = orders_and_tickets(self._cloud)
+        sold = [order for order in orders.values() if order["status"] in ("completed", "refunding")]
+        if not sold:
+            return
+        order = self._choices.pick([each for each in sold if each["id"] in self.focus] or sold)
+        seller_id = tickets[order["ticketID"]]["sellerID"]
+        users = [user for user in self._sellers if user.id == seller_id] * 3 + self._sellers
+        user = self._choices.pick(users)
+        answer = self._call(user, "POST", f"/api/orders/{order['id']}/refund", {})
+        if answer.status == 202 and user.id != seller_id:
+            raise InvariantViolation(f"{user.name} has refunded order {order['id']} of another seller")
+        if answer.status == 202:
+            self.refunded.add(order["id"])
+
+    def _ask_for_a_refund(self) -> None:
+        buyer, order = self._choices.pick(self._orders) if self._orders else (None, "")
+        if buyer:
+            self._call(buyer, "POST", f"/api/orders/{order}/refund-request", {"reason": "I am ill"})
+
+    def _relist(self) -> None:
+        """Put a ticket on sale again, which only succeeds if its sale was refunded."""
+        seller, ticket = self._choices.pick(self._tickets)
+        answer = self._call(seller, "POST", f"/api/tickets/{ticket}/relist")
+        self.answered[f"relistings {answer.status} {answer.code}".strip()] += 1
+
+    def check_refunds_stand(self) -> None:
+        """Guarantee 5: a refund that was answered with success is never taken back. Raises InvariantViolation."""
+        orders, _ = orders_and_tickets(self._cloud)
+        for ident in self.refunded:
+            if orders[ident]["status"] not in ("refunding", "refunded"):
+                raise InvariantViolation(f"order {ident} was refunded by its seller, and is {orders[ident]['status']}")
 
     def _authenticate(self) -> None:
         """Answer a 3-D Secure challenge, in time or long after."""

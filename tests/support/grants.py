@@ -112,6 +112,7 @@ GRANTS: dict[str, set[str]] = {
         "sqs:SendMessage on Orders/Orders/Relay/Unpublished",
     },
     "orders sweep": {
+        "dynamodb:Query on Orders/Orders/Table/index/due",
         "dynamodb:Query on Orders/Orders/Table/index/open",
         "sqs:GetQueueAttributes on Orders/Overdue/Queue",
         "sqs:SendMessage on Orders/Overdue/Queue",

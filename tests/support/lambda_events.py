@@ -16,6 +16,7 @@ SUBSCRIPTIONS = {
     "order:created": ["tickets", "payments", "expiration"],
     "order:awaiting-payment": ["tickets", "payments", "expiration"],
     "order:completed": ["tickets", "payments"],
+    "order:refund-requested": ["tickets", "payments"],
     "order:refunded": ["tickets", "payments"],
     "order:cancelled": ["tickets", "payments"],
     "expiration:completed": ["orders"],
@@ -174,6 +175,8 @@ def route_of(path: str) -> str:
             return path
         case ["api", "users", "sessions", _]:
             return "/api/users/sessions/{id}"
+        case ["api", "orders" | "tickets" as noun, _, act]:
+            return f"/api/{noun}/{{id}}/{act}"
         case ["api", "payments", _]:
             return "/api/payments/{orderId}"
         case ["api", ("tickets" | "orders") as noun, _]:

@@ -299,6 +299,31 @@ def cancel_an_order(stack: MeteredStack) -> Run:
 
 
 @operation
+def refund_an_order(stack: MeteredStack) -> Run:
+    order_id = _bought(stack)["orderId"]
+    assert stack.call("POST", f"/api/orders/{order_id}/refund", {}, by=stack.seller).status == 202
+    return stack.last
+
+
+@operation
+def ask_for_a_refund(stack: MeteredStack) -> Run:
+    path = f"/api/orders/{_bought(stack)['orderId']}/refund-request"
+    assert stack.call("POST", path, {"reason": "I cannot come"}, by=stack.buyer).status == 202
+    return stack.last
+
+
+@operation
+def put_a_refunded_ticket_on_sale_again(stack: MeteredStack) -> Run:
+    payment = _bought(stack)
+    ticket_id = _order(stack, payment["orderId"])["ticket"]["id"]
+    stack.stripe.api("POST", "/v1/refunds", f"payment_intent={payment['stripeId']}")
+    stack.webhooks()
+    stack.settle()
+    assert stack.call("POST", f"/api/tickets/{ticket_id}/relist", by=stack.seller, key=True).status == 200
+    return stack.found("tickets.api", "POST /api/tickets/{id}/relist")
+
+
+@operation
 def start_a_payment(stack: MeteredStack) -> Run:
     stack.pay(stack.ordered())
     return stack.last
@@ -586,6 +611,15 @@ def refunded(stack: MeteredStack) -> None:
         stack.stripe.api("POST", "/v1/refunds", f"payment_intent={payment['stripeId']}{form}")
         stack.webhooks()
         stack.settle()
+
+
+def refunded_by_the_seller(stack: MeteredStack) -> None:
+    """The seller refunds a purchase."""
+    order_id = _bought(stack)["orderId"]
+    assert stack.call("POST", f"/api/orders/{order_id}/refund", {}, by=stack.seller).status == 202
+    stack.settle()
+    stack.webhooks()
+    stack.settle()
 
 
 def _bought(stack: MeteredStack) -> dict[str, Any]:

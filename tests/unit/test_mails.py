@@ -32,6 +32,8 @@ MAILS: list[Mail] = [
     kinds.OrderRefunded(order_id=OrderID("o1"), title="Row 1 & 2", amount="2.50", currency="USD"),
     kinds.PayoutSent(title="Row 1 & 2", amount="11.88", currency="USD"),
     kinds.PayoutReversed(title="Row 1 & 2", amount="11.88", currency="USD"),
+    kinds.RefundAsked(ticket_id=TicketID("t1"), title="Row 1 & 2"),
+    kinds.SaleRefunded(ticket_id=TicketID("t1"), title="Row 1 & 2", amount="12.50", currency="USD"),
 ]
 
 each_mail = pytest.mark.parametrize("mail", MAILS, ids=lambda mail: type(mail).__name__)
@@ -75,6 +77,8 @@ def _hostile(title: str) -> list[Mail]:
         kinds.OrderRefunded(order_id=OrderID("o1"), title=title, amount="12.50", currency="USD"),
         kinds.PayoutSent(title=title, amount="11.88", currency="USD"),
         kinds.PayoutReversed(title=title, amount="11.88", currency="USD"),
+        kinds.RefundAsked(ticket_id=TicketID("t1"), title=title),
+        kinds.SaleRefunded(ticket_id=TicketID("t1"), title=title, amount="12.50", currency="USD"),
         kinds.NewDevice(client=title, at=AT),
     ]
 

@@ -7,17 +7,23 @@ from decimal import Decimal
 import pytest
 
 from functions.orders.order import (
+    ANSWER_WITHIN,
+    REPUBLISH_AFTER,
     Decision,
     DeclineReason,
     HeldByBuyer,
     Hold,
     HoldableTicket,
+    HoldState,
     Order,
     OrderError,
+    OrderNotCompleted,
     OrderPaid,
+    OrderRefunded,
     OrderStatus,
     OwnTicket,
     PriceChanged,
+    RefundRequested,
     RequestedChange,
     TicketHeld,
     TicketSold,
@@ -25,7 +31,7 @@ from functions.orders.order import (
 )
 from shared.ids import OrderID, TicketID, UserID
 from shared.money import FeeRule, MinorUnits, Price
-from shared.refunds import Refund
+from shared.refunds import Refund, RefundDecision, RefundRequest
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BUYER = UserID("buyer")
@@ -133,6 +139,9 @@ def test_only_a_completed_order_is_refunded(status: OrderStatus, *, in_full: boo
                 amount=Price("12.50" if in_full else "5.00"), reason="refunded_at_stripe", at=NOW
             )
             assert (after.version, after.ticket.hold_version) == (before.version + 1, before.ticket.hold_version + 1)
+        case OrderStatus.REFUNDING:
+            assert after is not None
+            assert after.status is (OrderStatus.REFUNDED if in_full else OrderStatus.REFUNDING)
         case OrderStatus.REFUNDED:
             assert after == replace(before, version=before.version + 1), "the event is only published again"
         case _:
@@ -172,7 +181,7 @@ def test_only_a_created_order_expires(status: OrderStatus) -> None:
 
 @pytest.mark.parametrize("status", OrderStatus)
 def test_only_a_created_order_can_be_cancelled_by_its_buyer(status: OrderStatus) -> None:
-    if status in (OrderStatus.AWAITING_PAYMENT, OrderStatus.COMPLETED, OrderStatus.REFUNDED):
+    if status not in (OrderStatus.CREATED, OrderStatus.CANCELLED):
         with pytest.raises(OrderPaid):
             order(status).cancel()
     else:
@@ -186,8 +195,136 @@ def test_only_a_paid_order_is_live_past_its_deadline(status: OrderStatus) -> Non
     deadline = NOW + timedelta(minutes=5)
     before, after = order(status).is_live(deadline - timedelta(milliseconds=1)), order(status).is_live(deadline)
 
-    assert before == (status is not OrderStatus.CANCELLED)
-    assert after == (status in (OrderStatus.AWAITING_PAYMENT, OrderStatus.COMPLETED, OrderStatus.REFUNDED))
+    assert before == (status not in (OrderStatus.CANCELLED, OrderStatus.REFUNDED))
+    assert after == (status in (OrderStatus.AWAITING_PAYMENT, OrderStatus.COMPLETED, OrderStatus.REFUNDING))
+
+
+LATER = NOW + timedelta(days=1)
+
+
+def refunding(after: Order | None = None) -> Order:
+    decided = (after or order(OrderStatus.COMPLETED)).refund_by_seller("It is cancelled", now=LATER)
+    assert decided
+    return decided
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_a_seller_can_refund_a_completed_order_once(status: OrderStatus) -> None:
+    match status:
+        case OrderStatus.COMPLETED:
+            before = order(status)
+            assert refunding() == replace(
+                before,
+                status=OrderStatus.REFUNDING,
+                version=before.version + 1,
+                ticket=replace(before.ticket, hold_version=before.ticket.hold_version + 1),
+                refund_decision=RefundDecision(at=LATER, reason="It is cancelled"),
+                due_at=LATER + REPUBLISH_AFTER,
+            )
+        case OrderStatus.REFUNDING:
+            assert order(status).refund_by_seller(None, now=LATER) is None
+        case OrderStatus.REFUNDED:
+            with pytest.raises(OrderRefunded):
+                order(status).refund_by_seller(None, now=LATER)
+        case _:
+            with pytest.raises(OrderNotCompleted):
+                order(status).refund_by_seller(None, now=LATER)
+
+
+def test_a_decided_refund_keeps_the_ticket_until_the_money_has_gone_back() -> None:
+    before = refunding()
+    partly = refunded(before, 500, in_full=False)
+    assert partly
+    after = refunded(partly, 1250, in_full=True)
+    assert after
+
+    assert [each.hold_state for each in (before, partly, after)] == [HoldState.SOLD, HoldState.SOLD, HoldState.RETURNED]
+    assert [each.status for each in (partly, after)] == [OrderStatus.REFUNDING, OrderStatus.REFUNDED]
+    assert (partly.due_at, after.due_at) == (LATER + REPUBLISH_AFTER, None)
+    assert [each.refund and each.refund.reason for each in (partly, after)] == ["refunded_by_seller"] * 2
+
+
+def test_a_dispute_that_is_lost_while_refunding_keeps_its_reason() -> None:
+    after = refunding().payment_refunded(MinorUnits(1250), in_full=True, reason="dispute_lost", now=LATER)
+
+    assert after
+    assert after.refund
+    assert (after.status, after.refund.reason) == (OrderStatus.REFUNDED, "dispute_lost")
+
+
+def test_a_part_that_was_refunded_before_stays_recorded() -> None:
+    partly = refunded(order(OrderStatus.COMPLETED), 500, in_full=False)
+
+    assert refunding(partly).refund == (partly and partly.refund)
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_a_buyer_can_ask_for_a_refund_of_a_completed_order(status: OrderStatus) -> None:
+    def ask() -> Order:
+        return order(status).request_refund("I am ill", now=LATER)
+
+    match status:
+        case OrderStatus.COMPLETED:
+            after = ask()
+            assert after.refund_request == RefundRequest(reason="I am ill", at=LATER)
+            assert (after.status, after.due_at) == (status, LATER + ANSWER_WITHIN)
+        case OrderStatus.REFUNDING | OrderStatus.REFUNDED:
+            with pytest.raises(OrderRefunded):
+                ask()
+        case _:
+            with pytest.raises(OrderNotCompleted):
+                ask()
+
+
+def test_a_buyer_asks_for_a_refund_once() -> None:
+    asked = order(OrderStatus.COMPLETED).request_refund("I am ill", now=LATER)
+
+    with pytest.raises(RefundRequested):
+        asked.request_refund("I am ill", now=LATER)
+
+
+def test_a_request_is_looked_at_once_after_three_days() -> None:
+    asked = order(OrderStatus.COMPLETED).request_refund("I am ill", now=LATER)
+    moment, due = timedelta(milliseconds=1), LATER + ANSWER_WITHIN
+
+    assert asked.look_again(due - moment) is None
+    assert not asked.is_unanswered(due - moment)
+    assert asked.is_unanswered(due)
+    after = asked.look_again(due)
+    assert after == replace(asked, version=asked.version + 1, due_at=None)
+    assert not after.is_unanswered(LATER + 2 * ANSWER_WITHIN)
+
+
+def test_a_request_that_was_granted_is_not_unanswered() -> None:
+    granted = refunding(order(OrderStatus.COMPLETED).request_refund("I am ill", now=NOW))
+
+    assert granted.refund_request
+    assert not granted.is_unanswered(NOW + 2 * ANSWER_WITHIN)
+
+
+@pytest.mark.parametrize(
+    ("after", "wait"),
+    [
+        (REPUBLISH_AFTER, REPUBLISH_AFTER),
+        (timedelta(hours=2), timedelta(hours=2)),
+        (timedelta(days=9), timedelta(days=1)),
+    ],
+)
+def test_an_order_that_stays_refunding_is_published_again_less_and_less_often(
+    after: timedelta, wait: timedelta
+) -> None:
+    before, now = refunding(), LATER + after
+
+    assert before.look_again(LATER + REPUBLISH_AFTER - timedelta(milliseconds=1)) is None
+    assert before.look_again(now) == replace(before, version=before.version + 1, due_at=now + wait)
+
+
+def test_a_refund_is_overdue_after_a_day() -> None:
+    before, due = refunding(), LATER + timedelta(days=1)
+
+    assert not before.is_refund_overdue(due - timedelta(milliseconds=1))
+    assert before.is_refund_overdue(due)
+    assert not replace(before, status=OrderStatus.REFUNDED).is_refund_overdue(due)
 
 
 CHANGE = RequestedChange(
@@ -211,6 +348,15 @@ CHANGED = replace(
 
 def test_a_change_of_a_free_ticket_is_accepted() -> None:
     assert FREE.decide(CHANGE, now=NOW) == CHANGED
+
+
+@pytest.mark.parametrize(("relisted", "withdrawn"), [(True, False), (False, True)])
+def test_only_a_relisting_puts_a_withdrawn_ticket_on_sale(*, relisted: bool, withdrawn: bool) -> None:
+    """An edit that was requested before the refund may arrive after it."""
+    after = replace(FREE, withdrawn=True).decide(replace(CHANGE, relisted=relisted), now=NOW)
+
+    assert after
+    assert (after.withdrawn, after.title) == (withdrawn, "Two seats")
 
 
 def test_a_withdrawal_of_a_free_ticket_is_accepted() -> None:

@@ -105,3 +105,31 @@ def test_an_old_order_is_not_reported(sample: str) -> None:
     placed = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     assert placed <= request.send_by - REPORTED_FOR < placed + timedelta(minutes=1)
     assert timedelta(days=30) == REPORTED_FOR
+
+
+def _ticket_updated(**more: object) -> MailRequest | None:
+    event = json.loads((SAMPLES / "ticket-updated-sold.json").read_text())["detail"]
+    return mail_of(events.parse("ticket:updated", event | {"data": event["data"] | more}).data)
+
+
+def test_a_request_for_a_refund_is_reported_to_the_seller_without_its_text() -> None:
+    asked = {"reason": "<b>I am ill</b>", "at": "2026-11-28T10:00:00Z"}
+    request = _ticket_updated(change="refund-requested", refundRequest=asked)
+    assert request
+    assert request.key == f"RefundAsked#{ORDER}"
+    assert request.user_id == "01M844DZG0YC7FD3Z26RJRXW11"
+    assert request.mail == kinds.RefundAsked(
+        ticket_id="01M844EDYRTDAGQ7GBKT72M8Z4",  # type: ignore[arg-type]
+        title="Row 1, seat 2",
+    )
+    assert request.send_by == datetime(2026, 11, 28, 10, 0, tzinfo=UTC) + REPORTED_FOR
+
+
+def test_a_refunded_sale_is_reported_to_the_seller_once_it_is_complete() -> None:
+    refund = {"amount": "12.50", "reason": "refunded_by_seller", "at": "2026-11-28T10:00:00Z"}
+    assert _ticket_updated(change="refunded", status="sold", refund=refund | {"amount": "5.00"}) is None
+    request = _ticket_updated(change="refunded", status="withdrawn", refund=refund)
+    assert request
+    assert request.key == f"SaleRefunded#{ORDER}"
+    assert isinstance(request.mail, kinds.SaleRefunded)
+    assert request.mail.amount == "12.50"

@@ -89,6 +89,7 @@ REQUIRED_ACTIONS = {
     (OrderStatus.CANCELLED, IntentStatus.UNCONFIRMED): RequiredAction.VOID,
     (OrderStatus.CANCELLED, IntentStatus.AUTHORIZED): RequiredAction.VOID,
     (OrderStatus.CANCELLED, IntentStatus.SUCCEEDED): RequiredAction.REFUND,
+    (OrderStatus.REFUNDING, IntentStatus.SUCCEEDED): RequiredAction.REFUND,
 }
 
 
@@ -131,6 +132,7 @@ def test_money_is_due_if_authorised_and_the_order_awaits_it(
         (OrderStatus.COMPLETED, PaymentStatus.CAPTURED, IntentStatus.SUCCEEDED, True),
         (OrderStatus.CANCELLED, PaymentStatus.AUTHORIZED, IntentStatus.AUTHORIZED, False),  # to be voided
         (OrderStatus.CANCELLED, PaymentStatus.CAPTURED, IntentStatus.SUCCEEDED, False),  # to be refunded
+        (OrderStatus.REFUNDING, PaymentStatus.CAPTURED, IntentStatus.SUCCEEDED, False),  # to be refunded
         (OrderStatus.CANCELLED, PaymentStatus.VOIDED, IntentStatus.CANCELED, True),
     ],
 )
@@ -150,14 +152,16 @@ def test_payment_and_intent_agree_if_no_action_is_required(
         intent(IntentStatus.SUCCEEDED, with_the_bank=True),
     ],
 )
-def test_returned_money_is_not_refunded_again(gone: Intent) -> None:
-    assert payment(OrderStatus.CANCELLED).required_action(gone, NOW) is None
+@pytest.mark.parametrize("order_status", [OrderStatus.CANCELLED, OrderStatus.REFUNDING])
+def test_returned_money_is_not_refunded_again(gone: Intent, order_status: OrderStatus) -> None:
+    assert payment(order_status).required_action(gone, NOW) is None
 
 
 def test_the_rest_after_a_partial_refund_is_refunded_too() -> None:
     partly = intent(IntentStatus.SUCCEEDED, refunded=500)
 
-    assert payment(OrderStatus.CANCELLED).required_action(partly, NOW) is RequiredAction.REFUND
+    for decided in (OrderStatus.CANCELLED, OrderStatus.REFUNDING):
+        assert payment(decided).required_action(partly, NOW) is RequiredAction.REFUND
     assert payment(OrderStatus.COMPLETED).required_action(partly, NOW) is None
 
 
@@ -313,6 +317,34 @@ def test_only_an_abandoned_open_payment_is_voided() -> None:
             PaymentStatus.REFUNDED,
             EventType.REFUNDED,
         ),
+        (
+            OrderStatus.REFUNDING,
+            PaymentStatus.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=1250),
+            PaymentStatus.REFUNDED,
+            EventType.REFUNDED,
+        ),
+        (
+            OrderStatus.REFUNDING,
+            PaymentStatus.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, refunded=500),
+            PaymentStatus.CAPTURED,
+            EventType.PARTLY_REFUNDED,
+        ),
+        (
+            OrderStatus.REFUNDING,
+            PaymentStatus.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, lost=300),
+            PaymentStatus.REFUNDED,
+            EventType.REFUNDED,
+        ),
+        (
+            OrderStatus.REFUNDING,
+            PaymentStatus.CAPTURED,
+            intent(IntentStatus.SUCCEEDED, with_the_bank=True),
+            PaymentStatus.CAPTURED,
+            None,
+        ),
     ],
 )
 def test_each_observation_sets_a_status_and_publishes_once(
@@ -355,6 +387,23 @@ def test_refunds_and_lost_disputes_add_up_to_the_capture(seen: Intent, refunded:
     now, _ = payment(OrderStatus.COMPLETED, PaymentStatus.CAPTURED).observe(seen, now=NOW)
 
     assert (now.refunded, now.reason) == (refunded, reason)
+
+
+def test_the_reason_of_a_decided_refund_stays_when_orders_has_recorded_it() -> None:
+    refunding = payment(OrderStatus.REFUNDING, PaymentStatus.CAPTURED)
+    seen, _ = refunding.observe(intent(IntentStatus.SUCCEEDED, refunded=1250), now=NOW)
+    answered = replace(seen, order=replace(seen.order, status=OrderStatus.REFUNDED, refunded=MinorUnits(1250)))
+
+    assert seen.reason == "order_refunding"
+    assert answered.observe(intent(IntentStatus.SUCCEEDED, refunded=1250), now=NOW) == (answered, None)
+
+
+def test_money_with_the_bank_stays_due_until_it_can_be_refunded() -> None:
+    disputed = payment(OrderStatus.REFUNDING, PaymentStatus.CAPTURED)
+
+    assert disputed.required_action(intent(IntentStatus.SUCCEEDED, with_the_bank=True), NOW) is None
+    assert not disputed.is_settled()
+    assert disputed.required_action(intent(IntentStatus.SUCCEEDED), NOW) is RequiredAction.REFUND
 
 
 def test_a_refund_grows_and_never_shrinks() -> None:
@@ -400,9 +449,10 @@ def test_a_recorded_capture_is_no_news() -> None:
     assert not replace(captured, status=PaymentStatus.AUTHORIZED).has_recorded_capture_of(captured.stripe_id)
 
 
-def test_the_capture_of_a_cancelled_order_is_news() -> None:
+@pytest.mark.parametrize("order_status", [OrderStatus.CANCELLED, OrderStatus.REFUNDING])
+def test_the_capture_of_a_cancelled_or_refunding_order_is_news(order_status: OrderStatus) -> None:
     """It has to be refunded."""
-    captured = payment(OrderStatus.CANCELLED, PaymentStatus.CAPTURED)
+    captured = payment(order_status, PaymentStatus.CAPTURED)
     assert captured.stripe_id
     assert not captured.has_recorded_capture_of(captured.stripe_id)
 
@@ -417,6 +467,7 @@ def test_only_unanswered_events_are_published_again(order_status: OrderStatus, s
         (OrderStatus.AWAITING_PAYMENT, PaymentStatus.FAILED): EventType.FAILED,
         (OrderStatus.AWAITING_PAYMENT, PaymentStatus.REFUNDED): EventType.FAILED,
         (OrderStatus.COMPLETED, PaymentStatus.REFUNDED): EventType.REFUNDED,
+        (OrderStatus.REFUNDING, PaymentStatus.REFUNDED): EventType.REFUNDED,
     }
 
     assert payment(order_status, status).unanswered() is unanswered.get((order_status, status))
@@ -443,6 +494,7 @@ def test_a_payment_settles_when_stripe_and_orders_have_ended(order_status: Order
         (OrderStatus.CREATED, PaymentStatus.VOIDED),
         (OrderStatus.CANCELLED, PaymentStatus.VOIDED),
         (OrderStatus.COMPLETED, PaymentStatus.VOIDED),
+        (OrderStatus.REFUNDING, PaymentStatus.VOIDED),
         (OrderStatus.REFUNDED, PaymentStatus.VOIDED),
     }
 
@@ -466,6 +518,8 @@ def test_only_a_silent_payment_that_is_not_settled_is_stalled() -> None:
 def test_captured_money_of_a_decided_order_awaits_its_refund(order_status: OrderStatus, status: PaymentStatus) -> None:
     awaits_refund = {
         (OrderStatus.CANCELLED, PaymentStatus.CAPTURED),
+        (OrderStatus.REFUNDING, PaymentStatus.CAPTURED),
+        (OrderStatus.REFUNDING, PaymentStatus.REFUNDED),
         (OrderStatus.COMPLETED, PaymentStatus.REFUNDED),
         (OrderStatus.REFUNDED, PaymentStatus.CAPTURED),
     }
@@ -518,17 +572,19 @@ PENDING, FAILED = RefundStatus.PENDING, RefundStatus.FAILED
 
 @pytest.mark.parametrize("at_stripe", RefundStatus)
 @pytest.mark.parametrize("recorded", [None, *RefundStatus])
+@pytest.mark.parametrize("order_status", [OrderStatus.CANCELLED, OrderStatus.REFUNDING])
 def test_no_other_refund_is_made_while_one_is_pending_or_after_one_has_failed(
-    recorded: RefundStatus | None, at_stripe: RefundStatus
+    order_status: OrderStatus, recorded: RefundStatus | None, at_stripe: RefundStatus
 ) -> None:
     seen = intent(IntentStatus.SUCCEEDED, refund_status=at_stripe)
 
-    assert replace(payment(OrderStatus.CANCELLED), refund_status=recorded).required_action(seen, NOW) is None
+    assert replace(payment(order_status), refund_status=recorded).required_action(seen, NOW) is None
     assert action_for_unrecorded(None, seen, NOW + RECORDED_WITHIN) is None
 
 
-def test_a_refund_that_stripe_refused_is_not_tried_again() -> None:
-    refused = replace(payment(OrderStatus.CANCELLED, PaymentStatus.CAPTURED), refund_status=FAILED)
+@pytest.mark.parametrize("order_status", [OrderStatus.CANCELLED, OrderStatus.REFUNDING])
+def test_a_refund_that_stripe_refused_is_not_tried_again(order_status: OrderStatus) -> None:
+    refused = replace(payment(order_status, PaymentStatus.CAPTURED), refund_status=FAILED)
 
     assert refused.required_action(intent(IntentStatus.SUCCEEDED), NOW) is None
 
@@ -551,7 +607,17 @@ def test_a_failed_refund_leaves_the_money_captured(order_status: OrderStatus, re
     after, event_type = before.observe(intent(IntentStatus.SUCCEEDED, refund_status=FAILED), now=NOW)
 
     assert (after.status, after.refund_status, event_type) == (PaymentStatus.CAPTURED, FAILED, None)
-    assert after.is_settled() is (order_status in (OrderStatus.CANCELLED, OrderStatus.COMPLETED))
+    has_ended = order_status in (OrderStatus.CANCELLED, OrderStatus.COMPLETED, OrderStatus.REFUNDING)
+    assert after.is_settled() is has_ended
+
+
+def test_a_failed_refund_of_the_rest_waits_until_orders_has_recorded_the_part() -> None:
+    partly = payment(OrderStatus.REFUNDING, PaymentStatus.CAPTURED, refunded=500)
+    failed = replace(partly, refund_status=FAILED)
+
+    assert failed.unanswered() is EventType.PARTLY_REFUNDED
+    assert not failed.is_settled()
+    assert replace(failed, order=replace(failed.order, refunded=MinorUnits(500))).is_settled()
 
 
 @pytest.mark.parametrize("recorded", [None, *RefundStatus])

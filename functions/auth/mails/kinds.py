@@ -138,3 +138,23 @@ class PayoutReversed(Mail):
     title: str
     amount: str
     currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAsked(Mail):
+    """The buyer of a seller's ticket asks for a refund. Only the ticket's page has the reason, a user's text."""
+
+    page = "/tickets/$ticket_id"
+    ticket_id: TicketID
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleRefunded(Mail):
+    """The sale of a seller's ticket was refunded in full."""
+
+    page = "/tickets/$ticket_id"
+    ticket_id: TicketID
+    title: str
+    amount: str
+    currency: str

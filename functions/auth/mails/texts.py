@@ -16,7 +16,9 @@ from functions.auth.mails.kinds import (
     PasswordChanged,
     PayoutReversed,
     PayoutSent,
+    RefundAsked,
     ResetPassword,
+    SaleRefunded,
     TicketSold,
     VerifyAddress,
 )
@@ -153,5 +155,22 @@ TEXTS: dict[type[Mail], Text] = {
         ),
         rows=(("Ticket", "$title"), ("Taken back in total", "$amount $currency")),
         link="Open your earnings",
+    ),
+    RefundAsked: Text(
+        subject="Your buyer asks for a refund: $title",
+        heading="Your buyer asks for a refund",
+        paragraphs=(
+            "The ticket's page has the reason, and a button to refund the whole price.",
+            "If you do nothing for three days, we look at the request.",
+        ),
+        rows=(("Ticket", "$title"),),
+        link="Open the ticket",
+    ),
+    SaleRefunded: Text(
+        subject="Sale refunded: $title",
+        heading="A sale was refunded",
+        paragraphs=("The buyer has the whole price back. The ticket is yours again; you can put it back on sale.",),
+        rows=(("Ticket", "$title"), ("Refunded", "$amount $currency")),
+        link="Open the ticket",
     ),
 }

@@ -83,6 +83,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/orders/{id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund a sold ticket in full
+         * @description For the seller of the ticket. The order is `refunding` until the money has gone back to the buyer, then `refunded`; this is never taken back. The ticket is then withdrawn, and its seller can put it on sale again. A repeated call changes nothing. A refund takes a moment; it takes longer while the buyer's bank decides about a dispute.
+         */
+        post: operations["refund_order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{id}/refund-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the seller for a refund of one of the caller's completed orders, once
+         * @description The seller sees the request with the ticket and decides. If the seller does not refund within three days, the operator is told.
+         */
+        post: operations["request_refund"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/payments": {
         parameters: {
             query?: never;
@@ -276,6 +316,26 @@ export interface paths {
          * @description After a 204 the ticket can no longer be ordered, and no order placed before the withdrawal can complete. Refused while a buyer holds the ticket or has bought it. An unpaid order past its `expiresAt` is cancelled.
          */
         delete: operations["withdraw_ticket"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tickets/{id}/relist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put one of the caller's tickets on sale again, after its sale was refunded in full
+         * @description A refund withdraws the ticket. After a 200 it can be ordered again, with the title and price that it has now.
+         */
+        post: operations["relist_ticket"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -700,7 +760,8 @@ export interface components {
          * @description An order. Compare `expiresAt` with the `Date` header of the response, not with the device's clock.
          *
          *     `reason` is present if the order is cancelled. `refund` is present after a refund: a full refund changes the status
-         *     to `refunded`, a partial one leaves it `completed`.
+         *     to `refunded`, a partial one leaves it as it is. `refundRequest` is present once the buyer has asked for a refund,
+         *     `refundDecision` once the seller has decided to refund: the status is `refunding` until the money has gone back.
          */
         Order: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -722,6 +783,8 @@ export interface components {
             createdAt: string;
             reason?: components["schemas"]["CancelReason"];
             refund?: components["schemas"]["Refund"];
+            refundRequest?: components["schemas"]["RefundRequest"];
+            refundDecision?: components["schemas"]["RefundDecision"];
         };
         /** @description One page of orders. */
         OrderList: {
@@ -732,7 +795,7 @@ export interface components {
          * @description The status of an order. The values are part of the API and event contracts.
          * @enum {string}
          */
-        OrderStatus: "created" | "awaiting:payment" | "completed" | "cancelled" | "refunded";
+        OrderStatus: "created" | "awaiting:payment" | "completed" | "cancelled" | "refunding" | "refunded";
         /** @description The ticket as it was ordered. */
         OrderedTicket: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -748,7 +811,9 @@ export interface components {
          * @description The seller's view of a ticket.
          *
          *     `orderID` is present if an order holds or has bought the ticket. `refund` is present after a full or partial refund
-         *     to the buyer; the ticket stays `sold`. `pendingChange` is present until the requested change is decided.
+         *     to the buyer; a full one withdraws the ticket. `refunding` is true from the decision to refund until the money has
+         *     gone back. `refundRequest` is present while a buyer's request for a refund of the sale waits. `pendingChange` is
+         *     present until the requested change is decided.
          */
         OwnTicket: {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
@@ -771,6 +836,9 @@ export interface components {
             /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
             orderID?: string;
             refund?: components["schemas"]["Refund"];
+            /** @default false */
+            refunding: boolean;
+            refundRequest?: components["schemas"]["RefundRequest"];
             pendingChange?: components["schemas"]["PendingChange"];
         };
         /** @description One page of the caller's tickets. */
@@ -900,7 +968,7 @@ export interface components {
              * @description The machine-readable error code.
              * @enum {string}
              */
-            code: "account_rejected" | "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "export_too_large" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_found" | "order_open" | "order_paid" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
+            code: "account_rejected" | "amount_refused" | "bad_credentials" | "bad_signature" | "bad_token" | "body_too_large" | "card_declined" | "change_pending" | "cross_site_request" | "email_in_use" | "email_not_verified" | "export_too_large" | "idempotency_in_progress" | "idempotency_key_reused" | "internal_error" | "invalid_json" | "invalid_request" | "link_expired" | "mail_unavailable" | "not_found" | "not_recorded_yet" | "not_through_edge" | "not_your_ticket" | "order_cancelled" | "order_expired" | "order_not_completed" | "order_not_found" | "order_open" | "order_paid" | "order_refunded" | "own_ticket" | "password_refused" | "payment_not_found" | "payment_over" | "payments_not_configured" | "price_changed" | "recently_lapsed" | "refund_requested" | "stripe_unavailable" | "ticket_changed" | "ticket_held" | "ticket_not_found" | "ticket_not_refunded" | "ticket_sold" | "ticket_withdrawn" | "too_many_attempts" | "too_many_declines" | "too_many_declines_today" | "too_many_holds" | "unauthenticated" | "unavailable" | "unsupported_media_type" | "wrong_password";
             errors: {
                 message: string;
                 field?: string;
@@ -925,8 +993,36 @@ export interface components {
              */
             at: string;
         };
+        /** @description The seller's decision to refund the order: the time, and the reason as it was typed if one was given. */
+        RefundDecision: {
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:00:00.000Z
+             */
+            at: string;
+            reason?: string;
+        };
+        /** @description The seller's reason for a refund, which the buyer reads. Optional. */
+        RefundIn: {
+            /** @example The concert is cancelled */
+            reason?: string | null;
+        };
         /** @enum {string} */
-        RefundReason: "refunded_at_stripe" | "dispute_lost";
+        RefundReason: "refunded_at_stripe" | "refunded_by_seller" | "dispute_lost";
+        /** @description The buyer's request for a refund: the reason as it was typed, and the time. */
+        RefundRequest: {
+            reason: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T12:00:00.000Z
+             */
+            at: string;
+        };
+        /** @description The buyer's reason for asking for a refund, which the seller reads. */
+        RefundRequestIn: {
+            /** @example The concert was moved to another day */
+            reason: string;
+        };
         /**
          * @description The status of a refund that has not returned the money. The values are part of the API contract.
          * @enum {string}
@@ -938,6 +1034,14 @@ export interface components {
             token: string;
             /** @description 8 to 128 Unicode code points after normalisation (NFC, RFC 8265), without control characters; neither a very common password nor the e-mail address. */
             password: string;
+        };
+        /** @description The seller's view of an order that is refunded. `status` is `refunding` until all the money has gone back. */
+        Sale: {
+            /** @example 01KARTQ2M8Z6V3N4J5X7C9E1F2 */
+            id: string;
+            status: components["schemas"]["OrderStatus"];
+            ticket: components["schemas"]["OrderedTicket"];
+            refundDecision?: components["schemas"]["RefundDecision"];
         };
         /** @description A session of the user. `current` is true for the one that sends the request. */
         Session: {
@@ -1434,6 +1538,20 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description Conflict: `change_pending`, `idempotency_in_progress`, `ticket_held`, `ticket_not_refunded`, `ticket_sold`. */
+        "409_change_pending.idempotency_in_progress.ticket_held.ticket_not_refunded.ticket_sold": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "change_pending" | "idempotency_in_progress" | "ticket_held" | "ticket_not_refunded" | "ticket_sold";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description Conflict: `change_pending`, `idempotency_in_progress`, `ticket_held`, `ticket_sold`. */
         "409_change_pending.idempotency_in_progress.ticket_held.ticket_sold": {
             headers: {
@@ -1476,6 +1594,20 @@ export interface components {
                 } & components["schemas"]["Problem"];
             };
         };
+        /** @description Conflict: `idempotency_in_progress`, `order_not_completed`, `order_refunded`, `refund_requested`. */
+        "409_idempotency_in_progress.order_not_completed.order_refunded.refund_requested": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "idempotency_in_progress" | "order_not_completed" | "order_refunded" | "refund_requested";
+                } & components["schemas"]["Problem"];
+            };
+        };
         /** @description Conflict: `idempotency_in_progress`, `order_paid`. */
         "409_idempotency_in_progress.order_paid": {
             headers: {
@@ -1487,6 +1619,20 @@ export interface components {
                     status?: 409;
                     /** @enum {unknown} */
                     code?: "idempotency_in_progress" | "order_paid";
+                } & components["schemas"]["Problem"];
+            };
+        };
+        /** @description Conflict: `idempotency_in_progress`, `order_refunded`. */
+        "409_idempotency_in_progress.order_refunded": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "idempotency_in_progress" | "order_refunded";
                 } & components["schemas"]["Problem"];
             };
         };
@@ -1915,6 +2061,88 @@ export interface operations {
             403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge"];
             404: components["responses"]["404_not_found.order_not_found"];
             409: components["responses"]["409_idempotency_in_progress.order_paid"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_idempotency_key_reused"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    refund_order: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefundIn"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sale"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge"];
+            404: components["responses"]["404_not_found.order_not_found"];
+            409: components["responses"]["409_idempotency_in_progress.order_refunded"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_idempotency_key_reused"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    request_refund: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefundRequestIn"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge"];
+            404: components["responses"]["404_not_found.order_not_found"];
+            409: components["responses"]["409_idempotency_in_progress.order_not_completed.order_refunded.refund_requested"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             422: components["responses"]["422_idempotency_key_reused"];
@@ -2421,6 +2649,55 @@ export interface operations {
             403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge.not_your_ticket"];
             404: components["responses"]["404_not_found.ticket_not_found"];
             409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_held.ticket_sold"];
+            413: components["responses"]["413_body_too_large"];
+            415: components["responses"]["415_unsupported_media_type"];
+            422: components["responses"]["422_idempotency_key_reused"];
+            500: components["responses"]["500_internal_error"];
+            503: components["responses"]["503_unavailable"];
+        };
+    };
+    relist_ticket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The same key and request within 24 hours returns the first answer again. A key belongs to one user and route. Printable ASCII without a comma: commas join repeated headers.
+                 * @example 8e03978e-40d5-43dd-bc93-6894a57f9324
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnTicket"];
+                };
+            };
+            /** @description The change is pending: neither in force nor refused. No buyer held the ticket at the time of the request, but an order may have been placed first. `pendingChange` contains the change. Repeat the request with the same Idempotency-Key to get the outcome. */
+            202: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnTicket"];
+                };
+            };
+            400: components["responses"]["400_invalid_json.invalid_request"];
+            401: components["responses"]["401_unauthenticated"];
+            403: components["responses"]["403_cross_site_request.email_not_verified.not_through_edge.not_your_ticket"];
+            404: components["responses"]["404_not_found.ticket_not_found"];
+            409: components["responses"]["409_change_pending.idempotency_in_progress.ticket_held.ticket_not_refunded.ticket_sold"];
             413: components["responses"]["413_body_too_large"];
             415: components["responses"]["415_unsupported_media_type"];
             422: components["responses"]["422_idempotency_key_reused"];

@@ -188,6 +188,12 @@ function OwnOrder({ order, ticket }: { order: Order; ticket: Ticket }) {
           <ViewOrder path={path} />
         </Notice>
       );
+    case "refunding":
+      return (
+        <Notice tone="plain" title="Your payment for this ticket is being refunded.">
+          <ViewOrder path={path} />
+        </Notice>
+      );
     case "refunded":
       return (
         <Notice tone="plain" title="You bought this ticket and were refunded.">

@@ -198,6 +198,17 @@ function OrderNotice({
           </Link>
         </NoticeBox>
       );
+    case "refunding":
+      return (
+        <NoticeBox tone="plain" title="This order is being refunded.">
+          <p>
+            {payment?.refundStatus === "failed"
+              ? REFUND_FAILED
+              : "The seller has decided to refund it. The ticket is yours until your money has gone back."}
+          </p>
+          <Refunded order={order} />
+        </NoticeBox>
+      );
     case "refunded":
       return (
         <NoticeBox tone="plain" title="This order was refunded.">

@@ -53,6 +53,7 @@ describe("order state", () => {
   test("the server's final status takes precedence", () => {
     expect(stateOf("completed", { hasLapsed: true })).toBe("completed");
     expect(stateOf("cancelled", { confirmation: "accepted", payment: "authorized" })).toBe("cancelled");
+    expect(stateOf("refunding", { payment: "captured" })).toBe("refunding");
     expect(stateOf("refunded", { payment: "captured" })).toBe("refunded");
   });
 });
@@ -63,6 +64,11 @@ test("an order is polled until its final state", () => {
   expect(pollInterval("payable", undefined)).toBe(false);
   expect(pollInterval("completed", undefined)).toBe(false);
   expect(pollInterval("refunded", undefined)).toBe(false);
+});
+
+test("an order that is being refunded is polled, and seldom if the refund is pending or has failed", () => {
+  expect(pollInterval("refunding", payment("captured"))).toBe(5000);
+  expect(pollInterval("refunding", { ...payment("captured"), refundStatus: "pending" })).toBe(60_000);
 });
 
 test("the intervals grow while a payment is confirmed", () => {

@@ -3,7 +3,7 @@ import type { Order, Payment } from "../api/types";
 /**
  * The state of an order as its page shows it:
  *
- *     payable ◄──► checking ──► confirming ──► completed ──► refunded
+ *     payable ◄──► checking ──► confirming ──► completed ──► refunding ──► refunded
  *        │            │             │
  *        ▼            ▼             ▼
  *     lapsed ──────────────────► cancelled
@@ -13,6 +13,7 @@ export type OrderState =
   | "checking"
   | "confirming"
   | "completed"
+  | "refunding"
   | "refunded"
   | "lapsed"
   | "cancelled";
@@ -40,6 +41,8 @@ export function orderState({ order, payment, confirmation, hasLapsed }: OrderFac
   switch (order.status) {
     case "completed":
       return "completed";
+    case "refunding":
+      return "refunding";
     case "refunded":
       return "refunded";
     case "awaiting:payment":
@@ -84,6 +87,8 @@ export function pollInterval(
     case "cancelled":
       if (payment?.refundStatus === "pending") return 60_000; // it may take days
       return isMoneySettled(payment) ? false : 2000;
+    case "refunding":
+      return payment?.refundStatus === undefined ? 5000 : 60_000; // it may take days
     case "completed":
     case "refunded":
       return false;
@@ -157,6 +162,7 @@ const ORDER_LABELS: Record<OrderState, string> = {
   checking: "Checking your payment",
   confirming: "Confirming your payment",
   completed: "Paid",
+  refunding: "Being refunded",
   refunded: "Refunded",
   lapsed: "Time to pay is up",
   cancelled: "Cancelled",
