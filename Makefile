@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/node_modules/.node:$(PATH)
 WEB_SOURCES := docs/openapi.json $(shell find web \( -name node_modules -o -name dist -o -name e2e -o -name results \) \
 	-prune -o -type f -print)
 
-.PHONY: help install run demo reset test pr e2e screenshots simulate soak bench plan check format openapi lock web browser synth deploy destroy smoke republish redrive restore ledger clean
+.PHONY: help install run demo reset test pr e2e screenshots simulate soak bench plan check format openapi lock web browser synth deploy destroy smoke republish redrive restore ledger refund clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -120,6 +120,10 @@ restore: .venv/.installed ## Replace a table's content with a restored copy: see
 ledger: .venv/.installed ## Compare the table of Payments with Stripe: make ledger STAGE=dev FROM=2026-11-01 (TO=)
 	@$(BIN)/python -m operations.ledger --stage $(needs_stage) \
 	  --since $(or $(FROM),$(error From which day? FROM=2026-11-01)) $(if $(TO),--until $(TO))
+
+refund: .venv/.installed ## Refund a completed order as the operator: make refund ORDER=... STAGE=dev (REASON="...")
+	@$(BIN)/python -m operations.refund --stage $(needs_stage) \
+	  --order $(or $(ORDER),$(error Which order? ORDER=...)) $(if $(REASON),--reason "$(REASON)")
 
 needs_stage = $(or $(STAGE),$(error Which stage? STAGE=dev))
 

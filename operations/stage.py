@@ -44,6 +44,10 @@ class DeployedStage:
         """Return the URL of the queue of events that the bus rejected. Raises NotDeployed."""
         return self._resource("AWS::SQS::Queue", f"{service.title()}RelayUnpublished")
 
+    def function(self, logical_id: str) -> str:
+        """Return the name of the function whose logical id begins with this. Raises NotDeployed."""
+        return self._resource("AWS::Lambda::Function", logical_id)
+
     def bus(self) -> str:
         """Return the name of the event bus. Raises NotDeployed."""
         return self._resource("AWS::Events::EventBus", "Bus")

@@ -46,6 +46,12 @@ def test_the_bus_is_found(dev: DeployedStage, template: dict[str, Any]) -> None:
     assert template["Resources"][dev.bus()]["Type"] == "AWS::Events::EventBus"
 
 
+def test_a_function_is_found(dev: DeployedStage, template: dict[str, Any]) -> None:
+    found = template["Resources"][dev.function("OrdersApi")]
+
+    assert found["Properties"]["Handler"] == "functions.orders.api.handler"
+
+
 def test_a_missing_resource_is_named(dev: DeployedStage) -> None:
     with pytest.raises(NotDeployed, match="AdmitOne-dev has no AuthTable"):
         dev.table("auth")
