@@ -1,4 +1,4 @@
-"""Refunds made at Stripe: shown to buyer and seller, and the ticket stays sold."""
+"""Refunds at Stripe or by the seller: shown to both. A full one withdraws the ticket, which can be sold again."""
 
 import pytest
 
@@ -41,13 +41,32 @@ def test_a_refund_at_stripe_is_shown_to_buyer_and_seller(
     assert (shown["status"], shown["refund"]["amount"]) == (status, amount)
     assert shown["refund"]["reason"] == "refunded_at_stripe"
     assert (paid["status"], paid["amountRefunded"]) == (payment_status, cents)
-    assert alice.get(f"/api/orders?ticketID={ticket}").expect(200) == {"orders": [shown], "nextCursor": None}
+    has_ticket = [shown] if status == "completed" else []
+    assert alice.get(f"/api/orders?ticketID={ticket}").expect(200) == {"orders": has_ticket, "nextCursor": None}
     assert bob.get(f"/api/orders?ticketID={ticket}").expect(200) == {"orders": [], "nextCursor": None}
 
     eventually(lambda: "refund" in _mine(seller), "the seller sees the refund")
-    assert (_mine(seller)["status"], _mine(seller)["refund"]) == ("sold", shown["refund"])
+    ticket_status = "sold" if status == "completed" else "withdrawn"
+    assert (_mine(seller)["status"], _mine(seller)["refund"]) == (ticket_status, shown["refund"])
     assert "refund" not in marketplace.ticket(ticket), "other users do not"
-    problem(bob.post("/api/orders", {"ticketID": ticket}), 409, "ticket_sold")
+    problem(bob.post("/api/orders", {"ticketID": ticket}), 409, f"ticket_{ticket_status}")
+
+
+def test_a_seller_refunds_and_sells_the_ticket_again(
+    marketplace: Marketplace, seller: Client, alice: Client, bob: Client
+) -> None:
+    ticket, order, _ = _buy(marketplace, seller, alice)
+    assert alice.post(f"/api/orders/{order}/refund-request", {"reason": "I am ill"}).status == 202
+    eventually(lambda: "refundRequest" in _mine(seller), "the seller sees the request")
+    assert seller.post(f"/api/orders/{order}/refund", {}).expect(202)["id"] == order
+
+    eventually(lambda: alice.get(f"/api/orders/{order}").expect(200)["status"] == "refunded", "the money goes back")
+    eventually(lambda: _mine(seller)["status"] == "withdrawn", "the seller has the ticket again")
+    seller.post(f"/api/tickets/{ticket}/relist", {}).expect(200, 202)
+    eventually(lambda: _mine(seller)["status"] == "available", "the ticket is on sale again")
+    again = marketplace.order(bob, ticket)
+    marketplace.pay(bob, again).expect(200, 201)
+    marketplace.settle_purchase(bob, again)
 
 
 def _mine(seller: Client) -> dict[str, object]:
