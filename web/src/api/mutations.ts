@@ -129,14 +129,14 @@ export function useCancelOrder({ id }: Order) {
  * Marks tickets and private data as stale in all tabs: after a write, and after an error, which may mean stale data. What
  * is on a page is refetched at once; with `none`, in this tab, only when a page shows it again.
  */
-function refresh(client: QueryClient, refetchType: "active" | "none" = "active"): void {
+export function refresh(client: QueryClient, refetchType: "active" | "none" = "active"): void {
   skipCache();
   void client.invalidateQueries({ queryKey: ["tickets"], refetchType });
   void client.invalidateQueries({ queryKey: [PRIVATE], refetchType });
   notifyOtherTabs({ kind: "changed" });
 }
 
-function ticketChanged(client: QueryClient, changed: OwnTicket): void {
+export function ticketChanged(client: QueryClient, changed: OwnTicket): void {
   client.setQueryData(ticket(changed.id).queryKey, publicTicket(changed));
   refresh(client);
 }

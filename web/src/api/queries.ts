@@ -94,7 +94,14 @@ export const ownTickets = (userId: string) =>
   });
 
 /** The ticket without the fields that only its seller may see. */
-export function publicTicket({ orderID: _, refund: __, pendingChange: ___, ...ticket }: OwnTicket): Ticket {
+export function publicTicket({
+  orderID: _,
+  refund: __,
+  refunding: ___,
+  refundRequest: ____,
+  pendingChange: _____,
+  ...ticket
+}: OwnTicket): Ticket {
   return ticket;
 }
 

@@ -190,7 +190,7 @@ function OwnOrder({ order, ticket }: { order: Order; ticket: Ticket }) {
       );
     case "refunding":
       return (
-        <Notice tone="plain" title="Your payment for this ticket is being refunded.">
+        <Notice tone="plain" title="You bought this ticket, and are being refunded.">
           <ViewOrder path={path} />
         </Notice>
       );
@@ -234,7 +234,7 @@ function NotOnSale({ ticket: { status } }: { ticket: Ticket }) {
       );
     case "withdrawn":
       return (
-        <Notice tone="plain" title="The seller has withdrawn this ticket.">
+        <Notice tone="plain" title="This ticket is withdrawn.">
           <OtherTickets />
         </Notice>
       );

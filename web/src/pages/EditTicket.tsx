@@ -45,7 +45,7 @@ function Form({ ticket }: { ticket: Ticket }) {
     const reason = {
       reserved: "A buyer is holding this ticket, so it can’t be edited now.",
       sold: "This ticket has been sold, so it can’t be edited.",
-      withdrawn: "You have withdrawn this ticket, so it can’t be edited.",
+      withdrawn: "This ticket is withdrawn, so it can’t be edited.",
     }[ticket.status];
     return (
       <Notice tone="plain" title={reason}>

@@ -18,12 +18,15 @@ import { TicketCard } from "../components/TicketCard";
 import { Title } from "../components/Title";
 import { useUser } from "../components/user";
 import { PaymentPanel } from "../payment/PaymentPanel";
+import { AskForRefund } from "../refunds/AskForRefund";
 import { formatDateTime } from "../rules/date";
 import {
   type Confirmation,
   cancellationReason,
   describeMoney,
+  describeRefunding,
   hadNoEffect,
+  isWithoutTicket,
   type OrderState,
   orderState,
   pollInterval,
@@ -31,6 +34,7 @@ import {
   WEBHOOK_MILLIS,
 } from "../rules/order";
 import { describeRefund } from "../rules/refund";
+import { REFUND_TAKES } from "../rules/refunding";
 import { NotFound } from "./NotFound";
 
 export function OrderPage() {
@@ -99,7 +103,7 @@ function KnownOrder({ order }: { order: Order }) {
       <TicketCard
         ticket={order.ticket}
         heading="h1"
-        isUnavailable={state === "cancelled" || state === "lapsed" || state === "refunded"}
+        isUnavailable={isWithoutTicket(state)}
         stamp={STAMPS[state]}
       >
         <p>Ordered {formatDateTime(order.createdAt)}</p>
@@ -108,6 +112,7 @@ function KnownOrder({ order }: { order: Order }) {
         <OrderNotice order={order} state={state} payment={payment} />
       </div>
       {!isOpen && <OutOfDate query={latest} />}
+      {state === "completed" && <AskForRefund order={order} />}
       {state === "payable" && (
         <>
           <Countdown from={order.createdAt} until={order.expiresAt} />
@@ -201,18 +206,15 @@ function OrderNotice({
     case "refunding":
       return (
         <NoticeBox tone="plain" title="This order is being refunded.">
-          <p>
-            {payment?.refundStatus === "failed"
-              ? REFUND_FAILED
-              : "The seller has decided to refund it. The ticket is yours until your money has gone back."}
-          </p>
-          <Refunded order={order} />
+          <p>{describeRefunding(payment)} The ticket is yours until your money has gone back.</p>
+          {order.refundDecision?.reason && <SellersReason reason={order.refundDecision.reason} />}
         </NoticeBox>
       );
     case "refunded":
       return (
         <NoticeBox tone="plain" title="This order was refunded.">
           {payment?.refundStatus === "failed" ? <p>{REFUND_FAILED}</p> : <Refunded order={order} />}
+          {order.refundDecision?.reason && <SellersReason reason={order.refundDecision.reason} />}
           <p>The ticket is no longer yours.</p>
           <Link className="button" to="/orders">
             See all your orders
@@ -242,7 +244,20 @@ function OrderNotice({
 }
 
 function Refunded({ order: { refund, ticket } }: { order: Order }) {
-  return refund ? <p>{describeRefund(refund, { currency: ticket.currency, to: "your card" })}</p> : null;
+  if (!refund) return null;
+  return (
+    <p>
+      {describeRefund(refund, { currency: ticket.currency, to: "your card" })} {REFUND_TAKES}
+    </p>
+  );
+}
+
+function SellersReason({ reason }: { reason: string }) {
+  return (
+    <p>
+      The seller wrote: <q dir="auto">{reason}</q>
+    </p>
+  );
 }
 
 function Cancel({ order }: { order: Order }) {

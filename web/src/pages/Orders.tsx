@@ -10,7 +10,7 @@ import { Title } from "../components/Title";
 import { useList } from "../components/useList";
 import { useUser } from "../components/user";
 import { formatDate } from "../rules/date";
-import { orderLabel, orderState } from "../rules/order";
+import { isWithoutTicket, orderLabel, orderState } from "../rules/order";
 import { describeRefund } from "../rules/refund";
 
 export function Orders() {
@@ -53,11 +53,7 @@ function Row({ order }: { order: Order }) {
   const hasLapsed = useHasPassed(order.expiresAt);
   const state = orderState({ order, payment: undefined, confirmation: { kind: "none" }, hasLapsed });
   return (
-    <TicketCard
-      ticket={order.ticket}
-      to={`/orders/${order.id}`}
-      isUnavailable={state === "cancelled" || state === "lapsed" || state === "refunded"}
-    >
+    <TicketCard ticket={order.ticket} to={`/orders/${order.id}`} isUnavailable={isWithoutTicket(state)}>
       <p>
         <strong>{orderLabel(state, order)}</strong> · ordered {formatDate(order.createdAt)}
       </p>

@@ -7,8 +7,9 @@ import { ownTicket, ticket as ticketQuery } from "../api/queries";
 import type { OwnTicket, Ticket } from "../api/types";
 import { Notice, NoticeBox } from "../components/states";
 import { useUser } from "../components/user";
+import { RefundedTicket } from "../refunds/RefundedTicket";
+import { SoldTicket } from "../refunds/SoldTicket";
 import { describePendingChange } from "../rules/pending";
-import { describeRefund } from "../rules/refund";
 
 /** Actions for the seller of a ticket. */
 export function OwnTicketActions({ ticket }: { ticket: Ticket }) {
@@ -58,14 +59,16 @@ export function OwnTicketActions({ ticket }: { ticket: Ticket }) {
           <p>You can’t edit or withdraw it while they have time to pay.</p>
         </Notice>
       )}
-      {ticket.status === "sold" && (
-        <Notice tone={own.data?.refund ? "plain" : "good"} title="You have sold this ticket.">
-          {own.data?.refund && (
-            <p>{describeRefund(own.data.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
-          )}
-        </Notice>
-      )}
-      {ticket.status === "withdrawn" && <Notice tone="plain" title="You have withdrawn this ticket." />}
+      {ticket.status === "sold" && <SoldTicket ticket={ticket} own={own.data} />}
+      {ticket.status === "withdrawn" &&
+        (own.data?.refund ? (
+          <RefundedTicket ticket={own.data} refund={own.data.refund} />
+        ) : (
+          <Notice
+            tone="plain"
+            title={own.data ? "You have withdrawn this ticket." : "This ticket is withdrawn."}
+          />
+        ))}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { ownTickets } from "../api/queries";
-import type { OwnTicketList } from "../api/types";
+import type { OwnTicket, OwnTicketList } from "../api/types";
 import { LoadMore } from "../components/LoadMore";
 import { Failed, Loading, OutOfDate } from "../components/states";
 import { TicketCard } from "../components/TicketCard";
@@ -28,6 +28,13 @@ export function Selling() {
   );
 }
 
+/** A short label of a ticket's status, for its seller. */
+function ticketLabel({ status, refund, refunding }: OwnTicket): string {
+  if (refunding) return "Being refunded";
+  if (status === "withdrawn" && refund) return "Refunded, not on sale";
+  return STATUS_LABELS[status];
+}
+
 const hasPending = ({ tickets }: OwnTicketList) => tickets.some(({ pendingChange }) => pendingChange);
 
 function List() {
@@ -52,11 +59,12 @@ function List() {
               isUnavailable={ticket.status !== "available"}
             >
               <p>
-                <strong>{STATUS_LABELS[ticket.status]}</strong> · listed {formatDate(ticket.createdAt)}
+                <strong>{ticketLabel(ticket)}</strong> · listed {formatDate(ticket.createdAt)}
               </p>
               {ticket.pendingChange && (
                 <p>Change pending. {describePendingChange(ticket, ticket.pendingChange)}</p>
               )}
+              {ticket.refundRequest && !ticket.refunding && <p>The buyer asks for a refund.</p>}
               {ticket.refund && (
                 <p>{describeRefund(ticket.refund, { currency: ticket.currency, to: "the buyer’s card" })}</p>
               )}

@@ -4,7 +4,9 @@ import {
   type Confirmation,
   cancellationReason,
   describeMoney,
+  describeRefunding,
   hadNoEffect,
+  isWithoutTicket,
   orderLabel,
   orderState,
   pollInterval,
@@ -58,6 +60,11 @@ describe("order state", () => {
   });
 });
 
+test("a ticket is the buyer’s until the order is refunded", () => {
+  const states = ["completed", "refunding", "refunded", "lapsed", "cancelled"] as const;
+  expect(states.map(isWithoutTicket)).toEqual([false, false, true, true, true]);
+});
+
 test("an order is polled until its final state", () => {
   expect(pollInterval("checking", undefined)).toBe(2000);
   expect(pollInterval("lapsed", undefined)).toBe(5000);
@@ -66,14 +73,18 @@ test("an order is polled until its final state", () => {
   expect(pollInterval("refunded", undefined)).toBe(false);
 });
 
-test("an order that is being refunded is polled, and seldom if the refund is pending or has failed", () => {
-  expect(pollInterval("refunding", payment("captured"))).toBe(5000);
-  expect(pollInterval("refunding", { ...payment("captured"), refundStatus: "pending" })).toBe(60_000);
+test("the intervals grow while a payment is confirmed, and while an order is refunded", () => {
+  const waited = [0, 1000, 4000, 60_000, 3_600_000];
+  const intervals = (state: "confirming" | "refunding") =>
+    waited.map((each) => pollInterval(state, undefined, each));
+  expect(intervals("confirming")).toEqual([500, 500, 2000, 5000, 5000]);
+  expect(intervals("refunding")).toEqual([2000, 2000, 2000, 30_000, 60_000]);
 });
 
-test("the intervals grow while a payment is confirmed", () => {
-  const waited = [0, 1000, 4000, 60_000];
-  expect(waited.map((each) => pollInterval("confirming", undefined, each))).toEqual([500, 500, 2000, 5000]);
+test("a refund is called done by the order’s status alone", () => {
+  for (const known of [undefined, null, payment("captured"), payment("refunded")])
+    expect(describeRefunding(known)).toBe("Your money is being returned to your card in full.");
+  expect(describeRefunding({ ...payment("captured"), refundStatus: "failed" })).toMatch(/did not accept/);
 });
 
 test("a cancelled order is polled until its payment is settled", () => {
@@ -139,5 +150,6 @@ test("a cancelled order states its reason", () => {
   expect(reasonText(undefined)).toBe("");
   expect(orderLabel("cancelled", { reason: "expired" } as Order)).toBe("Not paid in time");
   expect(orderLabel("cancelled", {} as Order)).toBe("Cancelled");
+  expect(orderLabel("refunding", {} as Order)).toBe("Being refunded");
   expect(orderLabel("refunded", {} as Order)).toBe("Refunded");
 });

@@ -4,7 +4,7 @@ import type { Order, Payment } from "../api/types";
  * The state of an order as its page shows it:
  *
  *     payable ◄──► checking ──► confirming ──► completed ──► refunding ──► refunded
- *        │            │             │
+ *        │            │             │              └───────────────────────▲
  *        ▼            ▼             ▼
  *     lapsed ──────────────────► cancelled
  */
@@ -57,6 +57,11 @@ export function orderState({ order, payment, confirmation, hasLapsed }: OrderFac
   }
 }
 
+/** Whether the buyer does not have the ticket, and will not get it by this order. */
+export function isWithoutTicket(state: OrderState): boolean {
+  return ["lapsed", "cancelled", "refunded"].includes(state);
+}
+
 /**
  * How long Stripe's webhook may take, in milliseconds. After that the payment is read too, which makes the API read it
  * from Stripe.
@@ -64,8 +69,8 @@ export function orderState({ order, payment, confirmation, hasLapsed }: OrderFac
 export const WEBHOOK_MILLIS = 3000;
 
 /**
- * How long to wait before an order is read again, in milliseconds. false: it is not polled. `confirmingFor` is how long
- * the page has waited for a confirmed payment: the intervals grow.
+ * How long to wait before an order is read again, in milliseconds. false: it is not polled. `waitedFor` is how long the
+ * page has waited for a confirmed payment or a refund: the intervals grow.
  *
  * A payable order is read again when the window gets the focus, at its deadline, and after a confirmation. If it was
  * cancelled on another device, confirming its payment fails.
@@ -73,13 +78,15 @@ export const WEBHOOK_MILLIS = 3000;
 export function pollInterval(
   state: OrderState,
   payment: Payment | null | undefined,
-  confirmingFor = 0,
+  waitedFor = 0,
 ): number | false {
   switch (state) {
     case "checking":
       return 2000;
     case "confirming":
-      return Math.min(Math.max(500, confirmingFor / 2), 5000);
+      return Math.min(Math.max(500, waitedFor / 2), 5000);
+    case "refunding":
+      return Math.min(Math.max(2000, waitedFor / 2), 60_000); // it may take days
     case "lapsed":
       return 5000;
     case "payable":
@@ -87,8 +94,6 @@ export function pollInterval(
     case "cancelled":
       if (payment?.refundStatus === "pending") return 60_000; // it may take days
       return isMoneySettled(payment) ? false : 2000;
-    case "refunding":
-      return payment?.refundStatus === undefined ? 5000 : 60_000; // it may take days
     case "completed":
     case "refunded":
       return false;
@@ -131,6 +136,12 @@ export function describeMoney(state: OrderState, payment: Payment | null | undef
     case "failed":
       return NOT_CHARGED;
   }
+}
+
+/** Describes the payment of an order that is being refunded. What was refunded in part before is part of the whole. */
+export function describeRefunding(payment: Payment | null | undefined): string {
+  if (payment?.refundStatus === "failed") return REFUND_FAILED;
+  return "Your money is being returned to your card in full.";
 }
 
 export const REFUND_FAILED =

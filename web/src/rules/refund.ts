@@ -4,7 +4,7 @@ import { formatPrice } from "./price";
 
 const REASONS: Record<Refund["reason"], string> = {
   refunded_at_stripe: "",
-  refunded_by_seller: ", by the seller",
+  refunded_by_seller: "",
   dispute_lost: ", after a dispute with the bank",
 };
 
