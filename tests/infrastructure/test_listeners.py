@@ -70,7 +70,7 @@ FOR_A_DAY = {"payments listener", "auth mail_sender"}
 each_listener = pytest.mark.parametrize("listener", WANTED)
 
 
-WORKERS = ["auth feedback", "orders expirer", "payments settler"]
+WORKERS = ["auth feedback", "orders expirer", "payments payout_worker", "payments settler"]
 
 
 def _mappings(template: Template) -> dict[str, dict[str, Any]]:
