@@ -141,7 +141,7 @@ test("a lost dispute is shown to buyer and seller", async ({ page, context, sell
   await expect(page.getByText(/\$45\.00 was returned to your card on .+, after a dispute/)).toBeVisible();
   await expect(page.getByText("It’s yours.")).toHaveCount(0);
   await page.goto(`/tickets/${ticket}`);
-  await expect(page.getByText("The seller has withdrawn this ticket.")).toBeVisible();
+  await expect(page.getByText("This ticket is withdrawn.")).toBeVisible();
   await page.goto("/orders");
   await expect(page.getByRole("article").filter({ hasText: name })).toContainText("Refunded");
 
