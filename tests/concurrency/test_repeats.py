@@ -7,7 +7,7 @@ from typing import Any
 from shared.ids import new_id
 from shared.table import _to_dynamodb
 from tests.support.lambda_events import Person, sqs_batch
-from tests.support.race_environment import RECEIPTS, Sandbox, http, mails_to, order, person, receipt, webhook
+from tests.support.race_environment import RECEIPTS, Sandbox, http, mails_to, order, paid, person, receipt, webhook
 from tests.support.worker_pool import Invocation, Outcome
 
 
@@ -52,6 +52,22 @@ def test_a_seller_who_connects_many_times_has_one_account(sandbox: Sandbox) -> N
     assert item["attempt"] == 1
     pages = [url.partition("/local/")[2] for url in connected]
     assert {sandbox.stripe(f"/local/{page}/open", "")["account"] for page in pages} == {item["stripeAccount"]}
+
+
+def test_twenty_refunds_of_a_sale_are_decided_once(sandbox: Sandbox) -> None:
+    seller, buyer = person(), person()
+    [ticket] = sandbox.on_sale(1, seller=seller)
+    [placed] = sandbox.at_once([order(ticket, buyer)])
+    for event_type in ("payment:authorized", "payment:created"):
+        [outcome] = sandbox.at_once([paid(event_type, placed.json)])
+        assert outcome.is_taken
+
+    path = f"/api/orders/{placed.json['id']}/refund"
+    outcomes = sandbox.at_once([http("POST", path, {}, by=seller) for _ in range(20)])
+
+    assert {(outcome.status, outcome.code) for outcome in outcomes} == {(202, "")}
+    [item] = sandbox.orders()
+    assert (item["status"], item["version"]) == ("refunding", 4)
 
 
 def test_one_key_with_two_bodies_has_one_effect(sandbox: Sandbox) -> None:

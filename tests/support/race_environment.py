@@ -335,7 +335,7 @@ def check_orders(items: Sequence[Mapping[str, Any]]) -> None:
         assert ticket["holdNumber"] == claim["hold"]
         deadline = claim["expiresAt"] if claim["status"] == "created" else None
         assert ticket.get("holdExpiresAt") == deadline, (ticket, claim)
-        assert ticket.get("sold", False) is (claim["status"] == "completed")
+        assert ticket.get("sold", False) is (claim["status"] in ("completed", "refunding"))
 
 
 def _changes(order: Mapping[str, Any]) -> int:
@@ -347,6 +347,8 @@ def _changes(order: Mapping[str, Any]) -> int:
             return 2
         case "cancelled", "expired" | "cancelled_by_buyer":
             return 2
+        case "refunding", _:
+            return 4
         case _:
             return 3
 
