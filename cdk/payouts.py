@@ -143,4 +143,5 @@ class Payouts(Construct):
         self._table.allow(finder, "GetItem", "PutItem")
         self._table.allow_query(finder, index="due-looks")
         looks.grant_send(finder)
-        Recurring(self, "EveryFiveMinutes", function=finder, every=Duration.minutes(5), failures=failures)
+        every = Duration.minutes(self._stage.payout_run_minutes)
+        Recurring(self, "FinderRuns", function=finder, every=every, failures=failures)

@@ -103,6 +103,11 @@ class Stage:
         return "required" if self.verify_email else "optional"
 
     @property
+    def payout_run_minutes(self) -> int:
+        """How often earnings that are due are looked for. Each run costs reads; locally a seller waits for it."""
+        return 1 if self.local else 5
+
+    @property
     def has_event_archive(self) -> bool:
         """False on the local AWS, which does not support AWS::Events::Archive."""
         return not self.local

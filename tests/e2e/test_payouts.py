@@ -47,7 +47,7 @@ def _payouts(seller: Client) -> list[dict[str, Any]]:
 
 
 def _status(marketplace: Marketplace, seller: Client) -> str:
-    """Return the status of the only earnings, after a run of the finder, which otherwise runs every five minutes."""
+    """Return the status of the only earnings, after a run of the finder, which otherwise runs every minute."""
     functions = marketplace.stack.aws.functions()
     for page in functions.get_paginator("list_functions").paginate():
         for function in page["Functions"]:

@@ -99,7 +99,16 @@ def test_resources_of_local_differ_only_as_listed(pair: tuple[Template, Template
         f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SESSION_COOKIE",
         f"{aws.functions()['auth api'][0]}/Properties/Environment/Variables/SIGN_UPS_PER_NETWORK",
         f"{aws.functions()['payments listener'][0]}/Properties/Environment/Variables/PAYOUT_HOLD_SECONDS",
+        *_rates_of_the_payout_finder(aws),
     }
+
+
+def _rates_of_the_payout_finder(template: Template) -> Iterator[str]:
+    [schedule] = (each for each in template.all_of("AWS::Scheduler::Schedule") if "PayoutsFinder" in each)
+    [calls] = (each for each in template.all_of("AWS::Lambda::EventInvokeConfig") if "PayoutsFinder" in each)
+    yield f"{schedule}/Properties/ScheduleExpression"
+    yield f"{schedule}/Properties/Target/RetryPolicy/MaximumEventAgeInSeconds"
+    yield f"{calls}/Properties/MaximumEventAgeInSeconds"
 
 
 @pytest.mark.parametrize("name", ["dev", "prod", "a-stage-of-ones-own"])

@@ -250,7 +250,7 @@ CLOCKS: dict[str, set[str]] = {
         "lambda:InvokeFunction on Orders/Sweep/Function",
         "sqs:SendMessage on Orders/SweepFailures",
     },
-    "Payments/Payouts/EveryFiveMinutes/Role": {
+    "Payments/Payouts/FinderRuns/Role": {
         "lambda:InvokeFunction on Payments/Payouts/Finder/Function",
         "sqs:SendMessage on Payments/Payouts/FinderFailures",
     },
