@@ -63,6 +63,8 @@ class Profile:
     Some runs have it (`run.REFUNDS`)."""
     dead_letters: int = 0
     """Number of messages (or timers) that are lost for good, into a dead-letter queue."""
+    lost_timers: int = 0
+    """Number of timers that are lost besides. Some runs have it (`run.LOSES_TIMERS`)."""
 
     @property
     def has_failing_calls(self) -> bool:
@@ -73,7 +75,8 @@ class Profile:
     def draw(cls, choices: Choices) -> Self:
         """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
-        others = ("accounts", "closing", "payouts", "refunding", "dead_letters", "skew", "early_timers", "outage")
+        others = ("accounts", "closing", "payouts", "refunding", "dead_letters", "lost_timers")
+        others += ("skew", "early_timers", "outage")
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name not in others}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))

@@ -61,6 +61,7 @@ PAYING = 0.7
 FINDER = "PaymentsPayoutsFinder"
 REFUNDS = 2  # in every second run sellers refund their sales
 REFUNDING = 0.5
+LOSES_TIMERS = 5  # in every fifth run a timer is lost: few are, and most have nothing to do when they fire
 DELIVERED_AT_ONCE = 12
 ERASER = "AuthEraser"
 STRICT = 4  # every fourth run allows each buyer one unpaid order only, so that simulated buyers reach the limit
@@ -108,6 +109,7 @@ def run(
         profile = replace(drawn, closing=CLOSING) if seed % CLOSES == CLOSES - 1 else drawn
         profile = replace(profile, payouts=PAYING) if seed % PAYS == PAYS - 6 else profile
         profile = replace(profile, refunding=REFUNDING) if seed % REFUNDS == 0 and not profile.payouts else profile
+        profile = replace(profile, lost_timers=1) if seed % LOSES_TIMERS == LOSES_TIMERS - 1 else profile
     outcome = RunResult(seed, mode, profile, choices.made, [])
     with quick(), _history(template, seed, choices, profile, outcome) as history:
         try:
@@ -189,7 +191,7 @@ class SimulationRun:
         self._people = Workload(cloud, account, choices)
         self._outcome = outcome
         self._changes = SellersChanges()
-        self._lost = 0
+        self._lost = self._lost_timers = 0
         self._busy: set[str] = set()
         self._skew = timedelta(seconds=cloud.network.profile.skew)
         self._outage_ends: datetime | None = None
@@ -357,7 +359,11 @@ class SimulationRun:
         name = self._choices.pick(self._due_timers())
         timer = self._cloud.timers[name]
         self._log(f"timer {name}")
-        if self._is_lost() or (self._survives(timer.function, timer.payload) and not self._is_repeated()):
+        if (
+            self._is_timer_lost()
+            or self._is_lost()
+            or (self._survives(timer.function, timer.payload) and not self._is_repeated())
+        ):
             self._cloud.timers.pop(name, None)
 
     def _deliver_webhook(self) -> None:
@@ -453,11 +459,19 @@ class SimulationRun:
         return again
 
     def _is_lost(self) -> bool:
-        if self._lost < self._cloud.network.profile.dead_letters and self._choices.chance(0.1):
-            self._lost += 1
-            self._cloud.network.note("lost for good")
-            return True
-        return False
+        is_possible = self._lost - self._lost_timers < self._cloud.network.profile.dead_letters
+        return is_possible and self._choices.chance(0.1) and self._lose()
+
+    def _is_timer_lost(self) -> bool:
+        is_possible = self._lost_timers < self._cloud.network.profile.lost_timers
+        is_lost = is_possible and self._choices.chance(0.5) and self._lose()
+        self._lost_timers += is_lost
+        return is_lost
+
+    def _lose(self) -> bool:
+        self._lost += 1
+        self._cloud.network.note("lost for good")
+        return True
 
     def _log(self, what: str) -> None:
         indent = "    " * self._cloud.network.depth
