@@ -75,8 +75,10 @@ class Profile:
     def draw(cls, choices: Choices) -> Self:
         """Draw a profile for one run: each fault is absent, rare or frequent."""
         levels = (0.0, 0.0, 0.02, 0.1)
-        others = ("accounts", "closing", "payouts", "refunding", "dead_letters", "lost_timers")
-        others += ("skew", "early_timers", "outage")
+        others = (
+            *("accounts", "closing", "payouts", "refunding"),
+            *("dead_letters", "lost_timers", "skew", "early_timers", "outage"),
+        )
         drawn = {field.name: choices.pick(levels) for field in fields(cls) if field.name not in others}
         drawn["interleaved"] = choices.pick((0.0, 0.2, 0.6))
         drawn["declined"] = choices.pick((0.0, 0.3))
@@ -88,6 +90,7 @@ class Profile:
             skew=choices.pick((0, 3)),
             early_timers=choices.pick((0, 30)),
             dead_letters=choices.pick((0, 1)),
+            lost_timers=0,
         )
 
     def healed(self) -> Self:

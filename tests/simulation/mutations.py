@@ -98,8 +98,8 @@ RACING_ACCOUNTS = Profile(accounts=0.5, interleaved=0.6, duplicate=0.1)
 PAYOUTS = Profile(payouts=0.7)
 """Sellers are paid."""
 
-LOST_ANSWERS = Profile(payouts=0.9, response_lost=0.03)
-"""The same, and responses are lost."""
+LOST_ANSWERS = Profile(payouts=0.9, slow_stripe=0.3)
+"""The same, and Stripe answers so late that its answers are lost."""
 
 NO_FAILURES: dict[str, list[Any]] = {"batchItemFailures": []}
 
@@ -538,7 +538,7 @@ MUTATIONS: dict[str, Mutation] = {
     "changes by hand at Stripe are ignored": Mutation(
         _with(payment_actions, "reconcile_intent", lambda *_: False), BY_HAND, seed=1
     ),
-    "a payout is repeated without a look, under a new key": Mutation(_repeat_unread, LOST_ANSWERS, seed=52),
+    "a payout is repeated without a look, under a new key": Mutation(_repeat_unread, LOST_ANSWERS, seed=49),
     "earnings are released at once": Mutation(
         _with(payment_actions, "earned", lambda *args, hold, **more: earned(*args, hold=0 * hold, **more)),
         PAYOUTS,
