@@ -182,7 +182,7 @@ def request_refund(order_id: Annotated[str, Path()], body: Annotated[RefundReque
     """Ask the seller for a refund of one of the caller's completed orders, once.
 
     The seller sees the request with the ticket and decides. If the seller does not refund within three days, the
-    operator is told.
+    operator is alerted.
     """
     store = OrderStore(_table(), api.completion(lambda _order: None))
     actions.request_refund(store, user_id=api.user.id, order_id=order_id, reason=body.reason)

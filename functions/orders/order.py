@@ -37,9 +37,9 @@ from shared.refunds import Refund, RefundDecision, RefundReason, RefundRequest
 REPUBLISH_AFTER = timedelta(minutes=5)
 """How long a refund takes at least before its event is published again, because Payments may have missed it."""
 REFUND_WITHIN = timedelta(days=1)
-"""How long a refund may take before the operator is told."""
+"""How long a refund may take before the operator is alerted."""
 ANSWER_WITHIN = timedelta(days=3)
-"""How long a buyer's request for a refund waits for the seller before the operator is told."""
+"""How long a buyer's request for a refund waits for the seller before the operator is alerted."""
 
 type CancelReason = Literal["cancelled_by_buyer", "expired", "payment_failed"]
 type DeclineReason = Literal["held", "sold"]

@@ -240,7 +240,7 @@ class StripeCalls:
             self._breaker.record(clock.now(), is_outage=is_outage)
 
     def _raise(self, error: stripe.StripeError, *, acts: bool) -> NoReturn:
-        """Raise the error that this one means to the caller."""
+        """Raise the error that this one means to the caller. Each gateway defines its own."""
         raise NotImplementedError
 
 

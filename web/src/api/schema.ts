@@ -114,7 +114,7 @@ export interface paths {
         put?: never;
         /**
          * Ask the seller for a refund of one of the caller's completed orders, once
-         * @description The seller sees the request with the ticket and decides. If the seller does not refund within three days, the operator is told.
+         * @description The seller sees the request with the ticket and decides. If the seller does not refund within three days, the operator is alerted.
          */
         post: operations["request_refund"];
         delete?: never;
